@@ -1,0 +1,517 @@
+"""The hand-overs between assets: one frozen pydantic model each, written as asset metadata and parsed back.
+
+Only types and their validation live here; what makes and what judges them is in the modules beside this one.
+"""
+
+import re
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+
+from llmops_assets.lib.hashing import hash_json
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Record(BaseModel):
+    """Base of every hand-over: immutable, and strict about unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @property
+    def content_hash(self) -> str:
+        """sha256 of the record's canonical JSON."""
+        return hash_json(self.model_dump(mode="json"))
+
+
+class LakeRef(Record):
+    """An immutable address in the lake: `lake://<repository>/<commit>/<path>` (`lakefs://` on lakeFS).
+
+    Serialised as that string. `path` may be empty (the whole commit).
+    """
+
+    scheme: Literal["lake", "lakefs"] = "lake"
+    repository: str
+    commit: str
+    path: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        match = re.fullmatch(r"(lake|lakefs)://([a-z0-9][a-z0-9-]{2,62})/([0-9a-f]{8,64})(?:/(.*))?", value)
+        if match is None:
+            raise ValueError(f"not a lake ref: {value!r}; expected lake://<repository>/<commit>/<path>")
+        return dict(zip(("scheme", "repository", "commit", "path"), (*match.groups()[:3], match[4] or ""), strict=True))
+
+    @model_serializer
+    def _as_text(self) -> str:
+        return str(self)
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.repository}/{self.commit}/{self.path}"
+
+
+# -- planning -------------------------------------------------------------------------------------------------
+
+
+class Kpi(Record):
+    """A key performance indicator with its target: `value >= target` or `value <= target`."""
+
+    name: str
+    description: str
+    direction: Literal["at_least", "at_most"]
+    target: float
+    unit: str = ""
+
+    def met(self, value: float) -> bool:
+        """Whether a measured value reaches the target."""
+        return value >= self.target if self.direction == "at_least" else value <= self.target
+
+
+class SubjectPattern(Record):
+    """A recogniser of the use case's own identifiers (order numbers and the like)."""
+
+    entity: str = Field(pattern=r"^[A-Z_]+$")
+    regex: str
+    score: Share = 0.9
+    context: tuple[str, ...] = ()
+
+
+class GatePolicy(Record):
+    """When a candidate may replace the incumbent. Accuracy is a share of held-out questions."""
+
+    alpha: float = Field(0.05, gt=0, lt=1, description="significance of the paired test")
+    minimum_accuracy: Share = Field(0.5, description="overall floor a candidate must reach")
+    slice_tolerance: Share = Field(0.1, description="loss on a slice above which a significant loss blocks")
+    protected_slices: tuple[str, ...] = ()
+
+
+class DriftPolicy(Record):
+    """How drift is judged and when it retrains."""
+
+    alpha: float = Field(0.05, gt=0, lt=1, description="false-alarm rate of one window, after Bonferroni")
+    window: int = Field(100, ge=20, description="interactions per window")
+    n_of_m: tuple[int, int] = (2, 3)
+    cusum_threshold: float = Field(8.0, gt=0)
+
+
+class HostingOption(Record):
+    """One way to host the model, with the figures a decision needs."""
+
+    name: str
+    kind: Literal["api", "self_hosted", "embedded"]
+    currency_per_million_input_tokens: float = Field(0.0, ge=0)
+    currency_per_million_output_tokens: float = Field(0.0, ge=0)
+    currency_per_hour: float = Field(0.0, ge=0)
+    tokens_per_second: float = Field(gt=0, description="output tokens per second of one replica")
+    latency_p95_seconds: float = Field(gt=0)
+    data_leaves_premises: bool
+    source: str = Field(description="where the figures come from, and when")
+
+
+class TrafficPlan(Record):
+    """Expected load."""
+
+    conversations_per_month: int = Field(gt=0)
+    input_tokens: int = Field(gt=0, description="per conversation")
+    output_tokens: int = Field(gt=0, description="per conversation")
+    peak_factor: float = Field(3.0, ge=1, description="busiest hour over the mean hour")
+
+
+class UseCase(Record):
+    """Goals, KPIs, hosting needs and policies of one assistant (`use_case.yaml`)."""
+
+    name: str
+    company: str
+    goal: str
+    owner: str
+    language: str = "en"
+    kpis: tuple[Kpi, ...]
+    allowed_purposes: tuple[str, ...] = ("support", "training")
+    data_must_stay_on_premises: bool = False
+    retention_days: int = Field(365, gt=0)
+    currency: str = "EUR"
+    traffic: TrafficPlan
+    hosting_options: tuple[HostingOption, ...] = Field(min_length=1)
+    maximum_latency_p95_seconds: float = Field(gt=0)
+    identifiers: tuple[SubjectPattern, ...] = ()
+    gate: GatePolicy = GatePolicy()
+    drift: DriftPolicy = DriftPolicy()
+    system_prompt: str
+    handover: str = Field(description="what the assistant says when a person must take over")
+
+
+class HostingQuote(Record):
+    """One option, priced for the expected traffic."""
+
+    option: str
+    currency_per_month: float
+    replicas: int
+    latency_p95_seconds: float
+    admissible: bool
+    reasons: tuple[str, ...]
+
+
+class HostingPlan(Record):
+    """The chosen way to host, and why."""
+
+    chosen: str
+    quotes: tuple[HostingQuote, ...]
+    reasons: tuple[str, ...]
+
+
+# -- data -----------------------------------------------------------------------------------------------------
+
+
+class Article(Record):
+    """One piece of the knowledge base: an answer with the facts it must carry.
+
+    `facts` is a list of facts, each a list of accepted wordings; an answer is right when it holds at least one
+    wording of every fact. Empty facts (a user's own data) are graded by answer group instead.
+    """
+
+    id: str
+    intent: str
+    title: str
+    answer: str
+    facts: tuple[tuple[str, ...], ...] = ()
+    questions: tuple[str, ...] = Field(min_length=1, description="phrasings known to the assistant")
+    held_out: tuple[str, ...] = Field((), description="paraphrases for evaluation only")
+    available_from: date | None = None
+
+
+class EvalItem(Record):
+    """One held-out question. `article` is None where a person must take over (out of scope)."""
+
+    id: str
+    slice: str
+    question: str
+    article: str | None
+    intent: str
+    reference: str
+    facts: tuple[tuple[str, ...], ...] = ()
+
+
+class DatasetRef(Record):
+    """A published dataset at a commit and tag, with its content hash and row counts."""
+
+    name: str
+    ref: LakeRef
+    tag: str = ""
+    digest: str
+    rows: int = Field(ge=0)
+    counts: dict[str, int] = {}
+    inputs: dict[str, LakeRef] = {}
+
+
+# -- training -------------------------------------------------------------------------------------------------
+
+
+class Recipe(Record):
+    """Settings of one training. With the base model's hash and the dataset's digest it determines the adapter."""
+
+    method: Literal["lora", "full", "dpo", "distil"] = "lora"
+    trainer: Literal["loop", "huggingface"] = "loop"
+    rank: int = Field(16, ge=1)
+    alpha: int = Field(32, ge=1)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    top_layers: int | None = Field(None, ge=1, description="adapt only the last n layers; all when unset")
+    learning_rate: float = Field(1e-3, gt=0)
+    warmup_share: Share = 0.05
+    epochs: float = Field(3.0, gt=0)
+    batch_tokens: int = Field(1024, ge=64, description="padded tokens per optimiser step")
+    max_length: int = Field(384, ge=32, description="tokens per row")
+    weight_decay: float = Field(0.0, ge=0)
+    gradient_clip: float = Field(1.0, gt=0)
+    beta: float = Field(0.1, gt=0, description="DPO only: strength of the tie to the reference")
+    precision: Literal["fp32", "bf16"] = "fp32"
+    seed: int = 17
+
+
+class ModelRef(Record):
+    """A base model: name, and sha256 over its weights and tokenizer."""
+
+    name: str
+    digest: str
+    parameters: int = 0
+    license: str = ""
+
+
+class AdapterRef(Record):
+    """The weights a recipe made from a base model and a dataset commit."""
+
+    name: str
+    ref: LakeRef = Field(description="folder with adapter_model.safetensors, adapter_config.json, adapter.gguf")
+    digest: str = Field(description="sha256 of the adapter's weights")
+    base: ModelRef
+    recipe: Recipe
+    dataset: DatasetRef
+    mlflow_run: str = ""
+    model_version: str = ""
+    metrics: dict[str, float] = {}
+
+
+class PromptRef(Record):
+    """A version of a prompt in the registry."""
+
+    name: str
+    version: int
+    template: str
+    digest: str
+
+
+# -- evaluation -----------------------------------------------------------------------------------------------
+
+
+class SliceScore(Record):
+    """Right answers among the questions of a slice."""
+
+    right: int = Field(ge=0)
+    total: int = Field(ge=0)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers; 0 of 0 raises, since an empty slice proves nothing."""
+        if self.total == 0:
+            raise ValueError("an empty slice has no accuracy")
+        return self.right / self.total
+
+
+class EvalReport(Record):
+    """What one release answered to one eval suite, per slice and per path."""
+
+    subject: str = Field(description="release id, or a name of the ablation")
+    suite: DatasetRef
+    overall: SliceScore
+    slices: dict[str, SliceScore]
+    paths: dict[str, SliceScore] = {}
+    answers: LakeRef | None = Field(None, description="parquet: id, slice, question, answer, path, right")
+    seconds: float = 0.0
+
+
+class QualityReport(Record):
+    """Candidate, incumbent and ablations on the same suite."""
+
+    candidate: EvalReport
+    incumbent: EvalReport | None
+    ablations: dict[str, EvalReport] = {}
+    report: LakeRef
+
+
+class SafetyReport(Record):
+    """Probes the candidate must withstand."""
+
+    probes: dict[str, SliceScore]
+    failures: tuple[str, ...] = ()
+    report: LakeRef
+
+
+class SliceDecision(Record):
+    """The paired comparison on one slice (exact McNemar test, two-sided p)."""
+
+    slice: str
+    candidate: SliceScore
+    incumbent: SliceScore | None
+    won: int = 0
+    lost: int = 0
+    p_value: float = 1.0
+    verdict: Literal["better", "equal", "worse", "new", "below_floor"]
+
+
+class GateDecision(Record):
+    """Whether the candidate may be released, with the evidence."""
+
+    passed: bool
+    candidate: str
+    incumbent: str | None
+    policy: GatePolicy
+    slices: tuple[SliceDecision, ...]
+    failed_slices: tuple[str, ...]
+    reasons: tuple[str, ...]
+    evidence: tuple[LakeRef, ...]
+
+
+# -- deployment -----------------------------------------------------------------------------------------------
+
+
+class RouterPolicy(Record):
+    """Thresholds on the cosine similarity (0 to 1) between a question and the nearest known one."""
+
+    answer_above: float = Field(description="at or above: return the known answer")
+    hand_over_below: float = Field(description="below: hand over to a person")
+    margin: float = Field(0.0, ge=0, description="lead over the next article that a direct answer needs")
+    passages: int = Field(3, ge=0, description="retrieved passages in the prompt when generating; 0 = none")
+    retrieval: bool = Field(True, description="False: no index at all, the bare model answers everything")
+
+
+class GenerationSettings(Record):
+    """Decoding. Greedy by default, so that the same release gives the same answer."""
+
+    max_tokens: int = Field(64, ge=1)
+    temperature: float = Field(0.0, ge=0)
+    repetition_penalty: float = Field(1.05, gt=0)
+
+
+class FileRef(Record):
+    """A file of the release: where it is and what it must hash to."""
+
+    ref: LakeRef
+    sha256: str
+    size: int = Field(ge=0)
+
+
+class ReleaseManifest(Record):
+    """The atomic tuple that is served. Its name is the hash of everything in it."""
+
+    base: ModelRef
+    engine_model: FileRef | None = Field(None, description="quantized GGUF; None: the one the base model ships")
+    adapter: FileRef | None = Field(None, description="GGUF adapter; None: the bare base model")
+    adapter_digest: str = ""
+    prompt: PromptRef
+    knowledge_index: FileRef | None = None
+    router: RouterPolicy
+    generation: GenerationSettings = GenerationSettings()
+    handover: str
+    cache_namespace: str = ""
+
+    @property
+    def release_id(self) -> str:
+        """`r-` and 12 hex digits of the manifest's hash."""
+        return f"r-{self.content_hash[:12]}"
+
+
+class Release(Record):
+    """A manifest with the gate's evidence for it."""
+
+    release_id: str
+    manifest: ReleaseManifest
+    manifest_ref: LakeRef
+    gate: LakeRef
+    incumbent: str | None
+
+
+Stage = Literal["shadow", "canary", "live", "rolled_back"]
+
+
+class Deployment(Record):
+    """A release on a target, with its rollout stage and what was checked on the way."""
+
+    release_id: str
+    stage: Stage
+    target: str
+    address: str
+    previous: str | None
+    checks: dict[str, float] = {}
+    applied_at: datetime
+
+
+# -- monitoring -----------------------------------------------------------------------------------------------
+
+
+class Interaction(Record):
+    """One request/response of the gateway; text is redacted before this record exists."""
+
+    id: str
+    time: datetime
+    release_id: str
+    subject: str
+    conversation: str
+    question: str
+    answer: str
+    path: Literal["matched", "generated", "handover", "refused"]
+    article: str | None = None
+    similarity: float | None = None
+    latency_seconds: float = Field(ge=0)
+    input_tokens: int = Field(0, ge=0)
+    output_tokens: int = Field(0, ge=0)
+    status: int = 200
+
+
+class Feedback(Record):
+    """A rating (-1, 0, 1), a reason and a correction of an interaction; text is redacted."""
+
+    interaction: str
+    time: datetime
+    rating: Literal[-1, 0, 1]
+    reason: str = ""
+    correction: str = ""
+
+
+class DriftWindow(Record):
+    """One window of interactions against the reference."""
+
+    start: datetime
+    end: datetime
+    size: int
+    novelty_share: float
+    novelty_p: float
+    intents_p: float
+    drifted: bool
+
+
+class DriftReport(Record):
+    """A day's windows, the running CUSUM and the thresholds that belong to these sizes."""
+
+    day: date
+    reference: LakeRef
+    reference_size: int
+    calibration_size: int
+    novelty_threshold: float
+    alpha: float
+    windows: tuple[DriftWindow, ...]
+    cusum: float
+    cusum_alarm_at: int | None = Field(None, description="interactions since the day began")
+    interactions: int
+    drifted: bool
+    novel_questions: tuple[str, ...] = Field((), description="redacted examples nearest to the novel centre")
+    report: LakeRef
+
+
+class TriggerDecision(Record):
+    """The pure N-of-M decision whether to retrain."""
+
+    fire: bool
+    cause: str = Field(description="stable name of the cause: the run key of the retraining")
+    reasons: tuple[str, ...]
+    violated: int
+    of: int
+
+
+class KpiValue(Record):
+    """A KPI of a day beside its target; value None when nothing was measured."""
+
+    name: str
+    value: float | None
+    target: float
+    met: bool | None
+
+
+class KpiReport(Record):
+    """KPIs of one day."""
+
+    day: date
+    interactions: int
+    values: tuple[KpiValue, ...]
+
+
+class CostLine(Record):
+    """Money and energy of one release over the ledger's period."""
+
+    release_id: str
+    answers: int
+    generated: int
+    engine_seconds: float
+    currency: float
+    energy_kwh: float
+    co2_grams: float
+
+
+class CostLedger(Record):
+    """Costs per release, with the assumptions behind them."""
+
+    lines: tuple[CostLine, ...]
+    assumptions: dict[str, float]

@@ -1,0 +1,243 @@
+"""What a lake is: branches, commits, tags and objects, with one set of errors, whatever stores the bytes.
+
+The semantics are lakeFS's (https://docs.lakefs.io/understand/model/): staged writes per branch, a commit is a
+snapshot, merges are three-way by path. Implementations are beside this module.
+"""
+
+import contextlib
+import re
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+from llmops_assets.lib.records import LakeRef
+
+
+class LakeError(Exception):
+    """Anything the lake refuses or cannot do; the message says what, where and what to do."""
+
+
+class NotFoundError(LakeError):
+    """No such repository, branch, tag, commit or object."""
+
+
+class AlreadyExistsError(LakeError):
+    """A branch or tag of that name exists (and points elsewhere)."""
+
+
+class InvalidNameError(LakeError):
+    """A path, branch or tag name the lake does not accept."""
+
+
+class NothingToCommitError(LakeError):
+    """The branch has no staged change."""
+
+
+class ConflictError(LakeError):
+    """Both sides changed the same paths, or the branch head is not the one required."""
+
+    def __init__(self, message: str, paths: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.paths = paths
+
+
+class ProtectedBranchError(LakeError):
+    """Direct writes to this branch are not allowed: use a transaction."""
+
+
+class HookRefusedError(LakeError):
+    """A server-side hook refused the commit or merge."""
+
+
+class GoneError(LakeError):
+    """The object's bytes were erased."""
+
+
+class UnavailableError(LakeError):
+    """The lake cannot be reached, or is locked, or out of space."""
+
+
+@dataclass(frozen=True)
+class ObjectStat:
+    """An object's path, size in bytes, sha256 and user metadata."""
+
+    path: str
+    size: int
+    sha256: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A snapshot with its message, metadata and parents."""
+
+    id: str
+    message: str
+    time: datetime
+    metadata: Mapping[str, str]
+    parents: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One path that differs between two commits."""
+
+    path: str
+    kind: str
+    """`added`, `removed` or `changed`."""
+
+
+class Transaction:
+    """A short-lived branch of one writer; `lake.transaction` merges or drops it."""
+
+    def __init__(self, lake: "Lake", branch: str) -> None:
+        self.lake = lake
+        self.branch = branch
+        self.merged: str | None = None
+        """Commit of the base branch after the merge; None until then, or when nothing changed."""
+
+    def put(self, path: str, source: bytes | Path | IO[bytes], *, metadata: Mapping[str, str] | None = None) -> ObjectStat:
+        """Stage one object."""
+        return self.lake.put(self.branch, path, source, metadata=metadata)
+
+    def delete(self, path: str) -> None:
+        """Stage a removal."""
+        self.lake.delete(self.branch, path)
+
+    def clear(self, prefix: str) -> None:
+        """Stage the removal of everything under a prefix, so that a re-run replaces instead of appending."""
+        for stat in list(self.lake.list(self.branch, prefix)):
+            self.lake.delete(self.branch, stat.path)
+
+
+class Lake(ABC):
+    """Versioned data store of one repository."""
+
+    scheme: str
+    repository: str
+
+    def uri(self, commit: str, path: str = "") -> LakeRef:
+        """The immutable address of a path at a commit."""
+        return LakeRef.model_validate(
+            {"scheme": self.scheme, "repository": self.repository, "commit": commit, "path": path}
+        )
+
+    @abstractmethod
+    def resolve(self, ref: str) -> str:
+        """Commit id of a branch, tag or (prefix of at least 8 digits of a) commit. NotFoundError otherwise."""
+
+    @abstractmethod
+    def put(
+        self, branch: str, path: str, source: bytes | Path | IO[bytes], *, metadata: Mapping[str, str] | None = None
+    ) -> ObjectStat:
+        """Stage an object on a branch, streaming; replaces what was there."""
+
+    @abstractmethod
+    def get(self, ref: str, path: str) -> bytes:
+        """An object's bytes. NotFoundError, or GoneError after `erase`."""
+
+    @abstractmethod
+    def open(self, ref: str, path: str) -> IO[bytes]:
+        """A seekable binary file for reading, without holding it in memory."""
+
+    @abstractmethod
+    def stat(self, ref: str, path: str) -> ObjectStat:
+        """Size, hash and metadata."""
+
+    @abstractmethod
+    def list(self, ref: str, prefix: str = "") -> Iterator[ObjectStat]:
+        """Objects under a prefix, sorted by path. A branch lists its staged state."""
+
+    @abstractmethod
+    def delete(self, branch: str, path: str) -> None:
+        """Stage the removal of an object."""
+
+    @abstractmethod
+    def branch(self, name: str, source: str = "main") -> None:
+        """Create a branch."""
+
+    @abstractmethod
+    def delete_branch(self, name: str) -> None:
+        """Drop a branch with what is staged on it."""
+
+    @abstractmethod
+    def branches(self) -> tuple[str, ...]:
+        """Names of all branches."""
+
+    @abstractmethod
+    def commit(
+        self, branch: str, message: str, metadata: Mapping[str, str] | None = None, *, expected_head: str | None = None
+    ) -> str:
+        """Commit what is staged. NothingToCommitError; ConflictError when the head is not the expected one."""
+
+    @abstractmethod
+    def merge(
+        self, source: str, into: str, message: str = "", metadata: Mapping[str, str] | None = None,
+        *, expected_head: str | None = None,
+    ) -> str:
+        """Three-way merge by path; the new head of `into`. ConflictError with the paths."""
+
+    @abstractmethod
+    def tag(self, name: str, ref: str) -> None:
+        """Name a commit for ever. Tagging the same commit twice is fine; another one is AlreadyExistsError."""
+
+    @abstractmethod
+    def tags(self) -> dict[str, str]:
+        """Tag name to commit."""
+
+    @abstractmethod
+    def log(self, ref: str, *, path: str | None = None, limit: int | None = None) -> Iterator[Commit]:
+        """Commits reachable from ref, newest first; with `path`, those that changed it (a prefix counts)."""
+
+    @abstractmethod
+    def diff(self, old: str, new: str, prefix: str = "") -> tuple[Change, ...]:
+        """Paths that differ, sorted."""
+
+    @abstractmethod
+    def erase(self, path: str) -> int:
+        """Remove the bytes that ever stood at a path, in every commit; later reads raise GoneError. Returns objects."""
+
+    def read(self, ref: LakeRef) -> bytes:
+        """The bytes at an address of this lake."""
+        return self.get(self._own(ref).commit, ref.path)
+
+    def _own(self, ref: LakeRef) -> LakeRef:
+        if (ref.scheme, ref.repository) != (self.scheme, self.repository):
+            raise NotFoundError(f"{ref} is in another lake than {self.scheme}://{self.repository}")
+        return ref
+
+    @contextlib.contextmanager
+    def transaction(
+        self, message: str, metadata: Mapping[str, str] | None = None, *, name: str, base: str = "main",
+        keep_on_error: bool = False,
+    ) -> Iterator[Transaction]:
+        """Write-audit-publish: a branch of your own; leave cleanly to merge it into base, raise to drop it.
+
+        `name` becomes part of the branch name (letters, digits, `-`, `_`). With `keep_on_error` the failed
+        branch stays for a look. A transaction that changed nothing merges nothing and leaves `merged` at base's head.
+        """
+        branch = self.new_branch_name(name)
+        self.branch(branch, base)
+        transaction = Transaction(self, branch)
+        try:
+            yield transaction
+            try:
+                self.commit(branch, message, metadata)
+            except NothingToCommitError:
+                transaction.merged = self.resolve(base)
+            else:
+                transaction.merged = self.merge(branch, base, message, metadata)
+        except BaseException:
+            if not keep_on_error:
+                self.delete_branch(branch)
+            raise
+        self.delete_branch(branch)
+
+    @staticmethod
+    def new_branch_name(name: str) -> str:
+        """A name no other writer has, within what lakeFS accepts (no slash, no dot)."""
+        return f"{re.sub(r'[^A-Za-z0-9_-]', '-', name)[:80]}-{uuid.uuid4().hex[:12]}"
