@@ -207,6 +207,23 @@ class DatasetRef(Record):
     inputs: dict[str, LakeRef] = {}
 
 
+class TrainingSet(Record):
+    """The published training dataset with its held-out rows and the reference that drift is measured against."""
+
+    rows: DatasetRef
+    held_out: DatasetRef
+    reference: DatasetRef
+    until: date = Field(description="last day of conversations in it")
+
+
+class KnowledgeBase(Record):
+    """The published articles: the trusted ones and those with corrections from feedback, as served."""
+
+    articles: DatasetRef
+    trusted: DatasetRef = Field(description="without feedback: what evaluation is built from")
+    corrections: int = Field(ge=0, description="articles that feedback changed or added")
+
+
 # -- training -------------------------------------------------------------------------------------------------
 
 
@@ -392,6 +409,8 @@ class Release(Record):
     manifest_ref: LakeRef
     gate: LakeRef
     incumbent: str | None
+    adapter: AdapterRef | None = Field(None, description="where the adapter in the manifest comes from")
+    knowledge: DatasetRef | None = Field(None, description="the knowledge base behind the index")
 
 
 Stage = Literal["shadow", "canary", "live", "rolled_back"]

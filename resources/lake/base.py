@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import IO
+from urllib.parse import quote
 
 from llmops_assets.lib.records import LakeRef
 
@@ -119,6 +120,15 @@ class Lake(ABC):
 
     scheme: str
     repository: str
+    browser: str | None = None
+    """Address of a web page that shows commits and objects; None when there is none."""
+
+    def link(self, ref: LakeRef) -> str | None:
+        """Where a person can look at a commit (empty path) or an object."""
+        if self.browser is None:
+            return None
+        place = f"object/{ref.commit}/{quote(ref.path)}" if ref.path else f"commit/{ref.commit}"
+        return f"{self.browser.rstrip('/')}/{place}"
 
     def uri(self, commit: str, path: str = "") -> LakeRef:
         """The immutable address of a path at a commit."""
