@@ -117,6 +117,23 @@ def materialized(
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(digest[:32]))
 
 
+def publish(
+    context: dg.AssetExecutionContext, lake: Lake, files: Mapping[str, bytes | Path], **metadata: object
+) -> str:
+    """Put files into the lake in one transaction of this asset and return the commit of main that holds them.
+
+    Files that stand there already with equal bytes change nothing. `metadata` (row counts and the like) goes into
+    the commit beside the run's tags.
+    """
+    name = context.asset_key.to_user_string()
+    about = run_tags(context, **{key: str(value) for key, value in metadata.items()})
+    with lake.transaction(f"Materialize {name}", about, name=name) as transaction:
+        for path, source in sorted(files.items()):
+            transaction.put(path, source)
+    assert transaction.merged is not None
+    return transaction.merged
+
+
 @functools.cache
 def git_sha() -> str:
     """Commit of the code this process runs, with `+changes` when the tree differs; empty outside a clone."""
