@@ -140,7 +140,9 @@ def git_sha() -> str:
     root = Path(__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return ""
-    sha = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, timeout=10, check=False)
+    sha = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, timeout=10, check=False
+    )
     state = subprocess.run(
         ["git", "status", "--porcelain", "-uno"], cwd=root, capture_output=True, text=True, timeout=30, check=False
     )

@@ -82,7 +82,10 @@ def revise(
             replaced[target.id] = target.model_copy(update={"answer": answer, "facts": ()})
         else:
             fresh = Article(
-                id=f"feedback-{hash_json(answer)[:10]}", intent="from_feedback", title=asked[0], answer=answer,
+                id=f"feedback-{hash_json(answer)[:10]}",
+                intent="from_feedback",
+                title=asked[0],
+                answer=answer,
                 questions=tuple(asked),
             )
             added[fresh.id] = fresh

@@ -176,6 +176,4 @@ def calibrate(
         errors = [(top < c).mean() + (foreign >= c).mean() for c in candidates]
         below = min(floor, float(candidates[int(np.argmin(errors))]))
     below = round(below, 4)
-    return RouterPolicy(
-        answer_above=max(best[1], below), hand_over_below=below, margin=best[2], passages=passages
-    )
+    return RouterPolicy(answer_above=max(best[1], below), hand_over_below=below, margin=best[2], passages=passages)

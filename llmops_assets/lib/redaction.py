@@ -26,9 +26,13 @@ MINIMUM_SCORE = 0.4
 # Identifiers of support chats that Presidio does not know, or knows in one country's format only.
 PATTERNS: tuple[SubjectPattern, ...] = (
     SubjectPattern(entity="EMAIL", regex=r"[\w.+%-]+(?:@|\s*[\[(]at[\])]\s*)[\w-]+(?:\.[\w-]+)+", score=1.0),
-    SubjectPattern(entity="IBAN", regex=r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?\b", score=1.0),
+    SubjectPattern(
+        entity="IBAN", regex=r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?\b", score=1.0
+    ),
     SubjectPattern(entity="CARD", regex=r"\b(?:\d[ -]?){12,18}\d\b", score=0.9),
-    SubjectPattern(entity="IP", regex=r"\b(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)\b", score=0.95),
+    SubjectPattern(
+        entity="IP", regex=r"\b(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)\b", score=0.95
+    ),
     SubjectPattern(entity="PHONE", regex=r"(?<![\w.])\+\d{1,3}[ ./-]?(?:\(?\d{1,4}\)?[ ./-]?){2,6}\d{2,}", score=0.95),
     SubjectPattern(
         entity="PHONE",
@@ -37,15 +41,17 @@ PATTERNS: tuple[SubjectPattern, ...] = (
     ),
     SubjectPattern(entity="PHONE", regex=r"\b0\d{8,11}\b|\b0\d(?:[ .]\d{2}){4}\b", score=0.9),
     SubjectPattern(entity="SOCIAL_SECURITY", regex=r"\b\d{3}-\d{2}-\d{4}\b", score=0.9),
-    SubjectPattern(
-        entity="TRACKING", regex=r"\b(?:1Z[0-9A-Z]{16}|[A-Z]{2}\d{9}[A-Z]{2}|JD\d{10,18})\b", score=0.95
-    ),
+    SubjectPattern(entity="TRACKING", regex=r"\b(?:1Z[0-9A-Z]{16}|[A-Z]{2}\d{9}[A-Z]{2}|JD\d{10,18})\b", score=0.95),
     SubjectPattern(
         entity="ORDER_NUMBER",
         regex=r"(?i)(?<=\border )(?:number |no\.? |id |# ?|is )?#?[A-Z]{0,4}-?\d[\dA-Z/-]{3,}|#\d{4,}\b|\b(?:ORD|ORDER|INV|PO)[-_#]?\d{3,}[\w-]*",
         score=0.9,
     ),
-    SubjectPattern(entity="ID_NUMBER", regex=r"\b[A-Z]{1,4}[-/]?\d{5,}\b|\b\d{7,}\b|\b[A-Z]{2,4}(?:-\d{2,}){2,}\b|\b\d{4} \d{4} \d{2}\b", score=0.6),
+    SubjectPattern(
+        entity="ID_NUMBER",
+        regex=r"\b[A-Z]{1,4}[-/]?\d{5,}\b|\b\d{7,}\b|\b[A-Z]{2,4}(?:-\d{2,}){2,}\b|\b\d{4} \d{4} \d{2}\b",
+        score=0.6,
+    ),
     SubjectPattern(
         entity="ADDRESS",
         regex=(
@@ -56,20 +62,24 @@ PATTERNS: tuple[SubjectPattern, ...] = (
             r"(?:de |del |la |du |des |le |les )*[A-Z][\w'-]+(?: [A-Z][\w'-]+)*(?:,? \d{1,5}(?: [A-Z][\w'-]+)*)*"
             r"|\b[A-Z][a-zäöüß]+(?:str\.|straße|weg|platz|allee|gasse) ?\d{1,4}[\w/]*(?:, \d{4,5} [A-Z][\w'-]+)?"
             # Whatever stands between a cue and the end of the sentence, if it holds a number and a comma.
-            r"|(?i:(?<=\bto )|(?<=\bat )|(?<=it's )|(?<=\bis )|(?<=address: ))(?=[^.!?\n]*\d)(?=[^.!?\n]*,)"
-            r"(?-i:[A-Z0-9][\w.'/#-]*)(?:,? [\w.'/#-]+){2,10}"
+            r"|(?i:(?<=\breplacement to )|(?<=\bsend it to )|(?<=\bship it to )|(?<=\bdeliver to )|(?<=\bship to )|(?<=\blive at )|(?<=it's )|(?<=address is )|(?<=address: ))(?=[^.!?\n]*\d)(?=[^.!?\n]*,)"
+            r"(?-i:[A-Z0-9][\w.'/#-]*)(?: ?,? [\w.'/#-]+){2,12}"
         ),
         score=0.9,
     ),
-    SubjectPattern(entity="POSTCODE", regex=r"\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b|\b\d{4} ?[A-Z]{2}\b(?!-)", score=0.6),
     SubjectPattern(
-        entity="USERNAME", regex=r"(?i)(?<=username )(?:is )?[\w.-]{3,}|(?<=user name )(?:is )?[\w.-]{3,}|(?<!\w)@[A-Za-z_]\w{2,}",
+        entity="POSTCODE", regex=r"\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b|\b\d{4} ?[A-Z]{2}\b(?!-)", score=0.6
+    ),
+    SubjectPattern(
+        entity="USERNAME",
+        regex=r"(?i)(?:(?<=username )|(?<=user name )|(?<=login ))(?:is )?(?=[\w.-]*[\d._])[\w.-]{3,}|(?<!\w)@[A-Za-z_]\w{2,}",
         score=0.85,
     ),
     SubjectPattern(entity="PASSPORT", regex=r"(?i)(?<=passport )(?:number |no\.? |is )*[A-Z0-9]{6,9}\b", score=0.9),
     SubjectPattern(
         entity="DATE_OF_BIRTH",
-        regex=r"(?i)(?:born(?: on)?|date of birth|dob|birthday)(?: is|:)? \d{1,4}[-/. ]\w{1,9}[-/. ]\d{1,4}", score=0.9,
+        regex=r"(?i)(?:born(?: on)?|date of birth|dob|birthday)(?: is|:)? \d{1,4}[-/. ]\w{1,9}[-/. ]\d{1,4}",
+        score=0.9,
     ),
     SubjectPattern(
         entity="PERSON",
@@ -107,9 +117,7 @@ class Redactor:
         allow: Sequence[str] = (),
         names: bool = True,
     ) -> None:
-        self._patterns = [
-            (p.entity, re.compile(p.regex), p.score) for p in (*identifiers, *PATTERNS)
-        ]
+        self._patterns = [(p.entity, re.compile(p.regex), p.score) for p in (*identifiers, *PATTERNS)]
         self._certain = [
             (entity, pattern)
             for entity, pattern, _ in self._patterns
@@ -150,14 +158,18 @@ class Redactor:
 
     def leaks(self, text: str) -> list[str]:
         """Entities that are certainly personal data and still stand in a text; empty for a clean one."""
-        return [entity for entity, pattern in self._certain if pattern.search(text)]
+        return [
+            entity
+            for entity, pattern in self._certain
+            if any(match.group().lower() not in self._allowed for match in pattern.finditer(text))
+        ]
 
     def _find_uncached(self, text: str) -> tuple[Span, ...]:
         found = [
             Span(match.start(), match.end(), entity, score)
             for entity, pattern, score in self._patterns
             for match in pattern.finditer(text)
-            if entity != "CARD" or _luhn(match.group())
+            if (entity != "CARD" or _luhn(match.group())) and match.group().lower() not in self._allowed
         ]
         if self._names and text.strip():
             found += self._analysed(text)
@@ -210,6 +222,15 @@ _NO_NAMES = frozenset(
     "usb led usa uk eu monday tuesday wednesday thursday friday saturday sunday january february march april may june "
     "july august september october november december account order refund payment invoice password login email".split()
 )
+
+
+def public_words(texts: Sequence[str]) -> list[str]:
+    """Names and addresses that stand in published answers: the company's own, so no personal data to mask."""
+    words: dict[str, None] = {}
+    for text in texts:
+        words.update((match.lower(), None) for match in re.findall(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", text))
+        words.update((match.lower(), None) for match in re.findall(r"\b[A-Z][\w-]+", text))
+    return list(words)
 
 
 def load_subject_key(path: Path) -> bytes:

@@ -101,7 +101,9 @@ class Transaction:
         self.merged: str | None = None
         """Commit of the base branch after the merge; None until then, or when nothing changed."""
 
-    def put(self, path: str, source: bytes | Path | IO[bytes], *, metadata: Mapping[str, str] | None = None) -> ObjectStat:
+    def put(
+        self, path: str, source: bytes | Path | IO[bytes], *, metadata: Mapping[str, str] | None = None
+    ) -> ObjectStat:
         """Stage one object."""
         return self.lake.put(self.branch, path, source, metadata=metadata)
 
@@ -186,8 +188,13 @@ class Lake(ABC):
 
     @abstractmethod
     def merge(
-        self, source: str, into: str, message: str = "", metadata: Mapping[str, str] | None = None,
-        *, expected_head: str | None = None,
+        self,
+        source: str,
+        into: str,
+        message: str = "",
+        metadata: Mapping[str, str] | None = None,
+        *,
+        expected_head: str | None = None,
     ) -> str:
         """Three-way merge by path; the new head of `into`. ConflictError with the paths."""
 
@@ -222,7 +229,12 @@ class Lake(ABC):
 
     @contextlib.contextmanager
     def transaction(
-        self, message: str, metadata: Mapping[str, str] | None = None, *, name: str, base: str = "main",
+        self,
+        message: str,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        name: str,
+        base: str = "main",
         keep_on_error: bool = False,
     ) -> Iterator[Transaction]:
         """Write-audit-publish: a branch of your own; leave cleanly to merge it into base, raise to drop it.

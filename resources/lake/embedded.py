@@ -415,7 +415,9 @@ class EmbeddedLake(Lake):
         except (ValueError, KeyError, TypeError) as error:
             raise LakeError(f"{file} is not the format note of a lake: restore it or choose another folder") from error
         if version != FORMAT_VERSION:
-            raise LakeError(f"the lake at {self.root} has format {version}, this program reads {FORMAT_VERSION}: upgrade")
+            raise LakeError(
+                f"the lake at {self.root} has format {version}, this program reads {FORMAT_VERSION}: upgrade"
+            )
         if repository != self.repository:
             raise LakeError(f"the lake at {self.root} holds repository {repository!r}, not {self.repository!r}")
 

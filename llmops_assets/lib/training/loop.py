@@ -64,8 +64,12 @@ def with_lora(model: Any, recipe: Recipe, warm_start: Path | None = None) -> Any
         total = model.config.num_hidden_layers
         layers = list(range(max(0, total - recipe.top_layers), total))
     config = LoraConfig(
-        r=recipe.rank, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, layers_to_transform=layers,
-        target_modules=list(recipe.target_modules), task_type="CAUSAL_LM",
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,
+        lora_dropout=recipe.dropout,
+        layers_to_transform=layers,
+        target_modules=list(recipe.target_modules),
+        task_type="CAUSAL_LM",
     )
     return get_peft_model(model, config)
 
