@@ -1,0 +1,112 @@
+"""Training rows out of articles and conversations: closed book, open book with retrieved passages, general replay.
+
+What a row teaches is in its `kind`; where it comes from in `source` and `parent`.
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llmops_assets.lib.hashing import hash_json
+from llmops_assets.lib.knowledge import KnowledgeIndex
+from llmops_assets.lib.records import Article
+
+Row = dict[str, Any]
+
+
+def candidate_rows(
+    articles: Sequence[Article], conversations: Sequence[Mapping[str, Any]], links: Sequence[str | None]
+) -> list[Row]:
+    """Closed-book rows: known phrasings of articles, and conversations linked to one, answered as the article does.
+
+    `links` names the article of every conversation, None where none fits (the row teaches nothing certain).
+    """
+    by_id = {article.id: article for article in articles}
+    rows = [
+        _row("closed_book", article, question, source="knowledge_base")
+        for article in articles
+        for question in article.questions
+    ]
+    rows += [
+        _row("closed_book", by_id[link], conversation["question"], source=conversation["row_id"])
+        for conversation, link in zip(conversations, links, strict=True)
+        if link is not None
+    ]
+    return rows
+
+
+def spread(rows: Sequence[Row], per_article: int, seed: int) -> list[Row]:
+    """At most `per_article` rows of each article, the articles' own phrasings first, then by hash."""
+
+    def rank(row: Row) -> tuple[bool, str]:
+        return row["source"] != "knowledge_base", hash_json([seed, row["row_id"]])
+
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row["article"]].append(row)
+    return [row for name in sorted(groups) for row in sorted(groups[name], key=rank)[:per_article]]
+
+
+def with_passages(rows: Sequence[Row], index: KnowledgeIndex, *, share: float, passages: int, seed: int) -> list[Row]:
+    """The rows with about `share` of them turned to open book: the passages that retrieval finds, right one included.
+
+    The right passage is put among the found ones when retrieval missed it, and their order is shuffled: the adapter
+    must learn to choose, not to copy the first one.
+    """
+    result = []
+    vectors = {entry.question: vector for entry, vector in zip(index.entries, index.vectors, strict=True)}
+    for row in rows:
+        rng = random.Random(f"{seed} {row['row_id']}")
+        vector = vectors.get(row["question"])
+        if vector is None or rng.random() >= share or row["article"] not in index.articles:
+            result.append(row)
+            continue
+        found = [hit.article for hit in index.search(vector, passages)]
+        if row["article"] not in found:
+            found[-1:] = [row["article"]]
+        rng.shuffle(found)
+        texts = [index.articles[name].answer for name in found]
+        result.append({**row, "kind": "open_book", "passages": texts, "row_id": hash_json([row["row_id"], texts])[:20]})
+    return result
+
+
+def general_rows(pairs: Sequence[tuple[str, str]]) -> list[Row]:
+    """Rows of everyday questions, replayed against forgetting (https://arxiv.org/abs/1811.11682)."""
+    return [
+        {
+            "row_id": hash_json(["general", question])[:20],
+            "kind": "general",
+            "article": "",
+            "question": question,
+            "passages": [],
+            "answer": answer,
+            "parent": "",
+            "method": "",
+            "source": "general",
+        }
+        for question, answer in pairs
+    ]
+
+
+def split(rows: Sequence[Row], share: float, seed: int) -> tuple[list[Row], list[Row]]:
+    """(training, held-out) rows: about `share` of the families held out; variants stay with their origin."""
+    training, held_out = [], []
+    for row in rows:
+        family = row["parent"] or row["row_id"]
+        (held_out if random.Random(f"split {seed} {family}").random() < share else training).append(row)
+    return training, held_out
+
+
+def _row(kind: str, article: Article, question: str, *, source: str) -> Row:
+    return {
+        "row_id": hash_json([kind, article.id, question, article.answer])[:20],
+        "kind": kind,
+        "article": article.id,
+        "question": question,
+        "passages": [],
+        "answer": article.answer,
+        "parent": "",
+        "method": "",
+        "source": source,
+    }

@@ -1,0 +1,81 @@
+"""The eval suite: held-out questions by scenario slice, built from trusted articles only, never from feedback.
+
+Slices: faq, complaint, slang, typos, out_of_scope, new_topic. A question of a new topic is counted there only.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from llmops_assets.lib.augmentation import vary
+from llmops_assets.lib.hashing import hash_json
+from llmops_assets.lib.records import Article, EvalItem
+
+SLICES = ("faq", "complaint", "slang", "typos", "out_of_scope", "new_topic")
+PERTURBED = {"slang": "slang", "typos": "typos"}
+
+
+def build_suite(
+    articles: Sequence[Article],
+    out_of_scope: Iterable[str],
+    *,
+    new_since: date | None,
+    perturbed_share: float = 0.25,
+) -> list[EvalItem]:
+    """Items of every slice, sorted by slice and id; equal inputs give equal items.
+
+    An article is a new topic when it became available on or after `new_since`. Every fourth held-out question (by
+    hash) is also asked in slang, another fourth with typos. Out-of-scope questions must be handed over.
+    """
+    items: list[EvalItem] = []
+    for article in articles:
+        new = new_since is not None and article.available_from is not None and article.available_from >= new_since
+        plain = "new_topic" if new else "complaint" if article.intent.startswith("complaint") else "faq"
+        for question in article.held_out:
+            items.append(_item(plain, question, article))
+            turn = int(hash_json(question)[:8], 16) / 16**8
+            if not new and turn < perturbed_share:
+                items.append(_item("slang", vary(question, "slang", "suite"), article))
+            elif not new and turn < 2 * perturbed_share:
+                items.append(_item("typos", vary(question, "typos", "suite"), article))
+    items += [_item("out_of_scope", question, None) for question in out_of_scope]
+    return sorted(items, key=lambda item: (SLICES.index(item.slice), item.id))
+
+
+def _item(slice_: str, question: str, article: Article | None) -> EvalItem:
+    return EvalItem(
+        id=hash_json([slice_, question])[:16],
+        slice=slice_,
+        question=question,
+        article=article.id if article else None,
+        intent=article.intent if article else "",
+        reference=article.answer if article else "",
+        facts=article.facts if article else (),
+    )
+
+
+def counts(items: Iterable[EvalItem]) -> dict[str, int]:
+    """Items per slice."""
+    return dict(Counter(item.slice for item in items))
+
+
+def to_jsonl(items: Iterable[EvalItem]) -> bytes:
+    """One JSON object per line."""
+    return "".join(json.dumps(item.model_dump(mode="json"), ensure_ascii=False) + "\n" for item in items).encode()
+
+
+def from_jsonl(data: bytes) -> list[EvalItem]:
+    """Items of `to_jsonl`."""
+    return [EvalItem.model_validate_json(line) for line in data.decode().splitlines()]
+
+
+def sample(items: Sequence[EvalItem], per_slice: int) -> list[EvalItem]:
+    """The first `per_slice` items of every slice by id: the same ones for every release."""
+    taken: Counter[str] = Counter()
+    chosen = []
+    for item in items:
+        taken[item.slice] += 1
+        if taken[item.slice] <= per_slice:
+            chosen.append(item)
+    return chosen

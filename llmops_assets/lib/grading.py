@@ -1,0 +1,89 @@
+"""Whether an answer is right: the facts it must carry, or for a knowledge base without facts, its likeness to the
+reference. Never loss or fluency: wrong answers of a small model are fluent.
+"""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from llmops_assets.lib.records import DatasetRef, EvalItem, EvalReport, LakeRef, SliceScore
+
+ROUGE_MINIMUM = 0.3
+"""ROUGE-L from which an answer without facts counts as right."""
+
+
+@dataclass(frozen=True)
+class Graded:
+    """An answer to an eval item, judged."""
+
+    item: EvalItem
+    answer: str
+    path: str
+    article: str | None
+    right: bool
+    seconds: float = 0.0
+
+
+def grade(item: EvalItem, answer: str, path: str, article: str | None) -> bool:
+    """Whether an answer is right. Out of scope: only a handover is. Otherwise: every fact, or ROUGE-L at least 0.3."""
+    if item.article is None:
+        return path == "handover"
+    if path == "handover":
+        return False
+    if item.facts:
+        return has_facts(answer, item.facts)
+    return article == item.article or rouge_l(answer, item.reference) >= ROUGE_MINIMUM
+
+
+def has_facts(answer: str, facts: Iterable[Iterable[str]]) -> bool:
+    """Whether an answer holds at least one wording of every fact, as whole words, in any case."""
+    text = _plain(answer)
+    return all(
+        any(re.search(rf"(?<![\w.,]){re.escape(_plain(wording))}(?!\d|[.,]\d)", text) for wording in wordings)
+        for wordings in facts
+    )
+
+
+def rouge_l(answer: str, reference: str) -> float:
+    """F1 of the longest common subsequence of words (Lin 2004, https://aclanthology.org/W04-1013)."""
+    left, right = re.findall(r"\w+", answer.lower()), re.findall(r"\w+", reference.lower())
+    if not left or not right:
+        return 0.0
+    lengths = [0] * (len(right) + 1)
+    for word in left:
+        diagonal = 0
+        for column, other in enumerate(right, start=1):
+            above = lengths[column]
+            lengths[column] = diagonal + 1 if word == other else max(above, lengths[column - 1])
+            diagonal = above
+    common = lengths[-1]
+    return 2 * common / (len(left) + len(right))
+
+
+def report(subject: str, suite: DatasetRef, graded: Sequence[Graded], answers: LakeRef | None) -> EvalReport:
+    """Right answers overall, per slice and per answer path."""
+    slices: dict[str, list[bool]] = defaultdict(list)
+    paths: dict[str, list[bool]] = defaultdict(list)
+    for one in graded:
+        slices[one.item.slice].append(one.right)
+        paths[one.path].append(one.right)
+    return EvalReport(
+        subject=subject,
+        suite=suite,
+        overall=_score([one.right for one in graded]),
+        slices={name: _score(values) for name, values in sorted(slices.items())},
+        paths={name: _score(values) for name, values in sorted(paths.items())},
+        answers=answers,
+        seconds=round(sum(one.seconds for one in graded), 3),
+    )
+
+
+def _score(values: Sequence[bool]) -> SliceScore:
+    return SliceScore(right=sum(values), total=len(values))
+
+
+def _plain(text: str) -> str:
+    folded = unicodedata.normalize("NFKC", text).lower().replace("’", "'").replace("–", "-")
+    return re.sub(r"\s+", " ", folded).strip()
