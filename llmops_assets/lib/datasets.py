@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.knowledge import KnowledgeIndex
 from llmops_assets.lib.records import Article
@@ -52,17 +54,15 @@ def with_passages(rows: Sequence[Row], index: KnowledgeIndex, *, share: float, p
     """The rows with about `share` of them turned to open book: the passages that retrieval finds, right one included.
 
     The right passage is put among the found ones when retrieval missed it, and their order is shuffled: the adapter
-    must learn to choose, not to copy the first one.
+    must learn to choose, not to copy the first one. `vectors` maps every question to its unit vector.
     """
     result = []
-    vectors = {entry.question: vector for entry, vector in zip(index.entries, index.vectors, strict=True)}
     for row in rows:
         rng = random.Random(f"{seed} {row['row_id']}")
-        vector = vectors.get(row["question"])
-        if vector is None or rng.random() >= share or row["article"] not in index.articles:
+        if rng.random() >= share or row["article"] not in index.articles:
             result.append(row)
             continue
-        found = [hit.article for hit in index.search(vector, passages)]
+        found = [hit.article for hit in index.search(vectors[row["question"]], passages)]
         if row["article"] not in found:
             found[-1:] = [row["article"]]
         rng.shuffle(found)

@@ -21,7 +21,7 @@ AnswerPath = Literal["matched", "generated", "handover"]
 
 @dataclass(frozen=True)
 class Hit:
-    """The best-matching known question of one article; similarity is a cosine (at most 1)."""
+    """The best-matching known question of one article; similarity is a mean of two cosines (at most 1)."""
 
     article: str
     similarity: float
@@ -56,9 +56,16 @@ class KnowledgeIndex:
 
     @classmethod
     def build(cls, articles: Sequence[Article], embedder: Embeds) -> "KnowledgeIndex":
-        """Index the known questions (never the held-out ones) of articles."""
+        """Index the known questions (never the held-out ones) of articles.
+
+        A question's vector is the mean of its own and of question and answer together: what is asked in other words
+        is often nearer to the answer's.
+        """
+        answers = {article.id: article.answer for article in articles}
         entries = [Entry(a.id, q) for a in articles for q in dict.fromkeys(a.questions)]
-        return cls(articles, entries, embedder.embed([e.question for e in entries]), embedder.digest)
+        alone = embedder.embed([e.question for e in entries])
+        together = embedder.embed([f"{e.question} {answers[e.article]}" for e in entries])
+        return cls(articles, entries, (alone + together) / 2, embedder.digest)
 
     def search(self, vector: np.ndarray, k: int = 3) -> list[Hit]:
         """The k nearest articles, each by its nearest known question, most similar first."""
