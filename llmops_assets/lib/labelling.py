@@ -48,11 +48,11 @@ class IntentClassifier:
 
 
 _COMMON = {
-    "en": "the is a to my i you how do can it what for of and in".split(),
-    "de": "der die das ist ich nicht mein wie kann und zu ein wo bitte".split(),
-    "fr": "le la les est je mon pas comment puis et un une où vous".split(),
-    "es": "el la los es mi no cómo puedo y un una dónde por qué".split(),
-    "nl": "de het een is ik mijn niet hoe kan en waar wat ik".split(),
+    "en": ["the", "is", "a", "to", "my", "i", "you", "how", "do", "can", "it", "what", "for", "of", "and", "in"],
+    "de": ["der", "die", "das", "ist", "ich", "nicht", "mein", "wie", "kann", "und", "zu", "ein", "wo", "bitte"],
+    "fr": ["le", "la", "les", "est", "je", "mon", "pas", "comment", "puis", "et", "un", "une", "où", "vous"],
+    "es": ["el", "la", "los", "es", "mi", "no", "cómo", "puedo", "y", "un", "una", "dónde", "por", "qué"],
+    "nl": ["de", "het", "een", "is", "ik", "mijn", "niet", "hoe", "kan", "en", "waar", "wat", "ik"],
 }
 
 

@@ -217,10 +217,7 @@ _INTRODUCTION = re.compile(
     r"(?:my name is|i am|i'm|this is) ([a-zà-ÿ'-]{2,} [a-zà-ÿ'-]{2,})(?= and\b|[,.!]|$| here\b| with\b)"
 )
 _NO_NAMES = frozenset(
-    "hi hello hey dear thanks thank cheers regards please team good morning sorry can could would how what when where "
-    "why who which my your our the is are do does wifi wi-fi app alexa google siri paypal visa mastercard iban vat pdf "
-    "usb led usa uk eu monday tuesday wednesday thursday friday saturday sunday january february march april may june "
-    "july august september october november december account order refund payment invoice password login email".split()
+    ["hi", "hello", "hey", "dear", "thanks", "thank", "cheers", "regards", "please", "team", "good", "morning", "sorry", "can", "could", "would", "how", "what", "when", "where", "why", "who", "which", "my", "your", "our", "the", "is", "are", "do", "does", "wifi", "wi-fi", "app", "alexa", "google", "siri", "paypal", "visa", "mastercard", "iban", "vat", "pdf", "usb", "led", "usa", "uk", "eu", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december", "account", "order", "refund", "payment", "invoice", "password", "login", "email"]
 )
 
 

@@ -1,0 +1,55 @@
+"""What answers cost in money, energy and CO2, from the time the engine worked for them and stated assumptions."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llmops_assets.lib.records import CostLedger, CostLine, HostingOption
+
+WATTS = 30.0
+"""Assumed draw of two server cores under load; measure yours."""
+GRAMS_CO2_PER_KWH = 250.0
+"""Assumed carbon intensity of the grid; take your region's."""
+
+
+def ledger(interactions: Sequence[Mapping[str, Any]], option: HostingOption) -> CostLedger:
+    """Costs per release. Self-hosted: engine seconds at the hourly price; API: tokens at the token prices."""
+    groups: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in interactions:
+        groups[row["release_id"]].append(row)
+    lines = []
+    for release_id, rows in sorted(groups.items()):
+        generated = [row for row in rows if row["path"] == "generated"]
+        seconds = sum(row["latency_seconds"] for row in generated)
+        tokens_in, tokens_out = (sum(row[k] or 0 for row in generated) for k in ("input_tokens", "output_tokens"))
+        money = (
+            seconds / 3600 * option.currency_per_hour
+            + tokens_in / 1e6 * option.currency_per_million_input_tokens
+            + tokens_out / 1e6 * option.currency_per_million_output_tokens
+        )
+        energy = seconds * WATTS / 3.6e6 if option.kind != "api" else 0.0
+        lines.append(
+            CostLine(
+                release_id=release_id,
+                answers=len(rows),
+                generated=len(generated),
+                engine_seconds=round(seconds, 3),
+                currency=round(money, 8),
+                energy_kwh=round(energy, 9),
+                co2_grams=round(energy * GRAMS_CO2_PER_KWH, 6),
+            )
+        )
+    assumptions = {
+        "currency_per_hour": option.currency_per_hour,
+        "currency_per_million_input_tokens": option.currency_per_million_input_tokens,
+        "currency_per_million_output_tokens": option.currency_per_million_output_tokens,
+        "watts": WATTS,
+        "grams_co2_per_kwh": GRAMS_CO2_PER_KWH,
+    }
+    return CostLedger(lines=tuple(lines), assumptions=assumptions)
+
+
+def per_answer(costs: CostLedger) -> float | None:
+    """Mean money per answer over all releases; None when there was none."""
+    answers = sum(line.answers for line in costs.lines)
+    return sum(line.currency for line in costs.lines) / answers if answers else None

@@ -1,0 +1,48 @@
+"""The KPIs of a day out of its logged interactions, beside their targets. Nothing measured is None, never zero."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from llmops_assets.lib.records import Kpi, KpiReport, KpiValue
+
+
+def measure(
+    day: date,
+    interactions: Sequence[Mapping[str, Any]],
+    targets: Sequence[Kpi],
+    *,
+    accuracy: float | None,
+    leaks: int,
+    cost_per_answer: float | None,
+) -> KpiReport:
+    """Values of the KPIs the use case names; a name that is not measured here stays None.
+
+    `accuracy` is the serving release's share of right answers on its eval suite.
+    """
+    rated = [row["rating"] for row in interactions if row["rating"]]
+    values: dict[str, float | None] = {
+        "answer_accuracy": accuracy,
+        "positive_rating_share": sum(r > 0 for r in rated) / len(rated) if rated else None,
+        "handover_share": _share(row["path"] == "handover" for row in interactions),
+        "p95_latency_seconds": (
+            float(np.quantile([row["latency_seconds"] for row in interactions], 0.95)) if interactions else None
+        ),
+        "cost_per_answer": cost_per_answer,
+        "privacy_leaks": float(leaks) if interactions else None,
+    }
+    rows = []
+    for kpi in targets:
+        value = values.get(kpi.name)
+        met = None if value is None else kpi.met(value)
+        rows.append(
+            KpiValue(name=kpi.name, value=None if value is None else round(value, 6), target=kpi.target, met=met)
+        )
+    return KpiReport(day=day, interactions=len(interactions), values=tuple(rows))
+
+
+def _share(flags: Any) -> float | None:
+    values = list(flags)
+    return sum(values) / len(values) if values else None
