@@ -48,7 +48,15 @@ def spread(rows: Sequence[Row], per_article: int, seed: int) -> list[Row]:
     return [row for name in sorted(groups) for row in sorted(groups[name], key=rank)[:per_article]]
 
 
-def with_passages(rows: Sequence[Row], index: KnowledgeIndex, *, share: float, passages: int, seed: int) -> list[Row]:
+def with_passages(
+    rows: Sequence[Row],
+    index: KnowledgeIndex,
+    vectors: Mapping[str, np.ndarray],
+    *,
+    share: float,
+    passages: int,
+    seed: int,
+) -> list[Row]:
     """The rows with about `share` of them turned to open book: the passages that retrieval finds, right one included.
 
     The right passage is put among the found ones when retrieval missed it, and their order is shuffled: the adapter

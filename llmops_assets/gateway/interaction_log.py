@@ -1,0 +1,161 @@
+"""The interaction log: requests, responses and feedback, redacted before they come here; SQLite or PostgreSQL.
+
+Acknowledged means written. The audit table is append-only: each entry carries the hash of the one before it, so a
+changed or removed entry is found.
+"""
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from llmops_assets.lib.hashing import hash_json
+from llmops_assets.lib.records import Feedback, Interaction
+
+METADATA = sa.MetaData()
+INTERACTIONS = sa.Table(
+    "interactions",
+    METADATA,
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("time", sa.String(40), nullable=False, index=True),
+    sa.Column("release_id", sa.String(20), nullable=False),
+    sa.Column("subject", sa.String(40), nullable=False, index=True),
+    sa.Column("conversation", sa.String(200), nullable=False),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("path", sa.String(20), nullable=False),
+    sa.Column("article", sa.String(200)),
+    sa.Column("similarity", sa.Float),
+    sa.Column("latency_seconds", sa.Float, nullable=False),
+    sa.Column("input_tokens", sa.Integer, nullable=False),
+    sa.Column("output_tokens", sa.Integer, nullable=False),
+    sa.Column("status", sa.Integer, nullable=False),
+)
+FEEDBACK = sa.Table(
+    "feedback",
+    METADATA,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("interaction", sa.String(40), nullable=False, index=True),
+    sa.Column("time", sa.String(40), nullable=False),
+    sa.Column("rating", sa.Integer, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("correction", sa.Text, nullable=False),
+)
+AUDIT = sa.Table(
+    "audit",
+    METADATA,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("time", sa.String(40), nullable=False),
+    sa.Column("action", sa.String(80), nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("previous", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)
+GENESIS = "0" * 64
+
+
+class InteractionLog:
+    """Store of interactions behind a SQLAlchemy URL. Safe for several threads."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        embedded = url.startswith("sqlite")
+        self._engine = sa.create_engine(url, connect_args={"timeout": 60} if embedded else {}, pool_pre_ping=True)
+        self._lock = threading.Lock()
+        if embedded:
+            sa.event.listen(self._engine, "connect", _set_up_sqlite)
+        METADATA.create_all(self._engine)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def append(self, interaction: Interaction) -> None:
+        """Store one interaction; storing the same id again replaces nothing and is an error."""
+        row = interaction.model_dump()
+        row["time"] = _text(interaction.time)
+        with self._engine.begin() as connection:
+            connection.execute(sa.insert(INTERACTIONS).values(row))
+
+    def add_feedback(self, feedback: Feedback) -> bool:
+        """Store feedback on an interaction; False when there is no such interaction."""
+        row = {**feedback.model_dump(), "time": _text(feedback.time)}
+        with self._engine.begin() as connection:
+            known = sa.select(INTERACTIONS.c.id).where(INTERACTIONS.c.id == feedback.interaction)
+            if connection.execute(known).first() is None:
+                return False
+            connection.execute(sa.insert(FEEDBACK).values(row))
+        return True
+
+    def interactions(self, start: datetime, end: datetime) -> list[dict[str, Any]]:
+        """Interactions with start <= time < end in order of time, each with its latest rating, reason, correction.
+
+        Several corrections of one interaction: the last one counts.
+        """
+        with self._engine.connect() as connection:
+            query = (
+                sa.select(INTERACTIONS)
+                .where(INTERACTIONS.c.time >= _text(start), INTERACTIONS.c.time < _text(end))
+                .order_by(INTERACTIONS.c.time, INTERACTIONS.c.id)
+            )
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+            joined = (
+                sa.select(FEEDBACK)
+                .join(INTERACTIONS, INTERACTIONS.c.id == FEEDBACK.c.interaction)
+                .where(INTERACTIONS.c.time >= _text(start), INTERACTIONS.c.time < _text(end))
+                .order_by(FEEDBACK.c.number)
+            )
+            said = {row["interaction"]: row for row in connection.execute(joined).mappings()}
+        for row in rows:
+            feedback = said.get(row["id"])
+            row["rating"] = feedback["rating"] if feedback else 0
+            row["reason"] = feedback["reason"] if feedback else ""
+            row["correction"] = feedback["correction"] if feedback else ""
+        return rows
+
+    # -- audit --------------------------------------------------------------------------------------------------
+
+    def audit(self, action: str, detail: str) -> None:
+        """Append an entry to the audit chain."""
+        with self._lock, self._engine.begin() as connection:
+            if self._engine.dialect.name == "postgresql":
+                connection.execute(sa.text("LOCK TABLE audit IN EXCLUSIVE MODE"))
+            last = connection.execute(sa.select(AUDIT).order_by(AUDIT.c.number.desc()).limit(1)).mappings().first()
+            entry = {
+                "number": last["number"] + 1 if last else 1,
+                "time": _text(datetime.now(UTC)),
+                "action": action,
+                "detail": detail,
+                "previous": last["hash"] if last else GENESIS,
+            }
+            connection.execute(sa.insert(AUDIT).values(**entry, hash=hash_json(entry)))
+
+    def audit_entries(self) -> Sequence[dict[str, Any]]:
+        """All entries, oldest first."""
+        with self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(sa.select(AUDIT).order_by(AUDIT.c.number)).mappings()]
+
+    def broken_audit_entry(self) -> int | None:
+        """Number of the first entry that does not follow from the one before it; None when the chain holds."""
+        previous, number = GENESIS, 0
+        for entry in self.audit_entries():
+            stored = entry.pop("hash")
+            if entry["number"] != number + 1 or entry["previous"] != previous or hash_json(entry) != stored:
+                return entry["number"]
+            previous, number = stored, entry["number"]
+        return None
+
+
+def _text(moment: datetime) -> str:
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone: give an aware time")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _set_up_sqlite(connection: Any, _: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.close()
