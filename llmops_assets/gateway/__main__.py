@@ -1,0 +1,56 @@
+"""Run a gateway: `python -m llmops_assets.gateway --root FOLDER …`. Everything it needs is on the command line."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+import uvicorn
+
+from llmops_assets.gateway.app import create_app
+from llmops_assets.gateway.bundle import Bundle
+from llmops_assets.gateway.chain import Chain
+from llmops_assets.gateway.engine import LlamaCppEngine
+from llmops_assets.gateway.interaction_log import InteractionLog
+from llmops_assets.gateway.releases import Releases
+from llmops_assets.lib.embedding import CachedEmbedder, Embedder, find_embedder_folder
+from llmops_assets.lib.records import SubjectPattern
+from llmops_assets.lib.redaction import Redactor, load_subject_key
+
+
+def main() -> None:
+    """Serve the releases that the state file in --root names, until a signal ends it."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--root", type=Path, required=True, help="folder with state.json and bundles/")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8730)
+    parser.add_argument("--log-url", required=True, help="SQLAlchemy URL of the interaction log")
+    parser.add_argument("--subject-key", type=Path, required=True, help="file with the key behind pseudonyms")
+    parser.add_argument("--redaction", type=Path, help="JSON: {identifiers: [...], allow: [...]}")
+    parser.add_argument("--embedder", type=Path, help="folder of the embedder; default: the PyPI wheel's")
+    parser.add_argument("--cache", type=Path, help="SQLite file of known embeddings")
+    parser.add_argument("--keys", type=Path, help="file with one accepted bearer key per line")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 2, help="threads of an engine")
+    parser.add_argument("--slots", type=int, default=4, help="answers generated at the same time")
+    parser.add_argument("--replay", action="store_true", help="take times from the x-llmops-time header")
+    arguments = parser.parse_args()
+    about = json.loads(arguments.redaction.read_text()) if arguments.redaction else {"identifiers": [], "allow": []}
+    identifiers = [SubjectPattern.model_validate(p) for p in about["identifiers"]]
+    redactor = Redactor(identifiers, load_subject_key(arguments.subject_key), allow=about["allow"])
+    redactor.redact(["Loads the language model before the first customer comes."])
+    embedder = Embedder(arguments.embedder or find_embedder_folder())
+    cached = CachedEmbedder(embedder, arguments.cache) if arguments.cache else embedder
+    keys = tuple(line for line in arguments.keys.read_text().split() if line) if arguments.keys else ()
+
+    def make_engine(bundle: Bundle) -> LlamaCppEngine:
+        return LlamaCppEngine(bundle, threads=arguments.threads, slots=arguments.slots)
+
+    releases = Releases(arguments.root, make_engine, embedder.digest)
+    chain = Chain(redactor, cached, InteractionLog(arguments.log_url))
+    app = create_app(chain, releases, keys=keys, replay=arguments.replay)
+    # Access logs hold no texts, but addresses of customers: the interaction log is the record.
+    uvicorn.run(app, host=arguments.host, port=arguments.port, log_level="warning", access_log=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""The releases a gateway process holds: loaded before they are switched to, unloaded when their last request left."""
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from llmops_assets.gateway.bundle import Bundle, bundle_folder, load_bundle
+from llmops_assets.gateway.chain import Serving
+from llmops_assets.gateway.engine import Engine
+from llmops_assets.gateway.state import ServingState, read_state
+from llmops_assets.lib.knowledge import KnowledgeIndex
+
+POLL_SECONDS = 0.1
+DRAIN_SECONDS = 150.0
+
+
+class NoReleaseError(Exception):
+    """Nothing is served under that name."""
+
+
+class Releases:
+    """Watches the state file in `root` and keeps exactly the releases it names ready."""
+
+    def __init__(self, root: Path, make_engine: Callable[[Bundle], Engine], embedder_digest: str) -> None:
+        self.root = root
+        self.state = ServingState()
+        self.error = ""
+        self.failed_generation = -1
+        self._make_engine = make_engine
+        self._embedder_digest = embedder_digest
+        self._loaded: dict[str, Serving] = {}
+        self._drains: set[asyncio.Task[None]] = set()
+
+    async def watch(self) -> None:
+        """Apply every change of the state until cancelled. A release that cannot be loaded leaves all as it was."""
+        while True:
+            wanted = await asyncio.to_thread(read_state, self.root)
+            if wanted.generation not in (self.state.generation, self.failed_generation):
+                await self._apply(wanted)
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def close(self) -> None:
+        """Stop every engine."""
+        for task in self._drains:
+            task.cancel()
+        await asyncio.gather(*(serving.engine.stop() for serving in self._loaded.values()))
+
+    @contextlib.asynccontextmanager
+    async def use(self, which: str, conversation: str) -> AsyncIterator[Serving]:
+        """The release for a request: `live` (with the canary's share of conversations), `canary` or `preview`.
+
+        A conversation stays with one release as long as the state is the same.
+        """
+        state = self.state
+        name = {"live": state.live, "canary": state.canary, "preview": state.preview}[which]
+        if which == "live" and state.canary and _share_of(conversation) < state.canary_share:
+            name = state.canary
+        serving = self._loaded.get(name or "")
+        if serving is None:
+            raise NoReleaseError(f"no {which} release is served")
+        serving.active += 1
+        try:
+            yield serving
+        finally:
+            serving.active -= 1
+
+    async def _apply(self, wanted: ServingState) -> None:
+        made: dict[str, Serving] = {}
+        try:
+            for release_id in wanted.releases():
+                if release_id not in self._loaded:
+                    made[release_id] = await self._load(release_id)
+        except Exception as error:
+            # Whatever is wrong with the new release, the old one must go on serving.
+            self.error = f"{type(error).__name__}: {error}"
+            self.failed_generation = wanted.generation
+            await asyncio.gather(*(serving.engine.stop() for serving in made.values()))
+            return
+        self._loaded.update(made)
+        self.state, self.error = wanted, ""
+        for release_id in [name for name in self._loaded if name not in wanted.releases()]:
+            task = asyncio.create_task(self._drain(self._loaded.pop(release_id)))
+            self._drains.add(task)
+            task.add_done_callback(self._drains.discard)
+
+    async def _load(self, release_id: str) -> Serving:
+        bundle = await asyncio.to_thread(load_bundle, bundle_folder(self.root, release_id))
+        index = await asyncio.to_thread(KnowledgeIndex.load, bundle.index) if bundle.index else None
+        if index is not None and index.embedder_digest != self._embedder_digest:
+            raise ValueError(f"the index of {release_id} was made by another embedder: build it again")
+        engine = self._make_engine(bundle)
+        try:
+            await engine.start()
+        except BaseException:
+            await engine.stop()
+            raise
+        return Serving(bundle, engine, index)
+
+    @staticmethod
+    async def _drain(serving: Serving) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while serving.active:
+                    await asyncio.sleep(0.02)
+        await serving.engine.stop()
+
+
+def _share_of(conversation: str) -> float:
+    return int(hashlib.sha256(conversation.encode()).hexdigest()[:8], 16) / 16**8
