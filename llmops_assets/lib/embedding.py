@@ -85,8 +85,14 @@ class Embedder:
         result = np.zeros((len(texts), DIMENSIONS), np.float32)
         if not texts:
             return result
+        # One caller at a time: the matrix products use all cores anyway, and some BLAS builds hang when they are
+        # entered from several threads while another one starts a process.
         with self._lock:
-            encoded = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+            self._fill(result, texts)
+        return result
+
+    def _fill(self, result: np.ndarray, texts: Sequence[str]) -> None:
+        encoded = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         # Equal lengths in one batch: no padding, so no attention mask and no result that depends on its neighbours.
         by_length: dict[int, list[int]] = {}
         for index, ids in enumerate(encoded):
@@ -96,7 +102,6 @@ class Embedder:
             for start in range(0, len(indices), step):
                 chosen = indices[start : start + step]
                 result[chosen] = self._forward(np.array([encoded[i] for i in chosen]))
-        return result
 
     def _forward(self, ids: np.ndarray) -> np.ndarray:
         weights, config = self._weights, self._config

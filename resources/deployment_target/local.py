@@ -94,7 +94,9 @@ class LocalTarget(DeploymentTarget):
         if self._replay:
             command += ["--replay"]
         log = self.root / "gateway.log"
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        # One BLAS thread: the engine needs the cores, and a forking BLAS pool can hang.
+        path = os.pathsep.join(p for p in sys.path if p)
+        environment = {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         with log.open("ab") as output:
             process = subprocess.Popen(
                 command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True, env=environment
