@@ -189,9 +189,7 @@ def create_app(
             Route("/healthz", health),
             Route("/metrics", measured),
         ],
-        exception_handlers={
-            kind: failed for kind in (ApiError, NoReleaseError, RedactionError, EngineError, TimeoutError)
-        },
+        exception_handlers=dict.fromkeys((ApiError, NoReleaseError, RedactionError, EngineError, TimeoutError), failed),
         lifespan=lifespan,
     )
 

@@ -1,0 +1,1 @@
+"""Assets of the group data: from raw conversations to audited datasets."""

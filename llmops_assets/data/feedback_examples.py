@@ -1,0 +1,55 @@
+"""What a day's feedback teaches: corrections, with the question they belong to and what had been answered."""
+
+import dagster as dg
+
+from llmops_assets.data.labelled_conversations import read_days
+from llmops_assets.lib import tables
+from llmops_assets.lib.records import DatasetRef
+from llmops_assets.partitions import DAILY
+from llmops_assets.provenance import materialized, publish, run_day
+from resources.lake.base import Lake
+
+NAME = "feedback_examples"
+
+
+def examples_of(interactions: list[dict]) -> list[dict]:
+    """Rated-down or corrected interactions as examples; those with neither a correction nor a rating teach nothing."""
+    return [
+        {
+            "row_id": row["id"],
+            "question": row["question"],
+            "answer": row["correction"],
+            "served": row["answer"],
+            "article": row["article"] or "",
+            "rating": row["rating"],
+        }
+        for row in interactions
+        if row["correction"] or row["rating"] < 0
+    ]
+
+
+@dg.asset(
+    deps=["interactions"],
+    partitions_def=DAILY,
+    kinds={"parquet"},
+    owners=["team:data-engineering"],
+    code_version="1",
+)
+def feedback_examples(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
+    """A day's corrections and bad ratings as examples to learn from; empty on a day without traffic."""
+    day = run_day(context)
+    interactions = [r for r in read_days(context, lake, "interactions", day) if r["time"][:10] == str(day)]
+    rows = examples_of(interactions)
+    path = f"data/{NAME}/{day}.parquet"
+    commit = publish(context, lake, {path: tables.to_parquet(rows, tables.CORRECTIONS)}, rows=len(rows))
+    corrected = sum(bool(row["answer"]) for row in rows)
+    record = DatasetRef(
+        name=NAME,
+        ref=lake.uri(commit, path),
+        digest=tables.digest(rows, ["row_id", "question", "answer"]),
+        rows=len(rows),
+        counts={"corrections": corrected},
+    )
+    return materialized(
+        context, record, lake=lake, ref=record.ref, digest=record.digest, rows=len(rows), corrections=corrected
+    )

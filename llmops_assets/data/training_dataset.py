@@ -1,0 +1,166 @@
+"""The rows a model learns from, published only when every blocking check holds on what was written.
+
+Write, audit, publish: a lake branch, Great Expectations and the leakage check on it, then merge and tag.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import dagster as dg
+from pydantic import Field
+
+from llmops_assets.data.augmented_conversations import augmented_conversations
+from llmops_assets.data.eval_suite import eval_suite, read_suite
+from llmops_assets.data.knowledge_base import knowledge_base, read_articles
+from llmops_assets.data.labelled_conversations import labelled_conversations, read_days
+from llmops_assets.lib import datasets, expectations, tables
+from llmops_assets.lib.deduplication import leaks
+from llmops_assets.lib.knowledge import KnowledgeIndex
+from llmops_assets.lib.records import DatasetRef, KnowledgeBase, TrainingSet
+from llmops_assets.provenance import materialized, read_record, run_day, run_tags
+from resources.lake.base import Lake
+from resources.workspace import Workspace
+
+NAME = "training_dataset"
+PATHS = {part: f"data/{NAME}/{part}.parquet" for part in ("rows", "held_out", "reference", "dropped")}
+
+
+class DatasetConfig(dg.Config):
+    """How the rows are shared out."""
+
+    open_book_share: float = Field(0.6, ge=0, le=1, description="share of rows with retrieved passages in the prompt")
+    passages: int = Field(3, ge=1, description="passages of an open-book row")
+    held_out_share: float = Field(0.06, ge=0, lt=1, description="share of row families kept for the loss curve")
+    seed: int = 17
+
+
+@dg.asset(
+    deps=[augmented_conversations, knowledge_base, eval_suite, labelled_conversations],
+    kinds={"greatexpectations", "parquet"},
+    owners=["team:data-engineering"],
+    code_version="1",
+    check_specs=[
+        dg.AssetCheckSpec(
+            "expectations_hold", asset=NAME, blocking=True, description="Every Great Expectations rule holds."
+        ),
+        dg.AssetCheckSpec(
+            "no_eval_leakage",
+            asset=NAME,
+            blocking=True,
+            description="No training question equals or nearly equals a question of the eval suite.",
+        ),
+        dg.AssetCheckSpec(
+            "no_personal_data_left", asset=NAME, blocking=True, description="No row shows certain personal data."
+        ),
+    ],
+)
+def training_dataset(
+    context: dg.AssetExecutionContext,
+    config: DatasetConfig,
+    lake: dg.ResourceParam[Lake],
+    workspace: dg.ResourceParam[Workspace],
+) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
+    """Closed-book, open-book and replayed general rows, audited on a lake branch, merged and tagged.
+
+    With them the held-out rows of the loss curve, the reference that drift is measured against, and the rows that
+    were dropped, with the reason.
+    """
+    day, embedder = run_day(context), workspace.embedder()
+    knowledge = read_record(context, "knowledge_base", KnowledgeBase)
+    augmented = read_record(context, "augmented_conversations", DatasetRef)
+    suite = read_record(context, "eval_suite", DatasetRef)
+    asked = [item.question for item in read_suite(lake, suite.ref)]
+    candidates = tables.from_parquet(lake.read(augmented.ref))
+    vectors = embedder.vectors([*asked, *(row["question"] for row in candidates)])
+    leaking = leaks(candidates, asked, vectors)
+    index = KnowledgeIndex.build(read_articles(lake, knowledge.articles.ref), embedder)
+    rows = datasets.with_passages(
+        [row for row in candidates if row["row_id"] not in leaking],
+        index,
+        vectors,
+        share=config.open_book_share,
+        passages=config.passages,
+        seed=config.seed,
+    )
+    rows += datasets.general_rows(workspace.general_pairs())
+    training, held_out = datasets.split(rows, config.held_out_share, config.seed)
+    reference = [
+        {"row_id": r["row_id"], "day": r["day"], "question": r["question"], "intent": r["predicted_intent"]}
+        for r in read_days(context, lake, "labelled_conversations", day)
+    ]
+    dropped = [{"row_id": i, "question": "", "reason": reason} for i, reason in sorted(leaking.items())]
+    parts = {
+        "rows": tables.to_parquet(training, tables.TRAINING),
+        "held_out": tables.to_parquet(held_out, tables.TRAINING),
+        "reference": tables.to_parquet(reference, tables.REFERENCE),
+        "dropped": tables.to_parquet(dropped, tables.DROPPED),
+    }
+    about = run_tags(context, rows=str(len(training)), eval_suite=suite.digest)
+    with lake.transaction(f"Training dataset of {day}", about, name=NAME, keep_on_error=True) as draft:
+        for part, data in parts.items():
+            draft.put(PATHS[part], data)
+        stored = [r for part in ("rows", "held_out") for r in tables.from_parquet(lake.get(draft.branch, PATHS[part]))]
+        outcomes = expectations.validate(stored)
+        left = leaks(stored, asked, embedder.vectors([*asked, *(row["question"] for row in stored)]))
+        redactor = workspace.redactor()
+        personal = sum(bool(redactor.leaks(row[c])) for row in stored for c in ("question", "answer"))
+        yield dg.AssetCheckResult(
+            passed=all(o.passed for o in outcomes),
+            check_name="expectations_hold",
+            metadata={"outcomes": dg.MetadataValue.json([asdict(o) for o in outcomes])},
+        )
+        yield dg.AssetCheckResult(passed=not left, check_name="no_eval_leakage", metadata={"rows": len(left)})
+        yield dg.AssetCheckResult(passed=personal == 0, check_name="no_personal_data_left", metadata={"rows": personal})
+        failed = [o.name for o in outcomes if not o.passed]
+        if failed or left or personal:
+            raise dg.Failure(
+                f"the draft does not hold: {', '.join(failed) or 'all expectations met'}; {len(left)} rows leak the "
+                f"eval suite, {personal} show personal data. Main is untouched, the draft is branch {draft.branch}",
+                allow_retries=False,
+            )
+    assert draft.merged is not None
+    columns = ["row_id", "question", "answer"]
+    digest = tables.digest(training, columns)
+    tag = f"training-dataset-{digest[:12]}"
+    if tag not in lake.tags():
+        lake.tag(tag, draft.merged)
+    counts = {kind: sum(row["kind"] == kind for row in training) for kind in ("closed_book", "open_book", "general")}
+    refs = {part: lake.uri(draft.merged, PATHS[part]) for part in PATHS}
+    record = TrainingSet(
+        rows=DatasetRef(
+            name=NAME,
+            ref=refs["rows"],
+            tag=tag,
+            digest=digest,
+            rows=len(training),
+            counts=counts,
+            inputs={"augmented_conversations": augmented.ref, "eval_suite": suite.ref},
+        ),
+        held_out=DatasetRef(
+            name=f"{NAME}_held_out",
+            ref=refs["held_out"],
+            digest=tables.digest(held_out, columns),
+            rows=len(held_out),
+        ),
+        reference=DatasetRef(
+            name=f"{NAME}_reference",
+            ref=refs["reference"],
+            digest=tables.digest(reference, ["row_id", "question"]),
+            rows=len(reference),
+        ),
+        until=day,
+    )
+    yield materialized(
+        context,
+        record,
+        lake=lake,
+        ref=refs["rows"],
+        digest=digest,
+        rows=len(training),
+        tag=tag,
+        held_out=len(held_out),
+        leaks_dropped=len(leaking),
+        reference_rows=len(reference),
+        **counts,
+        inputs={"augmented_conversations": augmented.ref, "eval_suite": suite.ref},
+    )

@@ -1,0 +1,1 @@
+"""Assets of the group deployment: the release and its rollout."""

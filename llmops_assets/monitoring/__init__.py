@@ -1,0 +1,1 @@
+"""Assets of the group monitoring: what happens in production."""

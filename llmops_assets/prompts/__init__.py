@@ -1,0 +1,1 @@
+"""Assets of the group prompts: the instructions every answer starts from."""

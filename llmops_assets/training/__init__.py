@@ -1,0 +1,1 @@
+"""Assets of the group training: base model, adapters and their kin."""
