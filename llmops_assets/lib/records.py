@@ -267,6 +267,7 @@ class AdapterRef(Record):
     base: ModelRef
     recipe: Recipe
     dataset: DatasetRef
+    warm_start: str = Field("", description="digest of the adapter the training started from")
     mlflow_run: str = ""
     model_version: str = ""
     metrics: dict[str, float] = {}
@@ -401,6 +402,24 @@ class ReleaseManifest(Record):
         return f"r-{self.content_hash[:12]}"
 
 
+class KnowledgeIndexRef(Record):
+    """The published index with the thresholds that were calibrated on it."""
+
+    file: FileRef
+    router: RouterPolicy
+    knowledge: DatasetRef
+    questions: int = Field(ge=0)
+
+
+class EngineModel(Record):
+    """The base model's file for the engine: `file` None means the one the base model ships."""
+
+    kind: str
+    file: FileRef | None
+    size: int = Field(ge=0, description="bytes")
+    losses: dict[str, float] = Field(description="mean nats per held-out answer token, by quantization")
+
+
 class Release(Record):
     """A manifest with the gate's evidence for it."""
 
@@ -410,7 +429,7 @@ class Release(Record):
     gate: LakeRef
     incumbent: str | None
     adapter: AdapterRef | None = Field(None, description="where the adapter in the manifest comes from")
-    knowledge: DatasetRef | None = Field(None, description="the knowledge base behind the index")
+    training: TrainingSet | None = Field(None, description="what it learned from, and the reference for drift")
 
 
 Stage = Literal["shadow", "canary", "live", "rolled_back"]
