@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.knowledge import KnowledgeIndex
 from llmops_assets.lib.records import Article

@@ -268,6 +268,7 @@ class AdapterRef(Record):
     recipe: Recipe
     dataset: DatasetRef
     warm_start: str = Field("", description="digest of the adapter the training started from")
+    inputs_digest: str = Field("", description="hash of everything that determines the weights")
     mlflow_run: str = ""
     model_version: str = ""
     metrics: dict[str, float] = {}

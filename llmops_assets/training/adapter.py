@@ -10,7 +10,7 @@ from pydantic import Field
 from llmops_assets.data.training_dataset import training_dataset
 from llmops_assets.lib import tables
 from llmops_assets.lib.hashing import hash_json
-from llmops_assets.lib.records import AdapterRef, ModelRef, PromptRef, Recipe, Release, TrainingSet
+from llmops_assets.lib.records import AdapterRef, Deployment, ModelRef, PromptRef, Recipe, Release, TrainingSet
 from llmops_assets.prompts.system_prompt import system_prompt
 from llmops_assets.provenance import find_record, materialized, publish, read_record, run_tags
 from llmops_assets.training.base_model import base_model
@@ -86,7 +86,6 @@ def adapter(
     workspace: dg.ResourceParam[Workspace],
 ) -> Iterator[dg.MaterializeResult]:
     """The LoRA adapter of the training dataset, with its GGUF form for the engine. Equal inputs train only once."""
-    from llmops_assets.lib.records import Deployment
     from llmops_assets.lib.training import rows as row_tools
     from llmops_assets.lib.training.gguf_weights import adapter_to_gguf
     from resources.trainer import trainer_for
@@ -109,15 +108,7 @@ def adapter(
     wanted = hash_json(
         [recipe.content_hash, base.digest, dataset.rows.digest, prompt.digest, start.digest if start else ""]
     )
-    if previous is not None and wanted == hash_json(
-        [
-            previous.recipe.content_hash,
-            previous.base.digest,
-            previous.dataset.digest,
-            previous.metrics and prompt.digest,
-            previous.warm_start,
-        ]
-    ):
+    if previous is not None and previous.inputs_digest == wanted:
         context.log.info("recipe, base model, dataset and prompt are unchanged: the adapter is kept")
         yield materialized(context, previous, lake=lake, ref=previous.ref, digest=previous.digest, unchanged=True)
         return
@@ -155,6 +146,7 @@ def adapter(
             recipe=recipe,
             dataset=dataset.rows,
             warm_start=start.digest if start else "",
+            inputs_digest=wanted,
             mlflow_run=run.run_id,
             metrics={key: round(value, 6) for key, value in result.metrics.items()},
         )
