@@ -111,7 +111,8 @@ def create_app(
         try:
             question = await chain.question(text, user, conversation, moment(request))
             serving = await held.enter_async_context(releases.use(which, question.conversation))
-            logged = which != "preview"
+            # Whoever names the canary or the preview is testing it, not asking as a customer.
+            logged = which == "live"
             if streaming:
                 source = chain.stream(serving, question, logged=logged, done=metrics.answered)
                 response = StreamingResponse(_events(source, finish, held), media_type="text/event-stream")
