@@ -1,0 +1,87 @@
+"""Jobs by selection, and schedules. A job says what is run together; when, and why, say schedules and sensors.
+
+Concept: https://docs.dagster.io/guides/build/jobs/asset-jobs. Every job is partitioned by day: the day it is about.
+"""
+
+import dagster as dg
+
+from llmops_assets.partitions import DAILY
+
+KNOWLEDGE = ["knowledge_base", "eval_suite", "augmented_conversations", "training_dataset", "knowledge_index"]
+JUDGEMENT = ["quality_report", "safety_report", "gate"]
+ROLLOUT = ["release", "deployment"]
+
+ingest_day = dg.define_asset_job(
+    "ingest_day",
+    selection=["use_case", "redacted_conversations", "labelled_conversations"],
+    description="One day of conversations, redacted and labelled.",
+)
+build_release = dg.define_asset_job(
+    "build_release",
+    selection=[
+        "use_case",
+        "hosting_plan",
+        "system_prompt",
+        "base_model",
+        "redacted_conversations",
+        "labelled_conversations",
+        "interactions",
+        "feedback_examples",
+        *KNOWLEDGE,
+        "adapter",
+        *JUDGEMENT,
+        *ROLLOUT,
+    ],
+    description="From the plan to a served release: the adapter is trained from the base model.",
+)
+retrain = dg.define_asset_job(
+    "retrain",
+    selection=[
+        "redacted_conversations",
+        "labelled_conversations",
+        "interactions",
+        "feedback_examples",
+        *KNOWLEDGE,
+        "adapter",
+        *JUDGEMENT,
+        *ROLLOUT,
+    ],
+    config=dg.RunConfig(
+        ops={
+            "adapter": {"config": {"warm_start": True, "epochs": 1.0, "learning_rate": 7e-4}},
+            "quality_report": {"config": {"ablations": False}},
+        }
+    ),
+    description="A new candidate from the serving adapter, with the day's conversations, feedback and knowledge.",
+)
+monitor_day = dg.define_asset_job(
+    "monitor_day",
+    selection=["interactions", "feedback_examples", "drift_report", "kpi_report", "cost_ledger"],
+    description="One day of traffic: interactions, feedback, drift, KPIs and costs.",
+)
+JOBS = [ingest_day, build_release, retrain, monitor_day]
+
+nightly = dg.build_schedule_from_partitioned_job(
+    monitor_day,
+    name="monitor_nightly",
+    hour_of_day=1,
+    minute_of_hour=15,
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+)
+
+
+@dg.schedule(
+    job=retrain,
+    cron_schedule="30 2 * * 1",
+    execution_timezone="UTC",
+    name="retrain_weekly",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+)
+def weekly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Every Monday, whatever drift says: slow changes stay below every threshold."""
+    day = DAILY.get_last_partition_key(context.scheduled_execution_time)
+    assert day is not None
+    return dg.RunRequest(run_key=f"weekly-{day}", partition_key=day, tags={"cause": "weekly"})
+
+
+SCHEDULES = [nightly, weekly]

@@ -1,0 +1,6 @@
+"""Sensors: each module decides one thing from recorded state; the jobs do it. One cause starts one run."""
+
+from sensors.ingest_on_new_data import ingest_on_new_data
+from sensors.retrain_on_drift import retrain_on_drift
+
+SENSORS = [retrain_on_drift, ingest_on_new_data]
