@@ -15,7 +15,6 @@ from llmops_assets.lib.embedding import CachedEmbedder
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.labelling import knowledge_from_rows
 from llmops_assets.lib.records import Article, DatasetRef, KnowledgeBase, LakeRef
-from llmops_assets.planning.use_case import use_case
 from llmops_assets.provenance import materialized, publish, run_day
 from resources.lake.base import Lake
 from resources.workspace import Workspace
@@ -53,7 +52,7 @@ def worked_in(articles: tuple[Article, ...], examples: list[dict], embedder: Cac
 
 
 @dg.asset(
-    deps=[use_case, labelled_conversations, feedback_examples],
+    deps=["use_case", labelled_conversations, feedback_examples],
     kinds={"jsonl"},
     owners=["team:data-engineering"],
     code_version="1",

@@ -10,7 +10,6 @@ from llmops_assets.lib.records import DatasetRef
 from llmops_assets.lib.redaction import Redactor
 from llmops_assets.lib.sources import RawRow
 from llmops_assets.partitions import DAILY
-from llmops_assets.planning.use_case import use_case
 from llmops_assets.provenance import materialized, run_day, run_tags
 from resources.lake.base import Lake
 from resources.workspace import Workspace
@@ -50,7 +49,7 @@ def redact_rows(rows: Iterator[RawRow], day: date, redactor: Redactor) -> tuple[
 
 
 @dg.asset(
-    deps=[use_case],
+    deps=["use_case"],
     partitions_def=DAILY,
     kinds={"presidio", "parquet"},
     owners=["team:data-engineering"],

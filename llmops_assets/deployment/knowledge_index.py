@@ -4,7 +4,7 @@ over, calibrated on phrasings the index does not hold."""
 import dagster as dg
 from pydantic import Field
 
-from llmops_assets.data.knowledge_base import knowledge_base, read_articles
+from llmops_assets.data.knowledge_base import read_articles
 from llmops_assets.lib.hashing import hash_bytes
 from llmops_assets.lib.knowledge import KnowledgeIndex, calibrate
 from llmops_assets.lib.records import FileRef, KnowledgeBase, KnowledgeIndexRef
@@ -22,7 +22,7 @@ class IndexConfig(dg.Config):
     passages: int = Field(3, ge=0, description="passages in the prompt when the answer is generated")
 
 
-@dg.asset(deps=[knowledge_base], kinds={"numpy"}, owners=["team:ml-engineering"], code_version="1")
+@dg.asset(deps=["knowledge_base"], kinds={"numpy"}, owners=["team:ml-engineering"], code_version="1")
 def knowledge_index(
     context: dg.AssetExecutionContext,
     config: IndexConfig,

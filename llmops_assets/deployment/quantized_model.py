@@ -3,13 +3,10 @@
 import dagster as dg
 from pydantic import Field
 
-from llmops_assets.data.training_dataset import training_dataset
 from llmops_assets.lib import tables
 from llmops_assets.lib.hashing import hash_file
 from llmops_assets.lib.records import EngineModel, FileRef, PromptRef, TrainingSet
-from llmops_assets.prompts.system_prompt import system_prompt
 from llmops_assets.provenance import materialized, publish, read_record
-from llmops_assets.training.base_model import base_model
 from resources.lake.base import Lake
 from resources.models import Models
 from resources.workspace import Workspace
@@ -27,7 +24,7 @@ class QuantizationConfig(dg.Config):
 
 
 @dg.asset(
-    deps=[base_model, training_dataset, system_prompt],
+    deps=["base_model", "training_dataset", "system_prompt"],
     kinds={"gguf"},
     owners=["team:ml-engineering"],
     code_version="1",

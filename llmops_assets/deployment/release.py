@@ -19,9 +19,7 @@ from llmops_assets.lib.records import (
     TrainingSet,
     UseCase,
 )
-from llmops_assets.prompts.system_prompt import system_prompt
 from llmops_assets.provenance import Context, find_record, materialized, publish, read_record
-from llmops_assets.training.adapter import adapter
 from resources.lake.base import Lake
 
 NAME = "release"
@@ -50,7 +48,7 @@ def read_release(lake: Lake, release_id: str) -> Release:
 
 
 @dg.asset(
-    deps=["gate", adapter, knowledge_index, quantized_model, system_prompt],
+    deps=["gate", "adapter", knowledge_index, quantized_model, "system_prompt"],
     kinds={"json"},
     owners=["team:operations"],
     code_version="1",

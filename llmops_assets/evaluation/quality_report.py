@@ -5,9 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 from pydantic import Field
 
-from llmops_assets.data.eval_suite import eval_suite, read_suite
-from llmops_assets.deployment.knowledge_index import knowledge_index
-from llmops_assets.deployment.quantized_model import quantized_model
+from llmops_assets.data.eval_suite import read_suite
 from llmops_assets.deployment.release import candidate_manifest, read_release
 from llmops_assets.lib import evalsuite, grading, html, tables
 from llmops_assets.lib import manifest as manifests
@@ -15,7 +13,6 @@ from llmops_assets.lib.grading import Graded
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import DatasetRef, EvalItem, EvalReport, FileRef, QualityReport, ReleaseManifest
 from llmops_assets.provenance import materialized, publish, read_record, run_tags
-from llmops_assets.training.adapter import adapter
 from resources.deployment_target import Ask, DeploymentTarget
 from resources.lake.base import Lake, NotFoundError
 from resources.models import Models, ResolvedModel
@@ -110,7 +107,7 @@ def answer_rows(graded: Sequence[Graded]) -> list[dict]:
 
 
 @dg.asset(
-    deps=[eval_suite, adapter, knowledge_index, quantized_model],
+    deps=["eval_suite", "adapter", "knowledge_index", "quantized_model"],
     kinds={"mlflow", "html"},
     owners=["team:ml-engineering"],
     code_version="1",

@@ -8,12 +8,11 @@ from llmops_assets.data.labelled_conversations import read_days
 from llmops_assets.lib import costs
 from llmops_assets.monitoring.interactions import interactions
 from llmops_assets.monitoring.kpi_report import chosen_option
-from llmops_assets.planning.hosting_plan import hosting_plan
 from llmops_assets.provenance import materialized
 from resources.lake.base import Lake
 
 
-@dg.asset(deps=[interactions, hosting_plan], kinds={"python"}, owners=["team:product"], code_version="1")
+@dg.asset(deps=[interactions, "hosting_plan"], kinds={"python"}, owners=["team:product"], code_version="1")
 def cost_ledger(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
     """What answers cost, per release: money, energy and CO2, from engine time or tokens at stated prices."""
     rows = read_days(context, lake, "interactions", date.max)

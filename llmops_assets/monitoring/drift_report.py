@@ -5,7 +5,6 @@ from datetime import date, datetime
 import dagster as dg
 
 from llmops_assets.data.labelled_conversations import read_days
-from llmops_assets.deployment.deployment import deployment
 from llmops_assets.deployment.release import read_release
 from llmops_assets.lib import drift, evidently_report, tables
 from llmops_assets.lib.labelling import IntentClassifier
@@ -20,7 +19,7 @@ NAME = "drift_report"
 
 
 @dg.asset(
-    deps=[interactions, deployment],
+    deps=[interactions, "deployment"],
     partitions_def=DAILY,
     kinds={"evidently", "html"},
     owners=["team:operations"],

@@ -3,13 +3,11 @@
 import dagster as dg
 
 from llmops_assets.data.labelled_conversations import read_days
-from llmops_assets.deployment.deployment import deployment
 from llmops_assets.deployment.release import read_release
 from llmops_assets.lib import costs, html, kpis
 from llmops_assets.lib.records import Deployment, HostingOption, HostingPlan, QualityReport, UseCase
 from llmops_assets.monitoring.interactions import interactions
 from llmops_assets.partitions import DAILY
-from llmops_assets.planning.hosting_plan import hosting_plan
 from llmops_assets.provenance import Context, materialized, publish, read_record, run_day
 from resources.lake.base import Lake
 from resources.workspace import Workspace
@@ -25,7 +23,7 @@ def chosen_option(context: Context) -> HostingOption:
 
 
 @dg.asset(
-    deps=[interactions, deployment, hosting_plan],
+    deps=[interactions, "deployment", "hosting_plan"],
     partitions_def=DAILY,
     kinds={"html"},
     owners=["team:product"],

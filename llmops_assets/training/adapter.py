@@ -7,11 +7,9 @@ from typing import Literal
 import dagster as dg
 from pydantic import Field
 
-from llmops_assets.data.training_dataset import training_dataset
 from llmops_assets.lib import tables
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import AdapterRef, Deployment, ModelRef, PromptRef, Recipe, Release, TrainingSet
-from llmops_assets.prompts.system_prompt import system_prompt
 from llmops_assets.provenance import find_record, materialized, publish, read_record, run_tags
 from llmops_assets.training.base_model import base_model
 from resources.lake.base import Lake
@@ -71,7 +69,7 @@ def serving_adapter(context: dg.AssetExecutionContext, lake: Lake, release_id: s
 
 
 @dg.asset(
-    deps=[base_model, training_dataset, system_prompt],
+    deps=[base_model, "training_dataset", "system_prompt"],
     kinds={"pytorch", "mlflow"},
     owners=["team:ml-engineering"],
     code_version="1",

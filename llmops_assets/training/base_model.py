@@ -2,13 +2,12 @@
 
 import dagster as dg
 
-from llmops_assets.planning.hosting_plan import hosting_plan
 from llmops_assets.provenance import materialized
 from resources.models import Models
 from resources.workspace import Workspace
 
 
-@dg.asset(deps=[hosting_plan], kinds={"huggingface"}, owners=["team:ml-engineering"], code_version="1")
+@dg.asset(deps=["hosting_plan"], kinds={"huggingface"}, owners=["team:ml-engineering"], code_version="1")
 def base_model(
     context: dg.AssetExecutionContext, models: dg.ResourceParam[Models], workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult:

@@ -3,11 +3,9 @@
 import dagster as dg
 from pydantic import Field
 
-from llmops_assets.data.training_dataset import training_dataset
 from llmops_assets.lib import tables
 from llmops_assets.lib.hashing import hash_file
 from llmops_assets.lib.records import AdapterRef, DatasetRef, PromptRef, TrainingSet
-from llmops_assets.prompts.system_prompt import system_prompt
 from llmops_assets.provenance import materialized, publish, read_record, run_tags
 from llmops_assets.training.adapter import FILES, adapter
 from resources.lake.base import Lake
@@ -28,7 +26,7 @@ class DistillationConfig(dg.Config):
 
 
 @dg.asset(
-    deps=[adapter, training_dataset, system_prompt],
+    deps=[adapter, "training_dataset", "system_prompt"],
     kinds={"pytorch", "mlflow"},
     owners=["team:ml-engineering"],
     code_version="1",

@@ -3,10 +3,8 @@
 import dagster as dg
 from pydantic import Field
 
-from llmops_assets.data.preference_dataset import preference_dataset
 from llmops_assets.lib import tables
 from llmops_assets.lib.records import AdapterRef, DatasetRef, PromptRef, Recipe
-from llmops_assets.prompts.system_prompt import system_prompt
 from llmops_assets.provenance import materialized, publish, read_record, run_tags
 from llmops_assets.training.adapter import FILES, adapter
 from resources.lake.base import Lake
@@ -29,7 +27,7 @@ class PreferenceConfig(dg.Config):
 
 
 @dg.asset(
-    deps=[adapter, preference_dataset, system_prompt],
+    deps=[adapter, "preference_dataset", "system_prompt"],
     kinds={"pytorch", "mlflow"},
     owners=["team:ml-engineering"],
     code_version="1",
