@@ -44,6 +44,7 @@ class Settings(BaseModel):
     new_topic_intent: str = Field("", description="intent that arrives on `new_topic_day` (a demonstration's)")
     new_topic_day: date | None = None
     max_articles: int = Field(80, ge=1, description="articles made out of conversations, largest groups first")
+    limit: int | None = Field(None, ge=1, description="at most so many rows of a file, evenly spaced; none: all")
     base_model: str = Field("smollm2-135m-instruct", description="wheel model, folder or hub id")
     gateway_port: int = Field(8730, ge=1, le=65535)
     mlflow_port: int = Field(8740, ge=1, le=65535)
@@ -168,23 +169,25 @@ class Workspace:
                 if named == day:
                     yield from read_rows(file, self.settings.mapping)
                 continue
-            yield from (row for row, its_day in self._with_days(file) if its_day == day)
+            yield from (row for row, its_day in self.with_days(file) if its_day == day)
 
     def source_days(self) -> list[date]:
         """Days that have conversations, in order."""
         days: set[date] = set()
         for file in self.source_files():
             named = _day_in_name(file)
-            days.update([named] if named else [its_day for _, its_day in self._with_days(file)])
+            days.update([named] if named else [its_day for _, its_day in self.with_days(file)])
         return sorted(days)
 
-    def _with_days(self, file: Path) -> Iterator[tuple[RawRow, date]]:
+    def with_days(self, file: Path) -> Iterator[tuple[RawRow, date]]:
         """Rows with their day: of their time, or spread evenly by their order.
 
         An intent that only begins on `new_topic_day` is spread over the days from there on, all others over all days.
         """
         settings = self.settings
         rows = list(read_rows(file, settings.mapping))
+        if settings.limit is not None and len(rows) > settings.limit:
+            rows = [rows[position * len(rows) // settings.limit] for position in range(settings.limit)]
         timed = [row.time is not None for row in rows]
         if all(timed) and not settings.replay:
             yield from ((row, row.time.date()) for row in rows if row.time is not None)

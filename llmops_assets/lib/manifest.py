@@ -20,9 +20,9 @@ TOKENS_PER_WORD = 1.6
 
 
 def generation_settings(articles: Iterable[Article]) -> GenerationSettings:
-    """Greedy decoding with room for the longest known answer, within 48 to 192 tokens."""
+    """Greedy decoding with room for the longest known answer, within 48 to 96 tokens."""
     longest = max((len(article.answer.split()) for article in articles), default=30)
-    return GenerationSettings(max_tokens=min(192, max(48, int(longest * TOKENS_PER_WORD))))
+    return GenerationSettings(max_tokens=min(96, max(48, int(longest * TOKENS_PER_WORD))))
 
 
 def assemble(

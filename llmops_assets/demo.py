@@ -1,0 +1,499 @@
+"""The main job, told in four acts: release, normal days, a new topic, a poisoned candidate.
+
+Everything here goes through the graph's own jobs, sensor and gateway; this module only plays customers and the clock.
+"""
+
+import contextlib
+import json
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from rich.console import Console
+from rich.table import Table
+
+from llmops_assets.lib.records import (
+    DriftReport,
+    EvalReport,
+    GateDecision,
+    QualityReport,
+    Release,
+    TrainingSet,
+)
+from llmops_assets.lib.sources import check
+from llmops_assets.provenance import find_record
+from llmops_assets.samples import generator
+from llmops_assets.traffic import FileTraffic, Query, SampleTraffic, Traffic, graded, new_topic_of
+from resources import open_target
+from resources.deployment_target import DeploymentTarget, TargetReply
+from resources.workspace import Settings, Workspace
+
+MARKER = "demo.marker"
+KEPT = ("models", "embeddings.db", "embeddings.db-wal", "embeddings.db-shm", "keys")
+"""Caches and keys that survive a new start of the demonstration."""
+FIRST_RELEASE = generator.START + timedelta(days=6)
+NORMAL_DAYS = (generator.START + timedelta(days=7), generator.START + timedelta(days=8))
+SOLVED_DAY = generator.NEW_TOPIC_DAY + timedelta(days=1)
+POISON_DAY = generator.NEW_TOPIC_DAY + timedelta(days=2)
+
+
+class DemoError(Exception):
+    """The demonstration cannot go on; the message says why and what to do."""
+
+
+@dataclass
+class Sizes:
+    """How much the demonstration does."""
+
+    conversations: int = 1500
+    queries_per_day: int = 240
+    own_rows: int = 1400
+    run_config: dict[str, Any] = field(default_factory=dict)
+    """Op name to config for the job build_release; other jobs take what they know of it."""
+
+
+class Demo:
+    """One run of the demonstration in a home folder, on a Dagster instance."""
+
+    def __init__(
+        self,
+        home: Path,
+        instance: dg.DagsterInstance,
+        defs: dg.Definitions,
+        *,
+        data: Path | None = None,
+        mapping: dict[str, str] | None = None,
+        sizes: Sizes | None = None,
+        settings: dict[str, Any] | None = None,
+        console: Console | None = None,
+    ) -> None:
+        self.home = home
+        self.instance = instance
+        self.defs = defs
+        self.data = data
+        self.mapping = mapping or {}
+        self.sizes = sizes or Sizes()
+        self.extra_settings = settings or {}
+        self.console = console or Console()
+        self.workspace = Workspace(home)
+        self.results: dict[str, Any] = {}
+        self.failed_requests = 0
+        self.requests_during_swaps = 0
+
+    # -- the whole ------------------------------------------------------------------------------------------------
+
+    def run(self) -> dict[str, Any]:
+        """Play all acts and return the figures, which also stand in <home>/demo.json."""
+        started = time.monotonic()
+        self.prepare()
+        target = open_target(self.workspace)
+        try:
+            self.act_one()
+            traffic = FileTraffic(self.workspace) if self.data else SampleTraffic()
+            self.act_two(target, traffic)
+            if self.data and not self.workspace.settings.new_topic_intent:
+                self.say("The file has fewer than four intents with 20 rows: the acts of the new topic are left out.")
+            else:
+                self.act_three(target, traffic)
+                self.act_four(target, traffic)
+        finally:
+            target.stop()
+        self.results["failed_requests"] = self.failed_requests
+        self.results["requests_during_swaps"] = self.requests_during_swaps
+        self.results["wall_seconds"] = round(time.monotonic() - started, 1)
+        (self.home / "demo.json").write_text(json.dumps(self.results, indent=1, default=str))
+        self.summary()
+        return self.results
+
+    def prepare(self) -> None:
+        """Check the user's file, clear what an earlier demonstration left, and set up the sources."""
+        if self.data is not None:
+            rows = check(self.data, self.mapping)
+            self.say(f"{self.data.name}: {rows} rows, all readable")
+        if self.home.exists() and any(self.home.iterdir()) and not (self.home / MARKER).exists():
+            raise DemoError(
+                f"{self.home} holds an installation that is not the demonstration's: nothing was touched. "
+                "Set LLMOPS_HOME to another folder"
+            )
+        self.home.mkdir(parents=True, exist_ok=True)
+        (self.home / MARKER).touch()
+        with contextlib.suppress(ValueError):
+            # A killed demonstration may have left a gateway behind.
+            open_target(Workspace(self.home)).stop()
+        for entry in self.home.iterdir():
+            if entry.name in KEPT or entry.name == MARKER:
+                continue
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        keys = [key for key in self.instance.all_asset_keys() if key in self.asset_keys()]
+        if keys:
+            self.instance.wipe_assets(keys)
+        if self.data is None:
+            self.workspace.write_settings(Settings(**self.extra_settings))
+            files = generator.write_archive(self.home / "inbox", self.sizes.conversations)
+            self.say(f"{self.sizes.conversations} conversations of two weeks in {len(files)} files")
+            return
+        settings = Settings(
+            source=self.data.resolve(),
+            mapping=self.mapping,
+            first_day=generator.START,
+            days=generator.DAYS,
+            replay=True,
+            limit=self.sizes.own_rows,
+            knowledge_from_conversations=True,
+            max_articles=40,
+            **self.extra_settings,
+        )
+        self.workspace.write_settings(settings)
+        topic = new_topic_of(self.workspace)
+        if topic:
+            update = {"new_topic_intent": topic, "new_topic_day": generator.NEW_TOPIC_DAY}
+            self.workspace.write_settings(settings.model_copy(update=update))
+            self.say(f"intent {topic!r} is kept back and arrives as the new topic")
+
+    # -- the acts -------------------------------------------------------------------------------------------------
+
+    def act_one(self) -> None:
+        """Archive to a served release."""
+        self.title("Act 1: from conversations to a served release")
+        day = generator.START
+        while day < FIRST_RELEASE:
+            self.job("ingest_day", day)
+            day += timedelta(days=1)
+        self.job("build_release", FIRST_RELEASE)
+        report = self.record("quality_report", QualityReport)
+        base, parts = report.ablations.get("base"), report.ablations
+        self.results |= {
+            "base_accuracy": base.overall.accuracy if base else None,
+            "first_release_accuracy": report.candidate.overall.accuracy,
+            "parts": {name: part.overall.accuracy for name, part in parts.items()},
+            "base_slices": _slices(base) if base else {},
+            "first_release_slices": _slices(report.candidate),
+            "first_release_paths": {n: [s.right, s.total] for n, s in report.candidate.paths.items()},
+            "releases": [self.record("release", Release).release_id],
+            "training_seconds": self.record("release", Release).adapter.metrics["seconds"],  # type: ignore[union-attr]
+        }
+        self.results["answers_lake_ref"] = str(report.candidate.answers)
+
+    def act_two(self, target: DeploymentTarget, traffic: Traffic) -> None:
+        """Normal days: no drift, no retraining."""
+        self.title("Act 2: two normal days")
+        triggered = 0
+        for day in NORMAL_DAYS:
+            accuracy, _ = self.replay(target, traffic, day)
+            self.job("monitor_day", day)
+            request = self.sensor()
+            triggered += request is not None
+            self.say(f"{day}: {accuracy:.0%} right, {self.drift_line()}; trigger: {'yes' if request else 'no'}")
+        self.results["false_triggers"] = triggered
+
+    def act_three(self, target: DeploymentTarget, traffic: Traffic) -> None:
+        """A new topic: drift, one retraining, a canary, a release; then the next day."""
+        self.title("Act 3: a new topic arrives")
+        day = generator.NEW_TOPIC_DAY
+        accuracy, new = self.replay(target, traffic, day)
+        self.job("monitor_day", day)
+        report = self.record("drift_report", DriftReport)
+        self.results |= {
+            "new_topic_day": str(day),
+            "drift_delay_interactions": detection_delay(report),
+            "live_new_topic_accuracy_before": new,
+            "drift_report": str(report.report),
+        }
+        request = self.sensor()
+        self.say(f"{day}: {accuracy:.0%} right, {self.drift_line()}; trigger: {request.run_key if request else 'no'}")
+        if request is None:
+            raise DemoError("the new topic was not noticed: no retraining was triggered")
+        with self.load(target, traffic, day):
+            self.job(request.job_name or "retrain", date.fromisoformat(request.partition_key or str(day)), request.tags)
+            again = self.sensor()
+            if again is not None and again.run_key == request.run_key:
+                raise DemoError("the same cause would retrain twice")
+            before = target.status().live
+            rolled = target.rollback()
+            self.say(f"rollback in one call: {before} -> {rolled.live}")
+            self.say(f"and forward again: {target.rollback().live}")
+        quality = self.record("quality_report", QualityReport)
+        dataset = self.record("training_dataset", TrainingSet)
+        release = self.record("release", Release)
+        incumbent = quality.incumbent.slices.get("new_topic") if quality.incumbent else None
+        candidate = quality.candidate.slices.get("new_topic")
+        self.results |= {
+            "adapter_accuracy": quality.candidate.overall.accuracy,
+            "adapter_slices": _slices(quality.candidate),
+            "new_topic_accuracy_before": incumbent.accuracy if incumbent else None,
+            "new_topic_accuracy_after": candidate.accuracy if candidate else None,
+            "training_dataset": str(dataset.rows.ref),
+            "mlflow_run": release.adapter.mlflow_run if release.adapter else "",
+        }
+        self.results["releases"].append(release.release_id)
+        accuracy, new = self.replay(target, traffic, SOLVED_DAY)
+        self.job("monitor_day", SOLVED_DAY)
+        self.results["live_new_topic_accuracy_after"] = new
+        self.results["trigger_after_retraining"] = self.sensor() is not None
+        self.say(f"{SOLVED_DAY}: {accuracy:.0%} right, {self.drift_line()}")
+
+    def act_four(self, target: DeploymentTarget, traffic: Traffic) -> None:
+        """Contradictory corrections make a worse candidate; the gate stops it."""
+        self.title("Act 4: a poisoned candidate")
+        queries = traffic.day(POISON_DAY, self.sizes.queries_per_day)
+        replies = self.ask(target, queries)
+        poisoned = poison(queries, replies)
+        stored = target.give_feedback(poisoned)
+        self.say(
+            f"{stored} corrections that contradict the knowledge base, for {len({p[3] for p in poisoned})} answers"
+        )
+        self.job("monitor_day", POISON_DAY)
+        before = target.status().live
+        succeeded = self.job("retrain", POISON_DAY, {"cause": "poisoned feedback"}, may_fail=True)
+        decision = self.record("gate", GateDecision)
+        after = target.status().live
+        self.results |= {
+            "poisoned_blocked": not decision.passed and not succeeded and after == before,
+            "poisoned_candidate": decision.candidate,
+            "poisoned_failed_slices": list(decision.failed_slices),
+            "poisoned_reasons": list(decision.reasons),
+            "serving": after,
+        }
+        self.say(f"gate: {'passed' if decision.passed else 'blocked'}; {'; '.join(decision.reasons)}")
+
+    # -- customers --------------------------------------------------------------------------------------------------
+
+    def replay(self, target: DeploymentTarget, traffic: Traffic, day: date) -> tuple[float, float | None]:
+        """A day's customers with their feedback; (share right, share right on the new topic)."""
+        queries = traffic.day(day, self.sizes.queries_per_day)
+        replies = self.ask(target, queries)
+        right = graded(queries, replies)
+        said = []
+        for query, reply, ok in zip(queries, replies, right, strict=True):
+            feedback = generator.feedback_for(query.live, ok)
+            if feedback is not None and reply.status == 200:
+                said.append((reply.interaction, *feedback, query.ask.time))
+        target.give_feedback(said)
+        topic = self.workspace.settings.new_topic_intent if self.data else generator.NEW_TOPIC_INTENT
+        new = [ok for query, ok in zip(queries, right, strict=True) if topic and query.item.intent == topic]
+        return sum(right) / max(1, len(right)), sum(new) / len(new) if new else None
+
+    def ask(self, target: DeploymentTarget, queries: list[Query]) -> list[TargetReply]:
+        """Ask and count what failed."""
+        replies = target.ask_many([query.ask for query in queries])
+        self.failed_requests += sum(reply.status != 200 for reply in replies)
+        return replies
+
+    @contextlib.contextmanager
+    def load(self, target: DeploymentTarget, traffic: Traffic, day: date) -> Iterator[None]:
+        """Customers who keep asking while releases are swapped; failures are counted."""
+        queries = traffic.day(day, 60)
+        done = threading.Event()
+
+        def keep_asking() -> None:
+            position = 0
+            while not done.is_set():
+                replies = self.ask(target, [queries[position % len(queries)]])
+                self.requests_during_swaps += len(replies)
+                position += 1
+                done.wait(0.5)
+
+        thread = threading.Thread(target=keep_asking, name="customers", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join(timeout=200)
+
+    # -- Dagster ----------------------------------------------------------------------------------------------------
+
+    def job(self, name: str, day: date, tags: dict[str, str] | None = None, *, may_fail: bool = False) -> bool:
+        """Run a job for a day in this process, showing its steps; DemoError when it fails and may not."""
+        definition = self.defs.resolve_job_def(name)
+        config = dict(definition.run_config or {})
+        known = {node.name for node in definition.nodes}
+        ops = {op: {"config": value} for op, value in self.sizes.run_config.items() if op in known}
+        merged = {**ops, **config.get("ops", {})}
+        for op in ops.keys() & config.get("ops", {}).keys():
+            merged[op] = {"config": {**ops[op]["config"], **config["ops"][op]["config"]}}
+        config["ops"] = merged
+        config["loggers"] = {"console": {"config": {"log_level": "CRITICAL"}}}
+        run_id = str(uuid.uuid4())
+        outcome: dict[str, Any] = {}
+
+        def execute() -> None:
+            try:
+                outcome["result"] = definition.execute_in_process(
+                    run_config=config,
+                    instance=self.instance,
+                    partition_key=str(day),
+                    tags={"demo": "true", **(tags or {})},
+                    run_id=run_id,
+                    raise_on_error=False,
+                )
+            except BaseException as error:
+                outcome["error"] = error
+
+        thread = threading.Thread(target=execute, name=name, daemon=True)
+        thread.start()
+        self._follow(name, day, run_id, thread)
+        if "error" in outcome:
+            raise DemoError(f"{name} for {day} could not run: {outcome['error']}") from outcome["error"]
+        result = outcome["result"]
+        if not result.success and not may_fail:
+            failures = [e for e in result.all_events if e.is_step_failure]
+            reason = failures[0].event_specific_data.error_display_string if failures else "see the run in the UI"
+            raise DemoError(f"{name} for {day} failed at {failures[0].step_key if failures else '?'}: {reason}")
+        return result.success
+
+    def _follow(self, name: str, day: date, run_id: str, thread: threading.Thread) -> None:
+        seen, began = 0, {}
+        with self.console.status(f"{name} {day}") as status:
+            while True:
+                alive = thread.is_alive()
+                entries = self.instance.all_logs(run_id)
+                for entry in entries[seen:]:
+                    event = entry.dagster_event
+                    if event is None:
+                        status.update(f"{name} {day}: {entry.step_key or ''} {entry.user_message}")
+                    elif event.is_step_start:
+                        began[event.step_key] = entry.timestamp
+                        status.update(f"{name} {day}: {event.step_key}")
+                    elif event.is_step_success and name != "ingest_day":
+                        seconds = entry.timestamp - began.get(event.step_key, entry.timestamp)
+                        self.console.print(f"  [green]✓[/] {event.step_key} [dim]{seconds:.1f} s[/]")
+                    elif event.is_step_failure:
+                        self.console.print(f"  [red]✗[/] {event.step_key}")
+                seen = len(entries)
+                if not alive:
+                    break
+                thread.join(timeout=0.5)
+        if name == "ingest_day":
+            self.console.print(f"  [green]✓[/] {name} {day}")
+
+    def sensor(self) -> dg.RunRequest | None:
+        """What `retrain_on_drift` requests now."""
+        from sensors.retrain_on_drift import retrain_on_drift
+
+        with dg.build_sensor_context(instance=self.instance) as context:
+            found = retrain_on_drift(context)
+        return found if isinstance(found, dg.RunRequest) else None
+
+    def record(self, asset: str, record: type) -> Any:
+        """The hand-over of an asset's last materialization."""
+        with dg.build_sensor_context(instance=self.instance) as context:
+            found = find_record(context, asset, record)
+        if found is None:
+            raise DemoError(f"{asset} was not materialized")
+        return found
+
+    def asset_keys(self) -> set[dg.AssetKey]:
+        """Keys of every asset of the graph."""
+        return set(self.defs.resolve_all_asset_keys())
+
+    # -- what is said -----------------------------------------------------------------------------------------------
+
+    def title(self, text: str) -> None:
+        """Begin an act."""
+        self.console.rule(f"[bold]{text}")
+
+    def say(self, text: str) -> None:
+        """One line."""
+        self.console.print(f"  {text}", highlight=False)
+
+    def drift_line(self) -> str:
+        """What the last drift report found."""
+        report = self.record("drift_report", DriftReport)
+        windows = sum(window.drifted for window in report.windows)
+        alarm = f", alarm after {report.cusum_alarm_at} questions" if report.cusum_alarm_at else ""
+        return f"{windows} of {len(report.windows)} windows drifted{alarm}"
+
+    def summary(self) -> None:
+        """The closing table and where to look next."""
+        r = self.results
+        table = Table(title="Right answers on held-out questions")
+        for column in ("slice", "base model", "first release", "after the new topic"):
+            table.add_column(column, justify="left" if column == "slice" else "right")
+        names = sorted({*r["base_slices"], *r["first_release_slices"], *r.get("adapter_slices", {})})
+        for name in names:
+            cells = [r[key].get(name) for key in ("base_slices", "first_release_slices")]
+            cells.append(r.get("adapter_slices", {}).get(name))
+            table.add_row(name, *(_cell(cell) for cell in cells))
+        overall = [r["base_accuracy"], r["first_release_accuracy"], r.get("adapter_accuracy")]
+        table.add_row("[bold]overall", *("-" if value is None else f"[bold]{value:.2f}" for value in overall))
+        self.console.print(table)
+        for label, key in (
+            ("Parts of the first release", "parts"),
+            ("Triggers on days without drift", "false_triggers"),
+            ("Day of the new topic", "new_topic_day"),
+            ("Questions until drift was noticed", "drift_delay_interactions"),
+            ("New topic, held-out, before retraining", "new_topic_accuracy_before"),
+            ("New topic, held-out, after retraining", "new_topic_accuracy_after"),
+            ("New topic, customers of the day, before", "live_new_topic_accuracy_before"),
+            ("New topic, customers of the next day, after", "live_new_topic_accuracy_after"),
+            ("Poisoned candidate blocked", "poisoned_blocked"),
+            ("Slices on which it failed", "poisoned_failed_slices"),
+            ("Requests while releases were swapped", "requests_during_swaps"),
+            ("Failed requests in all", "failed_requests"),
+            ("Seconds in all", "wall_seconds"),
+        ):
+            if key in r:
+                self.say(f"{label}: {_plain(r[key])}")
+        settings = self.workspace.settings
+        self.say(f"All figures: {self.home / 'demo.json'}")
+        self.say("Look around: make dev, then")
+        self.say("  Dagster  http://127.0.0.1:3000          graph, runs, checks, sensors")
+        self.say(f"  MLflow   http://127.0.0.1:{settings.mlflow_port}          training runs, model versions, prompts")
+        self.say(
+            f"  Lake     http://127.0.0.1:{settings.lake_port}          commits, datasets, quality, gate and drift reports"
+        )
+        self.say(f"  Gateway  http://127.0.0.1:{settings.gateway_port}/v1       the assistant")
+
+
+def detection_delay(report: DriftReport) -> int | None:
+    """Questions since the day began until the first window that drifted was full, or the CUSUM alarmed."""
+    candidates, count = [], 0
+    for window in report.windows:
+        count += window.size
+        if window.drifted:
+            candidates.append(count)
+            break
+    if report.cusum_alarm_at is not None:
+        candidates.append(report.cusum_alarm_at)
+    return min(candidates, default=None)
+
+
+def poison(queries: list[Query], replies: list[TargetReply]) -> list[tuple[str, int, str, str, Any]]:
+    """Corrections of right answers to wrong ones: every answered article gets another one's answer, thrice or more."""
+    by_answer: dict[str, list[int]] = {}
+    for index, reply in enumerate(replies):
+        if reply.status == 200 and reply.path == "matched":
+            by_answer.setdefault(reply.answer, []).append(index)
+    answers = sorted(answer for answer, indices in by_answer.items() if len(indices) >= 2)
+    wrong = dict(zip(answers, answers[len(answers) // 2 :] + answers[: len(answers) // 2], strict=True))
+    said = []
+    for answer in answers:
+        for index in by_answer[answer]:
+            said.append((replies[index].interaction, -1, "wrong", f"No. {wrong[answer]}", queries[index].ask.time))
+    return said
+
+
+def _slices(report: EvalReport) -> dict[str, list[int]]:
+    return {name: [score.right, score.total] for name, score in report.slices.items()}
+
+
+def _cell(score: list[int] | None) -> str:
+    return "-" if score is None else f"{score[0]}/{score[1]} = {score[0] / score[1]:.2f}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)
