@@ -107,15 +107,15 @@ def lake() -> None:
     """Start the lake's web page of this installation."""
     _set_up()
     import uvicorn
-    from resources.lake.browser import create_app
 
     from resources import home_folder, open_lake
+    from resources.lake.browser import create_app
     from resources.workspace import Workspace
 
     workspace = Workspace(home_folder())
-    uvicorn.run(
-        create_app(open_lake(workspace)), host="127.0.0.1", port=workspace.settings.lake_port, log_level="warning"
-    )
+    settings = workspace.settings
+    page = create_app(open_lake(workspace), dagster=f"http://127.0.0.1:{settings.dagster_port}")
+    uvicorn.run(page, host="127.0.0.1", port=settings.lake_port, log_level="warning")
 
 
 def main() -> None:

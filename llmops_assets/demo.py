@@ -8,8 +8,7 @@ import json
 import shutil
 import threading
 import time
-import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from llmops_assets.lib.records import (
+    AdapterRef,
     DriftReport,
     EvalReport,
     GateDecision,
@@ -28,7 +28,8 @@ from llmops_assets.lib.records import (
     TrainingSet,
 )
 from llmops_assets.lib.sources import check
-from llmops_assets.provenance import find_record
+from llmops_assets.provenance import RecordType, find_record
+from llmops_assets.runs import RunError, Runner
 from llmops_assets.samples import generator
 from llmops_assets.traffic import FileTraffic, Query, SampleTraffic, Traffic, graded, new_topic_of
 from resources import open_target
@@ -83,6 +84,7 @@ class Demo:
         self.extra_settings = settings or {}
         self.console = console or Console()
         self.workspace = Workspace(home)
+        self.runner = Runner(defs, instance, self.console)
         self.results: dict[str, Any] = {}
         self.failed_requests = 0
         self.requests_during_swaps = 0
@@ -177,7 +179,7 @@ class Demo:
             "first_release_slices": _slices(report.candidate),
             "first_release_paths": {n: [s.right, s.total] for n, s in report.candidate.paths.items()},
             "releases": [self.record("release", Release).release_id],
-            "training_seconds": self.record("release", Release).adapter.metrics["seconds"],  # type: ignore[union-attr]
+            "training_seconds": self.record("adapter", AdapterRef).metrics["seconds"],
         }
         self.results["answers_lake_ref"] = str(report.candidate.answers)
 
@@ -251,11 +253,13 @@ class Demo:
         )
         self.job("monitor_day", POISON_DAY)
         before = target.status().live
-        succeeded = self.job("retrain", POISON_DAY, {"cause": "poisoned feedback"}, may_fail=True)
+        outcome = self.runner.run(
+            "retrain", POISON_DAY, tags={"cause": "poisoned feedback"}, config=self.sizes.run_config
+        )
         decision = self.record("gate", GateDecision)
         after = target.status().live
         self.results |= {
-            "poisoned_blocked": not decision.passed and not succeeded and after == before,
+            "poisoned_blocked": not decision.passed and not outcome.success and after == before,
             "poisoned_candidate": decision.candidate,
             "poisoned_failed_slices": list(decision.failed_slices),
             "poisoned_reasons": list(decision.reasons),
@@ -287,7 +291,7 @@ class Demo:
         return replies
 
     @contextlib.contextmanager
-    def load(self, target: DeploymentTarget, traffic: Traffic, day: date) -> Iterator[None]:
+    def load(self, target: DeploymentTarget, traffic: Traffic, day: date) -> Generator[None]:
         """Customers who keep asking while releases are swapped; failures are counted."""
         queries = traffic.day(day, 60)
         done = threading.Event()
@@ -310,69 +314,12 @@ class Demo:
 
     # -- Dagster ----------------------------------------------------------------------------------------------------
 
-    def job(self, name: str, day: date, tags: dict[str, str] | None = None, *, may_fail: bool = False) -> bool:
-        """Run a job for a day in this process, showing its steps; DemoError when it fails and may not."""
-        definition = self.defs.resolve_job_def(name)
-        config = dict(definition.run_config or {})
-        known = {node.name for node in definition.nodes}
-        ops = {op: {"config": value} for op, value in self.sizes.run_config.items() if op in known}
-        merged = {**ops, **config.get("ops", {})}
-        for op in ops.keys() & config.get("ops", {}).keys():
-            merged[op] = {"config": {**ops[op]["config"], **config["ops"][op]["config"]}}
-        config["ops"] = merged
-        config["loggers"] = {"console": {"config": {"log_level": "CRITICAL"}}}
-        run_id = str(uuid.uuid4())
-        outcome: dict[str, Any] = {}
-
-        def execute() -> None:
-            try:
-                outcome["result"] = definition.execute_in_process(
-                    run_config=config,
-                    instance=self.instance,
-                    partition_key=str(day),
-                    tags={"demo": "true", **(tags or {})},
-                    run_id=run_id,
-                    raise_on_error=False,
-                )
-            except BaseException as error:
-                outcome["error"] = error
-
-        thread = threading.Thread(target=execute, name=name, daemon=True)
-        thread.start()
-        self._follow(name, day, run_id, thread)
-        if "error" in outcome:
-            raise DemoError(f"{name} for {day} could not run: {outcome['error']}") from outcome["error"]
-        result = outcome["result"]
-        if not result.success and not may_fail:
-            failures = [e for e in result.all_events if e.is_step_failure]
-            reason = failures[0].event_specific_data.error_display_string if failures else "see the run in the UI"
-            raise DemoError(f"{name} for {day} failed at {failures[0].step_key if failures else '?'}: {reason}")
-        return result.success
-
-    def _follow(self, name: str, day: date, run_id: str, thread: threading.Thread) -> None:
-        seen, began = 0, {}
-        with self.console.status(f"{name} {day}") as status:
-            while True:
-                alive = thread.is_alive()
-                entries = self.instance.all_logs(run_id)
-                for entry in entries[seen:]:
-                    event = entry.dagster_event
-                    if event is None:
-                        status.update(f"{name} {day}: {entry.step_key or ''} {entry.user_message}")
-                    elif event.is_step_start:
-                        began[event.step_key] = entry.timestamp
-                        status.update(f"{name} {day}: {event.step_key}")
-                    elif event.is_step_success and name != "ingest_day":
-                        seconds = entry.timestamp - began.get(event.step_key, entry.timestamp)
-                        self.console.print(f"  [green]✓[/] {event.step_key} [dim]{seconds:.1f} s[/]")
-                    elif event.is_step_failure:
-                        self.console.print(f"  [red]✗[/] {event.step_key}")
-                seen = len(entries)
-                if not alive:
-                    break
-                thread.join(timeout=0.5)
-        if name == "ingest_day":
-            self.console.print(f"  [green]✓[/] {name} {day}")
+    def job(self, name: str, day: date, tags: Mapping[str, str] | None = None) -> None:
+        """Run a job for a day; DemoError when it fails."""
+        try:
+            self.runner.must_run(name, day, tags=tags, config=self.sizes.run_config, brief=name == "ingest_day")
+        except RunError as error:
+            raise DemoError(str(error)) from error
 
     def sensor(self) -> dg.RunRequest | None:
         """What `retrain_on_drift` requests now."""
@@ -382,7 +329,7 @@ class Demo:
             found = retrain_on_drift(context)
         return found if isinstance(found, dg.RunRequest) else None
 
-    def record(self, asset: str, record: type) -> Any:
+    def record(self, asset: str, record: type[RecordType]) -> RecordType:
         """The hand-over of an asset's last materialization."""
         with dg.build_sensor_context(instance=self.instance) as context:
             found = find_record(context, asset, record)

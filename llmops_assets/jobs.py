@@ -3,9 +3,9 @@
 Concept: https://docs.dagster.io/guides/build/jobs/asset-jobs. Every job is partitioned by day: the day it is about.
 """
 
-import dagster as dg
+from datetime import timedelta
 
-from llmops_assets.partitions import DAILY
+import dagster as dg
 
 KNOWLEDGE = ["knowledge_base", "eval_suite", "augmented_conversations", "training_dataset", "knowledge_index"]
 JUDGEMENT = ["quality_report", "safety_report", "gate"]
@@ -79,8 +79,8 @@ nightly = dg.build_schedule_from_partitioned_job(
 )
 def weekly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Every Monday, whatever drift says: slow changes stay below every threshold."""
-    day = DAILY.get_last_partition_key(context.scheduled_execution_time)
-    assert day is not None
+    # The day that is over: the last partition is the day that has just begun.
+    day = str((context.scheduled_execution_time - timedelta(days=1)).date())
     return dg.RunRequest(run_key=f"weekly-{day}", partition_key=day, tags={"cause": "weekly"})
 
 

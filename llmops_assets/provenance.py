@@ -95,18 +95,20 @@ def materialized(
     ref: LakeRef | None = None,
     digest: str | None = None,
     inputs: Mapping[str, object] | None = None,
-    **figures: Any,
+    figures: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> dg.MaterializeResult:
     """The result of an asset: its hand-over, where its bytes lie, its content hash, what it read, and its figures.
 
     `digest` is the content hash and the data version; without it, the record's own hash. `inputs` names the
-    versions that were read. Figures may be plain values or Dagster metadata values.
+    versions that were read. Figures, as a mapping or by name, may be plain values or Dagster metadata values.
     """
     digest = digest or record.content_hash
     metadata: dict[str, Any] = {
         "record": dg.MetadataValue.json(record.model_dump(mode="json")),
         "content_hash": digest,
-        **figures,
+        **(figures or {}),
+        **more,
         "inputs": dg.MetadataValue.json({name: str(value) for name, value in (inputs or {}).items()}),
         "code": dg.MetadataValue.json({"git_sha": git_sha(), "versions": package_versions()}),
     }

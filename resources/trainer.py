@@ -25,7 +25,7 @@ class Trainer(ABC):
         warm_start: Path | None = None,
         progress: Progress | None = None,
     ) -> TrainingResult:
-        """Train on tokenised examples and leave adapter_model.safetensors and adapter_config.json in an empty folder."""
+        """Train on tokenised examples; leaves adapter_model.safetensors and adapter_config.json in an empty folder."""
 
 
 class LoopTrainer(Trainer):

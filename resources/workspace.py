@@ -8,7 +8,7 @@ import functools
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -46,6 +46,7 @@ class Settings(BaseModel):
     max_articles: int = Field(80, ge=1, description="articles made out of conversations, largest groups first")
     limit: int | None = Field(None, ge=1, description="at most so many rows of a file, evenly spaced; none: all")
     base_model: str = Field("smollm2-135m-instruct", description="wheel model, folder or hub id")
+    dagster_port: int = Field(3000, ge=1, le=65535)
     gateway_port: int = Field(8730, ge=1, le=65535)
     mlflow_port: int = Field(8740, ge=1, le=65535)
     lake_port: int = Field(8750, ge=1, le=65535)
@@ -96,7 +97,7 @@ class Workspace:
         return self.settings.log_url or f"sqlite:///{(self.home / 'interactions.db').resolve()}"
 
     @contextlib.contextmanager
-    def scratch(self) -> Iterator[Path]:
+    def scratch(self) -> Generator[Path]:
         """A temporary folder, removed at the end whatever happens."""
         parent = self.home / "scratch"
         parent.mkdir(parents=True, exist_ok=True)

@@ -79,5 +79,5 @@ def augmented_conversations(
         digest=record.digest,
         rows=len(rows),
         conversations_linked=float(np.mean([by_answer[r["answer"]] is not None for r in conversations] or [0.0])),
-        **counts,
+        figures=counts,
     )

@@ -161,6 +161,6 @@ def training_dataset(
         held_out=len(held_out),
         leaks_dropped=len(leaking),
         reference_rows=len(reference),
-        **counts,
+        figures=counts,
         inputs={"augmented_conversations": augmented.ref, "eval_suite": suite.ref},
     )

@@ -106,7 +106,7 @@ def deployment(
         release_id=record.release_id,
         address=dg.MetadataValue.url(now.address),
         previous=now.previous or "",
-        **checks,
+        figures=checks,
         inputs={"release": record.manifest_ref, "gate": record.gate},
     )
 

@@ -1,6 +1,7 @@
 """What the candidate's answers rest on: for every evaluated answer the article that supports it, and how far."""
 
 import json
+from typing import Any
 
 import dagster as dg
 
@@ -29,7 +30,7 @@ def explanations(
     index = KnowledgeIndex.from_bytes(lake.read(reference.file.ref))
     answers = {a.id: a.answer for a in read_articles(lake, reference.knowledge.ref)}
     vectors = workspace.embedder().embed([row["question"] for row in rows])
-    explained = []
+    explained: list[dict[str, Any]] = []
     for row, vector in zip(rows, vectors, strict=True):
         found = [hit.article for hit in index.search(vector, max(1, reference.router.passages))]
         rests = support(row["answer"], [answers[name] for name in found])

@@ -13,7 +13,7 @@ from llmops_assets.lib.grading import Graded
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import DatasetRef, EvalItem, EvalReport, FileRef, QualityReport, ReleaseManifest
 from llmops_assets.provenance import materialized, publish, read_record, run_tags
-from resources.deployment_target import Ask, DeploymentTarget
+from resources.deployment_target import Ask, DeploymentTarget, Which
 from resources.lake.base import Lake, NotFoundError
 from resources.models import Models, ResolvedModel
 from resources.registry import Registry
@@ -42,9 +42,9 @@ def fetch_from(lake: Lake):
     return fetch
 
 
-def ask_items(target: DeploymentTarget, items: Sequence[EvalItem], which: str) -> list[Graded]:
+def ask_items(target: DeploymentTarget, items: Sequence[EvalItem], which: Which) -> list[Graded]:
     """The graded answers of a release; Failure when a question stays unanswered (no score is made up for it)."""
-    replies = target.ask_many([Ask(item.question, conversation=item.id) for item in items], which)  # type: ignore[arg-type]
+    replies = target.ask_many([Ask(item.question, conversation=item.id) for item in items], which)
     missing = [r for r in replies if r.status != 200]
     if missing:
         raise dg.Failure(f"{len(missing)} of {len(items)} questions got no answer: {missing[0].error}")
@@ -164,6 +164,6 @@ def quality_report(
         mlflow_run=dg.MetadataValue.url(run.url),
         candidate=manifest.release_id,
         incumbent=live or "",
-        **{f"{name}_accuracy": round(report.overall.accuracy, 4) for name, report in reports.items()},
+        figures={f"{name}_accuracy": round(report.overall.accuracy, 4) for name, report in reports.items()},
         inputs={"eval_suite": suite.ref, "manifest": manifest.content_hash},
     )

@@ -53,5 +53,5 @@ def safety_report(
         ref=record.report,
         candidate=manifest.release_id,
         failed=len(failures),
-        **{f"passed_{kind}": round(score.accuracy, 4) for kind, score in scores.items()},
+        figures={f"passed_{kind}": round(score.accuracy, 4) for kind, score in scores.items()},
     )

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import hmac
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -174,7 +174,7 @@ def create_app(
         return JSONResponse({"error": {"message": message, "type": kind}}, status_code=status, headers=headers)
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
         watcher = asyncio.create_task(releases.watch())
         try:
             yield
@@ -233,8 +233,8 @@ def _completion_request(body: Mapping[str, Any]) -> tuple[str, str, str, str, bo
     if len(asked[-1]) > MAX_QUESTION:
         raise ApiError(400, "invalid_request_error", f"the question has more than {MAX_QUESTION} characters")
     user = body.get("user") if isinstance(body.get("user"), str) else ""
-    metadata = body.get("metadata") if isinstance(body.get("metadata"), dict) else {}
-    conversation = str(metadata.get("conversation", ""))[:500]
+    metadata = body.get("metadata")
+    conversation = str(metadata.get("conversation", ""))[:500] if isinstance(metadata, dict) else ""
     return which, asked[-1].strip(), user or "", conversation, body.get("stream") is True
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import Feedback, Interaction
@@ -65,7 +66,7 @@ class InteractionLog:
         self._engine = sa.create_engine(url, connect_args={"timeout": 60} if embedded else {}, pool_pre_ping=True)
         self._lock = threading.Lock()
         if embedded:
-            sa.event.listen(self._engine, "connect", _set_up_sqlite)
+            event.listen(self._engine, "connect", _set_up_sqlite)
         METADATA.create_all(self._engine)
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 from llmops_assets.gateway.bundle import Bundle, bundle_folder, load_bundle
@@ -48,7 +48,7 @@ class Releases:
         await asyncio.gather(*(serving.engine.stop() for serving in self._loaded.values()))
 
     @contextlib.asynccontextmanager
-    async def use(self, which: str, conversation: str) -> AsyncIterator[Serving]:
+    async def use(self, which: str, conversation: str) -> AsyncGenerator[Serving]:
         """The release for a request: `live` (with the canary's share of conversations), `canary` or `preview`.
 
         A conversation stays with one release as long as the state is the same.

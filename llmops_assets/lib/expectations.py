@@ -41,14 +41,15 @@ def validate(
     import great_expectations as gx
     import great_expectations.expectations as gxe
     import pandas as pd
+    from great_expectations.data_context.types.base import ProgressBarsConfig
 
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     columns = [
         k for k in (rows[0] if rows else {"row_id": 0, "question": 0, "answer": 0, "kind": 0}) if k != "passages"
     ]
-    frame = pd.DataFrame([{column: row[column] for column in columns} for row in rows], columns=columns)
+    frame = pd.DataFrame([{column: row[column] for column in columns} for row in rows], columns=pd.Index(columns))
     asset = context.data_sources.add_pandas("rows").add_dataframe_asset("rows")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
     outcomes = []

@@ -1,6 +1,7 @@
 """Reports that a person reads: one self-contained HTML page, everything escaped, no script, no outside resource."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from llmops_assets.lib.grading import Graded
@@ -14,6 +15,14 @@ text-align:left;vertical-align:top}th{background:#f2f5f9}td.n{text-align:right;f
 .bar{background:#e6ebf1;height:.6rem;width:9rem;display:inline-block}.bar i{background:#3b7dd8;display:block;height:100%}
 .bad{color:#b3261e}.good{color:#1c7c3c}small{color:#5b6773}
 """
+
+
+@dataclass(frozen=True)
+class Link:
+    """A table cell that leads somewhere."""
+
+    text: str
+    address: str
 
 
 def page(title: str, *parts: str) -> str:
@@ -40,7 +49,7 @@ def bullets(texts: Iterable[str]) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table; numbers are set right, text is escaped."""
+    """A table; numbers are set right, text is escaped, a Link becomes one."""
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
     body = "".join("<tr>" + "".join(_cell(value) for value in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -96,6 +105,8 @@ def _score(score: SliceScore | None) -> str:
 
 
 def _cell(value: object) -> str:
+    if isinstance(value, Link):
+        return f'<td><a href="{escape(value.address)}">{escape(value.text)}</a></td>'
     if isinstance(value, float):
         return f'<td class="n">{value:.4g}</td>'
     if isinstance(value, int):

@@ -63,7 +63,7 @@ def drift_report(
         windows_drifted=sum(w.drifted for w in record.windows),
         cusum=record.cusum,
         cusum_alarm_at=record.cusum_alarm_at or 0,
-        **evidently_report.novelty_summary(judgement),
+        figures=evidently_report.novelty_summary(judgement),
         novel_questions=list(record.novel_questions),
         inputs={"reference": serving.training.reference.ref, "release": serving.release_id},
     )

@@ -60,5 +60,5 @@ def interactions(
         counts={**paths, "rated": sum(bool(row["rating"]) for row in rows)},
     )
     yield materialized(
-        context, record, lake=lake, ref=record.ref, digest=record.digest, rows=len(rows), **record.counts
+        context, record, lake=lake, ref=record.ref, digest=record.digest, rows=len(rows), figures=record.counts
     )

@@ -58,7 +58,7 @@ def kpi_report(
         lake=lake,
         ref=lake.uri(commit, path),
         interactions=len(rows),
-        **{v.name: v.value for v in record.values if v.value is not None},
+        figures={v.name: v.value for v in record.values if v.value is not None},
         missed=[v.name for v in record.values if v.met is False],
     )
 

@@ -161,6 +161,6 @@ def adapter(
             model_version=dg.MetadataValue.url(registry.model_url(case, version)),
             examples=len(examples),
             too_long=too_long,
-            **record.metrics,
+            figures=record.metrics,
             inputs={"training_dataset": dataset.rows.ref, "base_model": base.digest, "warm_start": record.warm_start},
         )

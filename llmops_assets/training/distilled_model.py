@@ -85,6 +85,6 @@ def distilled_model(
         ref=record.ref,
         digest=digest,
         mlflow_run=dg.MetadataValue.url(run.url),
-        **{key: round(value, 6) for key, value in metrics.items()},
+        figures={key: round(value, 6) for key, value in metrics.items()},
         inputs={"adapter": teacher.digest, "training_dataset": dataset.rows.ref},
     )

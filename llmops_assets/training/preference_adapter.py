@@ -87,6 +87,6 @@ def preference_adapter(
         digest=record.digest,
         mlflow_run=dg.MetadataValue.url(run.url),
         pairs=len(pairs),
-        **record.metrics,
+        figures=record.metrics,
         inputs={"adapter": start.digest, "preference_dataset": pairs_ref.ref},
     )

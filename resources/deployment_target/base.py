@@ -2,7 +2,7 @@
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -112,7 +112,7 @@ class DeploymentTarget(ABC):
 
 
 @contextlib.contextmanager
-def closing(target: DeploymentTarget) -> Iterator[DeploymentTarget]:
+def closing(target: DeploymentTarget) -> Generator[DeploymentTarget]:
     """Start a target and stop it at the end."""
     target.start()
     try:

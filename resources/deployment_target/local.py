@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -161,7 +161,7 @@ class LocalTarget(DeploymentTarget):
             return None
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> Generator[None]:
         with (self.root / "lock").open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
@@ -220,7 +220,7 @@ class LocalTarget(DeploymentTarget):
         )
 
     @contextlib.contextmanager
-    def preview(self, manifest: ReleaseManifest, *, fetch: Fetch, base_model: Path) -> Iterator[None]:
+    def preview(self, manifest: ReleaseManifest, *, fetch: Fetch, base_model: Path) -> Generator[None]:
         """Serve a release beside the live one, for those who ask for it by name."""
         write_bundle(self.root, manifest, fetch, base_model)
         self._change(lambda state: state.model_copy(update={"preview": manifest.release_id}))

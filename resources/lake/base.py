@@ -8,7 +8,7 @@ import contextlib
 import re
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -236,7 +236,7 @@ class Lake(ABC):
         name: str,
         base: str = "main",
         keep_on_error: bool = False,
-    ) -> Iterator[Transaction]:
+    ) -> Generator[Transaction]:
         """Write-audit-publish: a branch of your own; leave cleanly to merge it into base, raise to drop it.
 
         `name` becomes part of the branch name (letters, digits, `-`, `_`). With `keep_on_error` the failed

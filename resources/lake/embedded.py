@@ -5,6 +5,7 @@ What is staged on a branch is a journal bound to the branch's head. All changes 
 of the operating system, which dies with its process. Why it is built like this: docs/decisions/embedded-lake.md.
 """
 
+import builtins
 import contextlib
 import errno
 import fcntl
@@ -17,7 +18,7 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -130,7 +131,7 @@ class EmbeddedLake(Lake):
             self._create()
         self._check_format()
 
-    # -- references ---------------------------------------------------------------------------------------------
+    # -- references --------------------------------------------------------------------
 
     def resolve(self, ref: str) -> str:
         """Commit id of a branch, tag or (prefix of at least 8 digits of a) commit. NotFoundError otherwise."""
@@ -171,7 +172,7 @@ class EmbeddedLake(Lake):
         """Tag name to commit."""
         return {name: str(target) for name, target in sorted(self._references("refs/tags/").items())}
 
-    # -- objects ------------------------------------------------------------------------------------------------
+    # -- objects --------------------------------------------------------------------
 
     def put(
         self, branch: str, path: str, source: bytes | Path | IO[bytes], *, metadata: Mapping[str, str] | None = None
@@ -230,7 +231,7 @@ class EmbeddedLake(Lake):
         merged.update((path, pointer) for path, pointer in staged.items() if path.startswith(prefix))
         return (_stat(path, pointer) for path, pointer in sorted(merged.items()) if pointer is not None)
 
-    # -- commits ------------------------------------------------------------------------------------------------
+    # -- commits --------------------------------------------------------------------
 
     def commit(
         self, branch: str, message: str, metadata: Mapping[str, str] | None = None, *, expected_head: str | None = None
@@ -307,7 +308,7 @@ class EmbeddedLake(Lake):
         self._compare(self._commit(old).tree, self._commit(new).tree, "", prefix, found)
         return tuple(sorted(found, key=lambda change: change.path))
 
-    # -- erasing and housekeeping ---------------------------------------------------------------------------------
+    # -- erasing and housekeeping --------------------------------------------------------------------
 
     def erase(self, path: str) -> int:
         """Remove the bytes that ever stood at a path, in every commit; later reads raise GoneError. Returns objects.
@@ -360,7 +361,7 @@ class EmbeddedLake(Lake):
                 file.unlink()
         return Collected(tuple(dropped), objects, size, len(stale))
 
-    def fsck(self) -> "list[str]":
+    def fsck(self) -> builtins.list[str]:
         """Everything wrong with the lake, one sentence each; empty when all is well. Reads every byte."""
         problems: list[str] = []
         with self._lock():
@@ -389,7 +390,7 @@ class EmbeddedLake(Lake):
         )
         return problems
 
-    # -- creation and format --------------------------------------------------------------------------------------
+    # -- creation and format --------------------------------------------------------------------
 
     def _create(self) -> None:
         with _out_of_space(f"creating a lake at {self.root}"):
@@ -432,10 +433,10 @@ class EmbeddedLake(Lake):
             self._local.repository = pygit2.Repository(str(self._git))
         return self._local.repository
 
-    # -- lock -------------------------------------------------------------------------------------------------------
+    # -- lock --------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
+    def _lock(self) -> Generator[None]:
         """The one lock of the lake, for all threads and processes; the system frees it when its holder dies."""
         deadline = time.monotonic() + self.lock_timeout
         with (self.root / "lock").open("ab") as file:
@@ -451,7 +452,7 @@ class EmbeddedLake(Lake):
                     time.sleep(0.005)
             yield
 
-    # -- references, below the lock -----------------------------------------------------------------------------------
+    # -- references, below the lock --------------------------------------------------------------------
 
     def _reference(self, name: str) -> pygit2.Oid | None:
         try:
@@ -515,7 +516,7 @@ class EmbeddedLake(Lake):
         if branch == names.MAIN:
             raise ProtectedBranchError(f"{branch} takes merges only: write in a transaction")
 
-    # -- staging --------------------------------------------------------------------------------------------------------
+    # -- staging --------------------------------------------------------------------
 
     def _append(self, branch: str, head: pygit2.Commit, entry: dict[str, str]) -> None:
         file = self._journal_file(branch, head)
@@ -559,10 +560,10 @@ class EmbeddedLake(Lake):
         commit = self._commit(ref)
         return commit, (self._staged(ref, commit) if self._reference(f"refs/heads/{ref}") is not None else {})
 
-    # -- bytes ----------------------------------------------------------------------------------------------------------
+    # -- bytes --------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _copied(self, source: bytes | Path | IO[bytes]) -> Iterator[tuple[Path, str, int]]:
+    def _copied(self, source: bytes | Path | IO[bytes]) -> Generator[tuple[Path, str, int]]:
         """A durable temporary copy of a source with its hash and size, removed at the end if it is still there."""
         temporary = self._temporary / uuid.uuid4().hex
         digest, size = hashlib.sha256(), 0
@@ -657,7 +658,7 @@ class EmbeddedLake(Lake):
                 yield path, self._read_pointer(entry.id)
 
     def _compare(
-        self, old: pygit2.Tree | None, new: pygit2.Tree | None, folder: str, prefix: str, found: "list[Change]"
+        self, old: pygit2.Tree | None, new: pygit2.Tree | None, folder: str, prefix: str, found: builtins.list[Change]
     ) -> None:
         """Add the differences of two trees under a prefix; equal subtrees are not entered."""
         before, after = _named(old), _named(new)
@@ -704,7 +705,7 @@ class EmbeddedLake(Lake):
         ours: pygit2.Oid | None,
         theirs: pygit2.Oid | None,
         folder: str,
-        conflicts: "list[str]",
+        conflicts: builtins.list[str],
     ) -> pygit2.Oid | None:
         """Three-way merge of trees: the side that changed a path wins, two different changes of one conflict."""
         if ours == theirs or base == theirs:
@@ -727,14 +728,14 @@ class EmbeddedLake(Lake):
                 builder.insert(name, oid, mode)
         return builder.write() if len(builder) else None
 
-    # -- commits, below the lock ----------------------------------------------------------------------------------------
+    # -- commits, below the lock --------------------------------------------------------------------
 
     def _write_commit(
         self,
         tree: pygit2.Oid,
         message: str,
         metadata: dict[str, str],
-        parents: "list[pygit2.Commit]",
+        parents: builtins.list[pygit2.Commit],
         *,
         seconds: int | None = None,
     ) -> pygit2.Oid:
@@ -753,7 +754,7 @@ class EmbeddedLake(Lake):
                 given += 1
                 yield _commit_record(commit)
 
-    # -- everything there is ----------------------------------------------------------------------------------------------
+    # -- everything there is --------------------------------------------------------------------
 
     def _all_pointers(self) -> Iterator[tuple[str, Pointer]]:
         """Every pointer that branches, tags and staged changes reach, with a place where it stands."""
@@ -852,7 +853,7 @@ def _require_head(branch: str, head: pygit2.Commit, expected: str | None) -> Non
 
 
 @contextlib.contextmanager
-def _reading(source: bytes | Path | IO[bytes]) -> Iterator[Callable[[int], bytes]]:
+def _reading(source: bytes | Path | IO[bytes]) -> Generator[Callable[[int], bytes]]:
     """A source's read function; a file that changes meanwhile is refused at the end."""
     if isinstance(source, Path):
         try:
@@ -900,7 +901,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _out_of_space(doing: str) -> Iterator[None]:
+def _out_of_space(doing: str) -> Generator[None]:
     """Turn a full or read-only disk, as Python or libgit2 report it, into UnavailableError."""
     try:
         yield

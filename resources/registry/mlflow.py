@@ -8,7 +8,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +134,7 @@ class Registry:
         return f"{self.ui}/#/models/{name}/versions/{version}"
 
     @contextlib.contextmanager
-    def run(self, name: str, tags: Mapping[str, str]) -> Iterator[TrackedRun]:
+    def run(self, name: str, tags: Mapping[str, str]) -> Generator[TrackedRun]:
         """One MLflow run, finished when left cleanly and failed when left by an error."""
         run = self.client.create_run(self.experiment_id, run_name=name, tags=dict(tags))
         tracked = TrackedRun(self, self.experiment_id, run.info.run_id)
@@ -223,12 +223,16 @@ class Registry:
         from mlflow.exceptions import MlflowException
 
         try:
-            versions = list(self.client.search_prompt_versions(name, max_results=1000))
+            versions: Iterable[Any] = self.client.search_prompt_versions(name, max_results=1000)
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 return None
             # The SQL store cannot search prompt versions in every release; walking the numbers is exact.
-            versions = []
-            while (found := self.client.get_prompt_version(name, len(versions) + 1)) is not None:
-                versions.append(found)
-        return max(versions, key=lambda version: int(version.version), default=None)
+            versions = self._prompt_versions(name)
+        return next(iter(sorted(versions, key=lambda found: -int(found.version))), None)
+
+    def _prompt_versions(self, name: str) -> Iterator[Any]:
+        number = 1
+        while (found := self.client.get_prompt_version(name, number)) is not None:
+            yield found
+            number += 1

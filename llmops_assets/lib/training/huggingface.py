@@ -4,6 +4,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from llmops_assets.lib.records import Recipe
 from llmops_assets.lib.training.loop import (
@@ -55,7 +56,7 @@ def train_with_trainer(
                 if progress is not None:
                     progress(state.global_step, state.max_steps, losses[-1])
 
-    data = [{"input_ids": list(e.ids), "labels": [-100] * e.start + list(e.ids[e.start :])} for e in examples]
+    data: Any = [{"input_ids": list(e.ids), "labels": [-100] * e.start + list(e.ids[e.start :])} for e in examples]
     # As many rows a step as the loop's batches hold on average, so that both make about as many steps.
     rows_per_step = max(1, round(len(examples) / len(batches(examples, recipe.batch_tokens))))
     with tempfile.TemporaryDirectory() as scratch:

