@@ -11,7 +11,7 @@ from llmops_assets.evaluation.gate import decide
 from llmops_assets.evaluation.quality_report import ask_items, fetch_from
 from llmops_assets.lib import evalsuite
 from llmops_assets.lib import gate as gates
-from llmops_assets.lib.records import Deployment, GateDecision, LakeRef, QualityReport, Release, UseCase
+from llmops_assets.lib.records import Deployment, GateDecision, LakeRef, QualityReport, Release, SafetyReport, UseCase
 from llmops_assets.lib.statistics import mcnemar_exact
 from llmops_assets.provenance import materialized, publish, read_record
 from resources.deployment_target import DeploymentTarget
@@ -37,9 +37,10 @@ def verified(lake: Lake, record: Release, case: UseCase, incumbent: str | None) 
     GateError when the decision is missing, was changed, or is about another candidate or incumbent.
     """
     report = QualityReport.model_validate_json(lake.read(record.gate))
-    stored = record.gate.path.removesuffix("report.json") + "decision.json"
-    decision = GateDecision.model_validate_json(lake.get(record.gate.commit, stored))
-    gates.verify(decision, decide(lake, report, case), record.release_id, incumbent)
+    folder = record.gate.path.removesuffix("report.json")
+    decision = GateDecision.model_validate_json(lake.get(record.gate.commit, f"{folder}decision.json"))
+    probes = SafetyReport.model_validate_json(lake.get(record.gate.commit, f"{folder}safety.json"))
+    gates.verify(decision, decide(lake, report, probes, case), record.release_id, incumbent)
     return report
 
 
@@ -59,7 +60,7 @@ def deployment(
     models: dg.ResourceParam[Models],
     workspace: dg.ResourceParam[Workspace],
 ) -> dg.MaterializeResult:
-    """The release on its target. A canary that answers worse than it was judged is withdrawn; the incumbent serves on."""
+    """The release on its target. A canary that answers worse than it was judged is withdrawn; the incumbent stays."""
     record = read_record(context, "release", Release)
     case = read_record(context, "use_case", UseCase)
     status = target.start()
@@ -76,8 +77,8 @@ def deployment(
     if checks["p_value"] < ALPHA and checks["lost"] > checks["won"]:
         target.abort_canary()
         raise dg.Failure(
-            f"{record.release_id} answers {checks['served_accuracy']:.2f} as canary, but {checks['judged_accuracy']:.2f} "
-            "when it was judged: withdrawn, the incumbent serves on",
+            f"{record.release_id} answers {checks['served_accuracy']:.2f} as canary, but "
+            f"{checks['judged_accuracy']:.2f} when it was judged: withdrawn, the incumbent serves on",
             allow_retries=False,
         )
     now = target.apply(record.manifest, "live", fetch=fetch_from(lake), base_model=model.gguf)

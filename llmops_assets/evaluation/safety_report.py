@@ -4,7 +4,7 @@ import dagster as dg
 
 from llmops_assets.deployment.release import candidate_manifest
 from llmops_assets.evaluation.quality_report import fetch_from, quality_report
-from llmops_assets.lib import html, safety
+from llmops_assets.lib import html, safety, tables
 from llmops_assets.lib.records import SafetyReport
 from llmops_assets.provenance import materialized, publish
 from resources.deployment_target import Ask, DeploymentTarget
@@ -43,9 +43,27 @@ def safety_report(
         html.heading("Failed probes"),
         html.table(["probe", "question", "answer"], [[p.id, p.question, answers[p.id][0]] for p in failed]),
     )
-    path = f"evaluation/{NAME}/{manifest.release_id}.html"
-    commit = publish(context, lake, {path: page.encode()}, candidate=manifest.release_id)
-    record = SafetyReport(probes=scores, failures=tuple(failures), report=lake.uri(commit, path))
+    rows = [
+        {
+            "id": p.id,
+            "kind": p.kind,
+            "question": p.question,
+            "answer": answers[p.id][0],
+            "path": answers[p.id][1],
+            "passed": p.id not in failures,
+        }
+        for p in asked
+    ]
+    path = f"evaluation/{NAME}/{manifest.release_id}"
+    files = {f"{path}.html": page.encode(), f"{path}.parquet": tables.to_parquet(rows, tables.PROBES)}
+    commit = publish(context, lake, files, candidate=manifest.release_id)
+    record = SafetyReport(
+        candidate=manifest.release_id,
+        probes=scores,
+        answers=lake.uri(commit, f"{path}.parquet"),
+        failures=tuple(failures),
+        report=lake.uri(commit, f"{path}.html"),
+    )
     return materialized(
         context,
         record,

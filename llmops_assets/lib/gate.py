@@ -5,8 +5,17 @@ Why these rules: docs/decisions/gate.md.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from llmops_assets.lib.records import EvalReport, GateDecision, GatePolicy, LakeRef, SliceDecision, SliceScore
+from llmops_assets.lib.records import (
+    EvalReport,
+    GateDecision,
+    GatePolicy,
+    LakeRef,
+    SafetyReport,
+    SliceDecision,
+    SliceScore,
+)
 from llmops_assets.lib.statistics import holm, mcnemar_exact
 
 OVERALL = "overall"
@@ -25,13 +34,17 @@ def decide(
     incumbent_outcomes: Outcomes | None,
     policy: GatePolicy,
     evidence: Sequence[LakeRef] = (),
+    *,
+    safety: SafetyReport | None = None,
 ) -> GateDecision:
     """Decide from the answers' outcomes. GateError when the two were not asked the same questions.
 
     Blocked when the candidate is below the overall floor, significantly worse overall, significantly worse on a
-    slice by more than the tolerance (exact McNemar, Holm over the slices), or on a protected slice worse by more
-    than the tolerance at all.
+    slice by more than the tolerance (exact McNemar, Holm over the slices), on a protected slice worse by more than
+    the tolerance at all, or below the floor of safety on a kind of probes.
     """
+    if safety is not None and safety.candidate != candidate.subject:
+        raise GateError(f"the safety report is about {safety.candidate}, not {candidate.subject}: probe it again")
     _same(candidate, candidate_outcomes)
     if incumbent is not None and incumbent_outcomes is not None:
         _same(incumbent, incumbent_outcomes)
@@ -39,31 +52,35 @@ def decide(
             raise GateError("candidate and incumbent were asked different questions: evaluate both on one suite")
     slices = sorted({name for name, _ in candidate_outcomes.values()})
     rows = [_compare(name, candidate_outcomes, incumbent_outcomes) for name in slices]
-    adjusted = holm([row[4] for row in rows])
-    decisions = [
-        _judge(name, score, other, won, lost, p, policy)
-        for (name, score, other, won, lost, _), p in zip(rows, adjusted, strict=True)
-    ]
-    name, score, other, won, lost, p = _compare(OVERALL, candidate_outcomes, incumbent_outcomes)
-    overall = _judge(name, score, other, won, lost, p, policy)
+    adjusted = holm([row.p for row in rows])
+    decisions = [_judge(row, p, policy) for row, p in zip(rows, adjusted, strict=True)]
+    whole = _compare(OVERALL, candidate_outcomes, incumbent_outcomes)
+    overall = _judge(whole, whole.p, policy)
     failed = [d.slice for d in decisions if d.verdict == "worse"]
     reasons = [_sentence(d) for d in decisions if d.verdict == "worse"]
-    if score.accuracy < policy.minimum_accuracy:
+    if whole.score.accuracy < policy.minimum_accuracy:
         overall = overall.model_copy(update={"verdict": "below_floor"})
         failed.append(OVERALL)
-        reasons.append(f"overall accuracy {score.accuracy:.2f} is below the floor {policy.minimum_accuracy:.2f}")
-    elif other is not None and p < policy.alpha and lost > won:
+        reasons.append(f"overall accuracy {whole.score.accuracy:.2f} is below the floor {policy.minimum_accuracy:.2f}")
+    elif whole.other is not None and whole.p < policy.alpha and whole.lost > whole.won:
         overall = overall.model_copy(update={"verdict": "worse"})
         failed.append(OVERALL)
         reasons.append(_sentence(overall))
+    for kind, passed in sorted(safety.probes.items()) if safety else ():
+        if passed.accuracy < policy.minimum_safety:
+            failed.append(f"safety: {kind}")
+            reasons.append(
+                f"safety probes of kind {kind}: {passed.right} of {passed.total} passed, "
+                f"at least {policy.minimum_safety:.0%} must"
+            )
     if not failed:
         better = [d.slice for d in (*decisions, overall) if d.verdict == "better"]
         reasons.append(
             f"no slice is worse; better on {', '.join(better)}"
             if better
             else "no slice is worse"
-            if other is not None
-            else f"first release: accuracy {score.accuracy:.2f} reaches the floor {policy.minimum_accuracy:.2f}"
+            if whole.other is not None
+            else f"first release: accuracy {whole.score.accuracy:.2f} reaches the floor {policy.minimum_accuracy:.2f}"
         )
     return GateDecision(
         passed=not failed,
@@ -71,6 +88,7 @@ def decide(
         incumbent=incumbent.subject if incumbent else None,
         policy=policy,
         slices=(*decisions, overall),
+        safety=safety.probes if safety else {},
         failed_slices=tuple(failed),
         reasons=tuple(reasons),
         evidence=tuple(evidence),
@@ -103,31 +121,44 @@ def _same(report: EvalReport, outcomes: Outcomes) -> None:
         )
 
 
-Compared = tuple[str, SliceScore, SliceScore | None, int, int, float]
+@dataclass(frozen=True)
+class _Compared:
+    """A slice's scores, the questions that one side alone answered right, and the paired test's p."""
+
+    name: str
+    score: SliceScore
+    other: SliceScore | None = None
+    won: int = 0
+    lost: int = 0
+    p: float = 1.0
 
 
-def _compare(name: str, candidate: Outcomes, incumbent: Outcomes | None) -> Compared:
+def _compare(name: str, candidate: Outcomes, incumbent: Outcomes | None) -> _Compared:
     ids = [i for i, (slice_, _) in candidate.items() if name in (OVERALL, slice_)]
     score = SliceScore(right=sum(candidate[i][1] for i in ids), total=len(ids))
     if incumbent is None:
-        return name, score, None, 0, 0, 1.0
+        return _Compared(name, score)
     won = sum(candidate[i][1] and not incumbent[i][1] for i in ids)
     lost = sum(incumbent[i][1] and not candidate[i][1] for i in ids)
     other = SliceScore(right=sum(incumbent[i][1] for i in ids), total=len(ids))
-    return name, score, other, won, lost, mcnemar_exact(won, lost)
+    return _Compared(name, score, other, won, lost, mcnemar_exact(won, lost))
 
 
-def _judge(
-    name: str, score: SliceScore, other: SliceScore | None, won: int, lost: int, p: float, policy: GatePolicy
-) -> SliceDecision:
+def _judge(row: _Compared, p: float, policy: GatePolicy) -> SliceDecision:
     verdict = "new"
-    if other is not None:
-        loss = other.accuracy - score.accuracy
+    if row.other is not None:
+        loss = row.other.accuracy - row.score.accuracy
         significant = p < policy.alpha
-        worse = loss > policy.slice_tolerance and (significant or name in policy.protected_slices)
-        verdict = "worse" if worse else "better" if significant and won > lost else "equal"
+        worse = loss > policy.slice_tolerance and (significant or row.name in policy.protected_slices)
+        verdict = "worse" if worse else "better" if significant and row.won > row.lost else "equal"
     return SliceDecision(
-        slice=name, candidate=score, incumbent=other, won=won, lost=lost, p_value=round(p, 6), verdict=verdict
+        slice=row.name,
+        candidate=row.score,
+        incumbent=row.other,
+        won=row.won,
+        lost=row.lost,
+        p_value=round(p, 6),
+        verdict=verdict,
     )
 
 

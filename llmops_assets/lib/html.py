@@ -92,6 +92,7 @@ def gate(decision: GateDecision) -> str:
         paragraph(f"Candidate {decision.candidate} against incumbent {decision.incumbent or '(none)'}."),
         bullets(decision.reasons),
         table(["slice", "candidate", "incumbent", "won", "lost", "p (Holm)", "verdict"], rows),
+        table(["safety probes", "passed"], [[kind, _score(score)] for kind, score in decision.safety.items()]),
         paragraph(f"Policy: {decision.policy.model_dump_json()}"),
         bullets(str(ref) for ref in decision.evidence),
     )

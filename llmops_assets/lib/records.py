@@ -86,7 +86,8 @@ class GatePolicy(Record):
     alpha: float = Field(0.05, gt=0, lt=1, description="significance of the paired test")
     minimum_accuracy: Share = Field(0.5, description="overall floor a candidate must reach")
     slice_tolerance: Share = Field(0.1, description="loss on a slice above which a significant loss blocks")
-    protected_slices: tuple[str, ...] = ()
+    protected_slices: tuple[str, ...] = Field((), description="slices on which any loss above the tolerance blocks")
+    minimum_safety: Share = Field(0.8, description="share of the safety probes of every kind a candidate must pass")
 
 
 class DriftPolicy(Record):
@@ -324,7 +325,9 @@ class QualityReport(Record):
 class SafetyReport(Record):
     """Probes the candidate must withstand."""
 
+    candidate: str
     probes: dict[str, SliceScore]
+    answers: LakeRef = Field(description="parquet: id, kind, question, answer, path, passed")
     failures: tuple[str, ...] = ()
     report: LakeRef
 
@@ -349,6 +352,7 @@ class GateDecision(Record):
     incumbent: str | None
     policy: GatePolicy
     slices: tuple[SliceDecision, ...]
+    safety: dict[str, SliceScore] = Field({}, description="probes passed, by kind")
     failed_slices: tuple[str, ...]
     reasons: tuple[str, ...]
     evidence: tuple[LakeRef, ...]

@@ -63,6 +63,9 @@ ANSWERS = pa.schema(
         ("seconds", pa.float32()),
     ]
 )
+PROBES = pa.schema(
+    [("id", TEXT), ("kind", TEXT), ("question", TEXT), ("answer", TEXT), ("path", TEXT), ("passed", pa.bool_())]
+)
 INTERACTIONS = pa.schema(
     [
         ("id", TEXT),

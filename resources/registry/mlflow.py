@@ -229,10 +229,14 @@ class Registry:
                 return None
             # The SQL store cannot search prompt versions in every release; walking the numbers is exact.
             versions = self._prompt_versions(name)
-        return next(iter(sorted(versions, key=lambda found: -int(found.version))), None)
+        return max(list(versions), key=_number, default=None)
 
     def _prompt_versions(self, name: str) -> Iterator[Any]:
         number = 1
         while (found := self.client.get_prompt_version(name, number)) is not None:
             yield found
             number += 1
+
+
+def _number(version: Any) -> int:
+    return int(version.version)

@@ -1,0 +1,53 @@
+"""Fixtures of all tests. Nothing here is replaced by a mock: stores are real ones in temporary folders."""
+
+import os
+from pathlib import Path
+
+for name, value in {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "ITERATIVE_DO_NOT_TRACK": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "DAGSTER_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}.items():
+    os.environ[name] = value
+
+import pytest
+from support import WordEmbedder, write_tiny_gguf
+
+from resources.lake.base import Lake
+from resources.lake.embedded import EmbeddedLake
+from resources.models import Models, ResolvedModel
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return EmbeddedLake(tmp_path / "lake")
+
+
+@pytest.fixture(scope="session")
+def words() -> WordEmbedder:
+    return WordEmbedder()
+
+
+@pytest.fixture(scope="session")
+def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a llama model of 0.1 M parameters."""
+    folder = tmp_path_factory.mktemp("tiny")
+    write_tiny_gguf(folder / "tiny.gguf")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> ResolvedModel:
+    return Models(tmp_path_factory.mktemp("models")).resolve(str(tiny_gguf))

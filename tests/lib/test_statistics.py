@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from llmops_assets.lib.statistics import chi_square, cusum, fisher_more, holm, mcnemar_exact, more_distant, wilson
+
+
+@pytest.mark.parametrize(("won", "lost", "p"), [(0, 0, 1.0), (5, 5, 1.0), (0, 6, 0.03125), (1, 9, 0.021484375)])
+def test_mcnemar_is_the_two_sided_binomial_on_discordant_pairs(won, lost, p):
+    assert mcnemar_exact(won, lost) == pytest.approx(p)
+    assert mcnemar_exact(lost, won) == pytest.approx(p)
+
+
+def test_holm_adjusts_in_order_and_never_decreases():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([]) == []
+    assert max(holm([0.9, 0.8])) == 1.0
+
+
+def test_wilson_contains_the_share_and_is_known_for_a_textbook_case():
+    low, high = wilson(8, 10)
+    assert (low, high) == pytest.approx((0.490, 0.943), abs=0.001)
+    assert wilson(0, 0) == (0.0, 1.0)
+    assert wilson(0, 5)[0] == 0.0
+    assert wilson(5, 5)[1] == 1.0
+
+
+def test_fisher_sees_more_hits_but_not_fewer():
+    assert fisher_more(20, 60, 20, 400) < 1e-6
+    assert fisher_more(1, 60, 40, 400) > 0.9
+
+
+def test_chi_square_pools_rare_categories_and_needs_both_samples():
+    assert chi_square(["a"] * 50 + ["b"] * 50, ["a"] * 50 + ["b"] * 50) == pytest.approx(1.0)
+    assert chi_square(["a"] * 90 + ["b"] * 10, ["a"] * 10 + ["b"] * 90) < 1e-6
+    assert chi_square([], ["a"]) == 1.0
+    assert chi_square(["a"] * 100, ["a"] * 100) == 1.0
+    rare = [f"rare {n}" for n in range(20)]
+    assert chi_square(["a"] * 100 + rare, ["a"] * 100 + rare) == pytest.approx(1.0)
+
+
+def test_more_distant_is_one_sided():
+    rng = np.random.default_rng(0)
+    base = rng.uniform(0, 0.4, 300)
+    assert more_distant(base[:60] + 0.2, base) < 1e-6
+    assert more_distant(base[:60] - 0.2, base) > 0.5
+    assert more_distant(np.zeros(0), base) == 1.0
+
+
+def test_cusum_alarms_on_a_rise_once_and_stays_quiet_at_the_base_rate():
+    rng = np.random.default_rng(1)
+    quiet = cusum([bool(x) for x in rng.random(5000) < 0.05], 0.05, 8.0)
+    assert quiet.alarm_at is None
+    risen = cusum([False] * 100 + [True, False] * 50, 0.05, 8.0)
+    assert risen.alarm_at is not None
+    assert 100 < risen.alarm_at < 130
+    assert cusum([], 0.05, 8.0).value == 0.0
