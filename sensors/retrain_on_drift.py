@@ -4,7 +4,7 @@ import dagster as dg
 
 from llmops_assets.jobs import retrain
 from llmops_assets.lib import trigger
-from llmops_assets.lib.records import DriftReport, Release, TriggerDecision
+from llmops_assets.lib.records import DriftPolicy, DriftReport, Release, TriggerDecision, UseCase
 from llmops_assets.provenance import find_record, read_partitions
 
 
@@ -13,7 +13,9 @@ def decide(context: dg.SensorEvaluationContext) -> tuple[TriggerDecision, DriftR
     reports = list(read_partitions(context, "drift_report", DriftReport).values())
     release = find_record(context, "release", Release)
     trained = release.training.until if release and release.training else None
-    return trigger.decide(reports, trained), reports[-1] if reports else None
+    case = find_record(context, "use_case", UseCase)
+    policy = case.drift if case else DriftPolicy()
+    return trigger.decide(reports, trained, policy), reports[-1] if reports else None
 
 
 @dg.sensor(job=retrain, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.STOPPED)

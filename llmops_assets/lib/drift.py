@@ -13,6 +13,7 @@ import numpy as np
 
 from llmops_assets.lib.records import DriftPolicy, DriftWindow
 from llmops_assets.lib.statistics import chi_square, cusum, fisher_more, more_distant
+from llmops_assets.lib.trigger import n_of_m
 
 NOVEL_QUANTILE = 0.95
 CALIBRATION_SHARE = 0.4
@@ -90,11 +91,8 @@ def judge_day(
         _window(reference, times[start:end], distances[start:end], intents[start:end], policy)
         for start, end in _bounds(len(times), policy.window)
     )
-    needed, of = policy.n_of_m
-    latest = windows[-of:]
-    enough = sum(w.drifted for w in latest) >= min(needed, max(1, len(latest)))
     running = cusum([bool(x) for x in novel], reference.base_rate, policy.cusum_threshold)
-    drifted = (bool(windows) and enough and latest[-1].drifted) or running.alarm_at is not None
+    drifted = n_of_m([w.drifted for w in windows], *policy.n_of_m) or running.alarm_at is not None
     ranked = [int(i) for i in np.argsort(-distances, kind="stable") if novel[i]]
     return DayJudgement(windows, round(running.value, 4), running.alarm_at, drifted, tuple(ranked), distances)
 

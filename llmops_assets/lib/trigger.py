@@ -1,33 +1,43 @@
-"""Whether drift calls for retraining: a pure decision on the last days' reports, with a stable name for the cause."""
+"""Whether drift calls for retraining: a pure N-of-M decision on the reported windows, with a stable name for the cause.
+
+The rule (at least N of the last M windows, and the latest one) is that of Databricks' mlops-stacks; a CUSUM alarm of the
+newest day fires as well. Why: docs/decisions/drift-detector.md.
+"""
 
 from collections.abc import Sequence
 from datetime import date
 
-from llmops_assets.lib.records import DriftReport, TriggerDecision
+from llmops_assets.lib.records import DriftPolicy, DriftReport, TriggerDecision
 
 
-def decide(reports: Sequence[DriftReport], trained_until: date | None, *, days: int = 3) -> TriggerDecision:
-    """Fire when the newest day drifted; the cause is the first day of the unbroken run of drifted days since training.
+def n_of_m(flags: Sequence[bool], needed: int, of: int) -> bool:
+    """Whether at least `needed` of the last `of` flags are set, the very last one included."""
+    latest = flags[-of:]
+    return bool(latest) and latest[-1] and sum(latest) >= needed
 
-    `reports` in any order; days on or before `trained_until` (the last day in the serving release's training data)
-    no longer count. `days` is how many days back the counts look. The same cause keeps its name from day to day, so a
-    cause is acted on once.
+
+def decide(reports: Sequence[DriftReport], trained_until: date | None, policy: DriftPolicy) -> TriggerDecision:
+    """Fire when the windows since the last training drifted, n of the last m, or the newest day's CUSUM alarmed.
+
+    `reports` in any order, one per day; days on or before `trained_until` (the last day in the serving release's
+    training data) do not count. The cause is the first day of the unbroken run of drifted days that ends with the
+    newest one: it keeps its name from day to day, so that a cause is acted on once.
     """
     fresh = sorted((r for r in reports if trained_until is None or r.day > trained_until), key=lambda r: r.day)
-    recent = fresh[-days:]
-    violated = sum(r.drifted for r in recent)
-    if not recent:
+    needed, of = policy.n_of_m
+    windows = [window.drifted for report in fresh for window in report.windows][-of:]
+    violated = sum(windows)
+    if not fresh:
         return TriggerDecision(fire=False, cause="", reasons=("no day since the last training",), violated=0, of=0)
-    newest = recent[-1]
-    if not newest.drifted:
-        reason = f"{newest.day}: no drift in {len(newest.windows)} windows, CUSUM {newest.cusum:.1f}"
-        return TriggerDecision(fire=False, cause="", reasons=(reason,), violated=violated, of=len(recent))
+    newest = fresh[-1]
+    alarm = f", CUSUM alarm after {newest.cusum_alarm_at} interactions" if newest.cusum_alarm_at is not None else ""
+    reason = f"{newest.day}: {violated} of the last {len(windows)} windows drifted{alarm}, CUSUM {newest.cusum:.1f}"
+    fire = bool(newest.windows) and (n_of_m(windows, needed, of) or newest.cusum_alarm_at is not None)
+    if not fire:
+        return TriggerDecision(fire=False, cause="", reasons=(reason,), violated=violated, of=len(windows))
     start = newest.day
-    for report in reversed(fresh):
+    for report in reversed(fresh[:-1]):
         if not report.drifted:
             break
         start = report.day
-    drifted = sum(w.drifted for w in newest.windows)
-    alarm = f", CUSUM alarm after {newest.cusum_alarm_at} interactions" if newest.cusum_alarm_at else ""
-    reason = f"{newest.day}: {drifted} of {len(newest.windows)} windows drifted{alarm}"
-    return TriggerDecision(fire=True, cause=f"drift-{start}", reasons=(reason,), violated=violated, of=len(recent))
+    return TriggerDecision(fire=True, cause=f"drift-{start}", reasons=(reason,), violated=violated, of=len(windows))

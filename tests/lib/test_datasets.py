@@ -1,0 +1,95 @@
+from support import article
+
+from llmops_assets.lib import datasets
+from llmops_assets.lib.augmentation import METHODS, augment, vary
+from llmops_assets.lib.deduplication import drop_duplicates, leaks, normalised
+from llmops_assets.lib.knowledge import KnowledgeIndex
+
+ARTICLES = tuple(article(f"a{n}", f"answer number {n}", *(f"question {n} {v}" for v in "abcd")) for n in range(6))
+CONVERSATIONS = [{"row_id": f"c{n}", "question": f"customer asks {n}"} for n in range(3)]
+
+
+def rows():
+    return datasets.candidate_rows(ARTICLES, CONVERSATIONS, ["a0", None, "a5"])
+
+
+def test_a_linked_conversation_is_answered_as_its_article_and_an_unlinked_one_teaches_nothing():
+    made = [row for row in rows() if row["source"] != "knowledge_base"]
+    assert [(row["source"], row["answer"]) for row in made] == [("c0", "answer number 0"), ("c2", "answer number 5")]
+
+
+def test_spread_prefers_an_articles_own_phrasings_and_is_independent_of_order():
+    first = datasets.spread(rows(), 4, seed=1)
+    assert all(row["source"] == "knowledge_base" for row in first)
+    assert datasets.spread(rows()[::-1], 4, seed=1) == first
+    assert len(datasets.spread(rows(), 9, seed=1)) == 26
+
+
+def test_open_book_rows_hold_the_right_passage_among_others(words):
+    index = KnowledgeIndex.build(ARTICLES, words)
+    source = rows()
+    made = datasets.with_passages(
+        source, index, words.vectors([r["question"] for r in source]), share=1.0, passages=3, seed=1
+    )
+    assert {row["kind"] for row in made} == {"open_book"}
+    assert all(row["answer"] in row["passages"] and len(row["passages"]) == 3 for row in made)
+    assert len({row["passages"].index(row["answer"]) for row in made}) == 3
+    assert len({row["row_id"] for row in made}) == len(made)
+    closed = datasets.with_passages(source, index, {}, share=0.0, passages=3, seed=1)
+    assert closed == source
+
+
+def test_a_variant_stays_on_the_side_of_its_origin():
+    source = rows()
+    family = source + augment(source, share=1.0, seed=3)
+    training, held_out = datasets.split(family, 0.4, seed=2)
+    assert training
+    assert held_out
+    kept = {row["parent"] or row["row_id"] for row in training}
+    out = {row["parent"] or row["row_id"] for row in held_out}
+    assert not kept & out
+
+
+def test_a_variant_differs_names_its_origin_and_leaves_placeholders_whole():
+    source = [{**row, "question": f"{row['question']}, my order is <ORDER_NUMBER_1>."} for row in rows()]
+    made = augment(source, share=1.0, seed=3)
+    by_id = {row["row_id"]: row for row in source}
+    assert made
+    for row in made:
+        origin = by_id[row["parent"]]
+        assert row["question"] != origin["question"]
+        assert "<ORDER_NUMBER_1>" in row["question"]
+        assert row["answer"] == origin["answer"]
+        assert row["method"] in METHODS
+    assert augment(source[::-1], share=1.0, seed=3)[::-1] == made
+
+
+def test_variants_are_drawn_from_the_seed_alone():
+    assert vary("When does my parcel arrive?", "typos", "1") == vary("When does my parcel arrive?", "typos", "1")
+    assert vary("Can you tell me what to do?", "slang", "1") == "can u tell me wut to do"
+
+
+def test_duplicates_go_by_normalised_text_and_keep_the_reason():
+    kept, dropped = drop_duplicates(
+        [{"row_id": "1", "question": "Where is it?"}, {"row_id": "2", "question": "  where IS it "}], ["question"]
+    )
+    assert [row["row_id"] for row in kept] == ["1"]
+    assert dropped == [{"row_id": "2", "question": "  where IS it ", "reason": "duplicate of 1"}]
+    assert normalised("Ünïcode, <PERSON_1>!") == "ünïcode <person_1>"
+
+
+def test_leaks_finds_equal_and_similar_questions_only(words):
+    held_out = ["how long does standard delivery take", "is the lamp waterproof"]
+    asked = [
+        ("same", "How long does standard DELIVERY take?!"),
+        ("near", "how long does the standard delivery take"),
+        ("other", "where is my invoice"),
+    ]
+    found = leaks(
+        [{"row_id": i, "question": q} for i, q in asked],
+        held_out,
+        words.vectors([*held_out, *(q for _, q in asked)]),
+    )
+    assert set(found) == {"same", "near"}
+    assert found["same"] == "equals a held-out question"
+    assert leaks([], held_out, {}) == {}
