@@ -36,6 +36,7 @@ def demo(
     data: Annotated[
         Path | None, typer.Option(help="JSONL, CSV or Parquet file of conversations; none: the sample")
     ] = None,
+    form: Annotated[str, typer.Option("--format", help="jsonl, csv or parquet; none: by the file's ending")] = "",
     column: Annotated[list[str] | None, typer.Option(help="our=theirs, where column names are not recognised")] = None,
 ) -> None:
     """Play the main job: release, normal days, a new topic, a poisoned candidate."""
@@ -63,7 +64,7 @@ def demo(
     definitions = defs() if callable(defs) else defs
     try:
         with dg.DagsterInstance.get() as instance:
-            Demo(home_folder(), instance, definitions, data=data, mapping=mapping).run()
+            Demo(home_folder(), instance, definitions, data=data, mapping=mapping, form=form).run()
     except (DemoError, SourceError) as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(1) from None

@@ -71,6 +71,7 @@ class Demo:
         *,
         data: Path | None = None,
         mapping: dict[str, str] | None = None,
+        form: str = "",
         sizes: Sizes | None = None,
         settings: dict[str, Any] | None = None,
         console: Console | None = None,
@@ -80,6 +81,7 @@ class Demo:
         self.defs = defs
         self.data = data
         self.mapping = mapping or {}
+        self.form = form
         self.sizes = sizes or Sizes()
         self.extra_settings = settings or {}
         self.console = console or Console()
@@ -117,7 +119,7 @@ class Demo:
     def prepare(self) -> None:
         """Check the user's file, clear what an earlier demonstration left, and set up the sources."""
         if self.data is not None:
-            rows = check(self.data, self.mapping)
+            rows = check(self.data, self.mapping, self.form)
             self.say(f"{self.data.name}: {rows} rows, all readable")
         if self.home.exists() and any(self.home.iterdir()) and not (self.home / MARKER).exists():
             raise DemoError(
@@ -143,6 +145,7 @@ class Demo:
             return
         settings = Settings(
             source=self.data.resolve(),
+            source_format=self.form,
             mapping=self.mapping,
             first_day=generator.START,
             days=generator.DAYS,
@@ -394,9 +397,7 @@ class Demo:
         self.say("Look around: make dev, then")
         self.say("  Dagster  http://127.0.0.1:3000          graph, runs, checks, sensors")
         self.say(f"  MLflow   http://127.0.0.1:{settings.mlflow_port}          training runs, model versions, prompts")
-        self.say(
-            f"  Lake     http://127.0.0.1:{settings.lake_port}          commits, datasets, quality, gate and drift reports"
-        )
+        self.say(f"  Lake     http://127.0.0.1:{settings.lake_port}          commits, datasets and all reports")
         self.say(f"  Gateway  http://127.0.0.1:{settings.gateway_port}/v1       the assistant")
 
 

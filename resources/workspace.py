@@ -32,6 +32,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: Path | None = Field(None, description="a file or a folder of conversations; none: <home>/inbox")
+    source_format: str = Field("", description="jsonl, csv or parquet where a file's ending does not say it")
     mapping: dict[str, str] = Field({}, description="our column -> the file's column, where names differ")
     first_day: date | None = Field(
         None, description="rows without a time (or with `replay`) are spread over days from here on"
@@ -168,7 +169,7 @@ class Workspace:
             named = _day_in_name(file)
             if named is not None:
                 if named == day:
-                    yield from read_rows(file, self.settings.mapping)
+                    yield from read_rows(file, self.settings.mapping, self.settings.source_format)
                 continue
             yield from (row for row, its_day in self.with_days(file) if its_day == day)
 
@@ -186,7 +187,7 @@ class Workspace:
         An intent that only begins on `new_topic_day` is spread over the days from there on, all others over all days.
         """
         settings = self.settings
-        rows = list(read_rows(file, settings.mapping))
+        rows = list(read_rows(file, settings.mapping, settings.source_format))
         if settings.limit is not None and len(rows) > settings.limit:
             rows = [rows[position * len(rows) // settings.limit] for position in range(settings.limit)]
         timed = [row.time is not None for row in rows]

@@ -23,7 +23,7 @@ def read_suite(lake: Lake, ref: LakeRef) -> list[EvalItem]:
 def eval_suite(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], workspace: dg.ResourceParam[Workspace]
 ) -> dg.MaterializeResult:
-    """Held-out questions in slices: faq, complaint, slang, typos, out_of_scope, new_topic. From trusted articles only."""
+    """Held-out questions in slices: faq, complaint, slang, typos, out_of_scope, new_topic; of trusted articles only."""
     knowledge = read_record(context, "knowledge_base", KnowledgeBase)
     articles = read_articles(lake, knowledge.trusted.ref)
     dated = [a.available_from for a in articles if a.available_from]

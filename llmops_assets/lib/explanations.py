@@ -8,33 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _STOP = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "and",
-        "or",
-        "of",
-        "to",
-        "in",
-        "for",
-        "is",
-        "are",
-        "be",
-        "we",
-        "you",
-        "your",
-        "our",
-        "it",
-        "with",
-        "on",
-        "at",
-        "by",
-        "from",
-        "as",
-        "that",
-        "this",
-    ]
+    """
+    the a an and or of to in for is are be we you your our it with on at by from as that this
+    """.split()
 )
 
 
@@ -60,4 +36,5 @@ def support(answer: str, passages: Sequence[str]) -> Support:
 
 
 def _content(text: str) -> set[str]:
-    return {word for word in re.findall(r"[\w.]+", text.lower()) if word.strip(".") and word not in _STOP}
+    words = (word.strip(".") for word in re.findall(r"[\w.]+", text.lower()))
+    return {word for word in words if word and word not in _STOP}

@@ -1,4 +1,4 @@
-"""Content hashes: of bytes, files, folders and JSON values. One spelling each, so that equal content has equal names."""
+"""Content hashes of bytes, files and JSON values. One spelling each, so that equal content has equal names."""
 
 import hashlib
 import json

@@ -23,7 +23,8 @@ def plan(use_case: UseCase) -> HostingPlan:
         raise ValueError(f"no hosting option of {use_case.name} is admissible: {why}")
     chosen = admissible[0]
     reasons = [
-        f"{chosen.option} is the cheapest admissible option at {chosen.currency_per_month:.0f} {use_case.currency} a month"
+        f"{chosen.option} is the cheapest admissible option: "
+        f"{chosen.currency_per_month:.0f} {use_case.currency} a month"
     ]
     reasons += [f"{q.option} is out: {', '.join(q.reasons)}" for q in quotes if not q.admissible]
     reasons += [

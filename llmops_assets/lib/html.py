@@ -12,8 +12,7 @@ STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:62rem;padding:0 1rem;color:#1d2733}
 table{border-collapse:collapse;width:100%;margin:1rem 0}th,td{padding:.35rem .6rem;border-bottom:1px solid #d8dee6;
 text-align:left;vertical-align:top}th{background:#f2f5f9}td.n{text-align:right;font-variant-numeric:tabular-nums}
-.bar{background:#e6ebf1;height:.6rem;width:9rem;display:inline-block}.bar i{background:#3b7dd8;display:block;height:100%}
-.bad{color:#b3261e}.good{color:#1c7c3c}small{color:#5b6773}
+table{display:block;overflow-x:auto}
 """
 
 

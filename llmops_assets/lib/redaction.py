@@ -36,7 +36,10 @@ PATTERNS: tuple[SubjectPattern, ...] = (
     SubjectPattern(entity="PHONE", regex=r"(?<![\w.])\+\d{1,3}[ ./-]?(?:\(?\d{1,4}\)?[ ./-]?){2,6}\d{2,}", score=0.95),
     SubjectPattern(
         entity="PHONE",
-        regex=r"(?<![\w.-])(?:\(\d{3,5}\)[ ./-]?|0\d{2,4}[ ./-]|\d{3}[ ./-])\d{3,4}(?:[ ./-]?\d{2,4}){1,3}(?:\s?x\d{1,5})?\b",
+        regex=(
+            r"(?<![\w.-])(?:\(\d{3,5}\)[ ./-]?|0\d{2,4}[ ./-]|\d{3}[ ./-])"
+            r"\d{3,4}(?:[ ./-]?\d{2,4}){1,3}(?:\s?x\d{1,5})?\b"
+        ),
         score=0.85,
     ),
     SubjectPattern(entity="PHONE", regex=r"\b0\d{8,11}\b|\b0\d(?:[ .]\d{2}){4}\b", score=0.9),
@@ -44,7 +47,10 @@ PATTERNS: tuple[SubjectPattern, ...] = (
     SubjectPattern(entity="TRACKING", regex=r"\b(?:1Z[0-9A-Z]{16}|[A-Z]{2}\d{9}[A-Z]{2}|JD\d{10,18})\b", score=0.95),
     SubjectPattern(
         entity="ORDER_NUMBER",
-        regex=r"(?i)(?<=\border )(?:number |no\.? |id |# ?|is )?#?[A-Z]{0,4}-?\d[\dA-Z/-]{3,}|#\d{4,}\b|\b(?:ORD|ORDER|INV|PO)[-_#]?\d{3,}[\w-]*",
+        regex=(
+            r"(?i)(?<=\border )(?:number |no\.? |id |# ?|is )?#?[A-Z]{0,4}-?\d[\dA-Z/-]{3,}"
+            r"|#\d{4,}\b|\b(?:ORD|ORDER|INV|PO)[-_#]?\d{3,}[\w-]*"
+        ),
         score=0.9,
     ),
     SubjectPattern(
@@ -62,7 +68,8 @@ PATTERNS: tuple[SubjectPattern, ...] = (
             r"(?:de |del |la |du |des |le |les )*[A-Z][\w'-]+(?: [A-Z][\w'-]+)*(?:,? \d{1,5}(?: [A-Z][\w'-]+)*)*"
             r"|\b[A-Z][a-zäöüß]+(?:str\.|straße|weg|platz|allee|gasse) ?\d{1,4}[\w/]*(?:, \d{4,5} [A-Z][\w'-]+)?"
             # Whatever stands between a cue and the end of the sentence, if it holds a number and a comma.
-            r"|(?i:(?<=\breplacement to )|(?<=\bsend it to )|(?<=\bship it to )|(?<=\bdeliver to )|(?<=\bship to )|(?<=\blive at )|(?<=it's )|(?<=address is )|(?<=address: ))(?=[^.!?\n]*\d)(?=[^.!?\n]*,)"
+            r"|(?i:(?<=\breplacement to )|(?<=\bsend it to )|(?<=\bship it to )|(?<=\bdeliver to )|(?<=\bship to )"
+            r"|(?<=\blive at )|(?<=it's )|(?<=address is )|(?<=address: ))(?=[^.!?\n]*\d)(?=[^.!?\n]*,)"
             r"(?-i:[A-Z0-9][\w.'/#-]*)(?: ?,? [\w.'/#-]+){2,12}"
         ),
         score=0.9,
@@ -72,7 +79,10 @@ PATTERNS: tuple[SubjectPattern, ...] = (
     ),
     SubjectPattern(
         entity="USERNAME",
-        regex=r"(?i)(?:(?<=username )|(?<=user name )|(?<=login ))(?:is )?(?=[\w.-]*[\d._])[\w.-]{3,}|(?<!\w)@[A-Za-z_]\w{2,}",
+        regex=(
+            r"(?i)(?:(?<=username )|(?<=user name )|(?<=login ))(?:is )?(?=[\w.-]*[\d._])[\w.-]{3,}"
+            r"|(?<!\w)@[A-Za-z_]\w{2,}"
+        ),
         score=0.85,
     ),
     SubjectPattern(entity="PASSPORT", regex=r"(?i)(?<=passport )(?:number |no\.? |is )*[A-Z0-9]{6,9}\b", score=0.9),
@@ -83,7 +93,12 @@ PATTERNS: tuple[SubjectPattern, ...] = (
     ),
     SubjectPattern(
         entity="PERSON",
-        regex=r"(?:(?<=[Mm]y name is )|(?<=[Tt]his is )|(?<=\bI am )|(?<=\bI'm )|(?<=[Rr]egards, )|(?<=\bMr\. )|(?<=\bMs\. )|(?<=\bMrs\. )|(?<=\bname )|(?<=\bwife )|(?<=\bhusband )|(?<=\bpartner )|(?<=\bholder )|(?<=\bfriend )|(?<=Dear )|(?<=Thanks )|(?<=Hello )|(?<=Hi ))(?!(?:Team|Support|Sir|Madam|There|All|Lumora)\b)[A-Z][a-zà-ÿ'-]+(?: [A-Z][a-zà-ÿ'-]+){0,2}",
+        regex=(
+            r"(?:(?<=[Mm]y name is )|(?<=[Tt]his is )|(?<=\bI am )|(?<=\bI'm )|(?<=[Rr]egards, )|(?<=\bMr\. )"
+            r"|(?<=\bMs\. )|(?<=\bMrs\. )|(?<=\bname )|(?<=\bwife )|(?<=\bhusband )|(?<=\bpartner )|(?<=\bholder )"
+            r"|(?<=\bfriend )|(?<=Dear )|(?<=Thanks )|(?<=Hello )|(?<=Hi ))"
+            r"(?!(?:Team|Support|Sir|Madam|There|All)\b)[A-Z][a-zà-ÿ'-]+(?: [A-Z][a-zà-ÿ'-]+){0,2}"
+        ),
         score=0.9,
     ),
 )
@@ -158,11 +173,12 @@ class Redactor:
 
     def leaks(self, text: str) -> list[str]:
         """Entities that are certainly personal data and still stand in a text; empty for a clean one."""
-        return [
+        found = (
             entity
             for entity, pattern in self._certain
             if any(match.group().lower() not in self._allowed for match in pattern.finditer(text))
-        ]
+        )
+        return list(dict.fromkeys(found))
 
     def _find_uncached(self, text: str) -> tuple[Span, ...]:
         found = [
@@ -217,83 +233,13 @@ _INTRODUCTION = re.compile(
     r"(?:my name is|i am|i'm|this is) ([a-zà-ÿ'-]{2,} [a-zà-ÿ'-]{2,})(?= and\b|[,.!]|$| here\b| with\b)"
 )
 _NO_NAMES = frozenset(
-    [
-        "hi",
-        "hello",
-        "hey",
-        "dear",
-        "thanks",
-        "thank",
-        "cheers",
-        "regards",
-        "please",
-        "team",
-        "good",
-        "morning",
-        "sorry",
-        "can",
-        "could",
-        "would",
-        "how",
-        "what",
-        "when",
-        "where",
-        "why",
-        "who",
-        "which",
-        "my",
-        "your",
-        "our",
-        "the",
-        "is",
-        "are",
-        "do",
-        "does",
-        "wifi",
-        "wi-fi",
-        "app",
-        "alexa",
-        "google",
-        "siri",
-        "paypal",
-        "visa",
-        "mastercard",
-        "iban",
-        "vat",
-        "pdf",
-        "usb",
-        "led",
-        "usa",
-        "uk",
-        "eu",
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-        "account",
-        "order",
-        "refund",
-        "payment",
-        "invoice",
-        "password",
-        "login",
-        "email",
-    ]
+    """
+    hi hello hey dear thanks thank cheers regards please team good morning sorry can could would how what when
+    where why who which my your our the is are do does wifi wi-fi app alexa google siri paypal visa mastercard
+    iban vat pdf usb led usa uk eu monday tuesday wednesday thursday friday saturday sunday january february march
+    april may june july august september october november december account order refund payment invoice password
+    login email
+    """.split()
 )
 
 

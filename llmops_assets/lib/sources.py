@@ -51,18 +51,23 @@ class RawRow:
     correction: str
 
 
-def read_rows(path: Path, mapping: Mapping[str, str] | None = None) -> Iterator[RawRow]:
+def read_rows(path: Path, mapping: Mapping[str, str] | None = None, form: str = "") -> Iterator[RawRow]:
     """The rows of a file, in order, reading as little ahead as the format allows.
 
-    `mapping` names the file's column for some of ours; the others are recognised by common names. SourceError on
-    the first thing wrong.
+    `mapping` names the file's column for some of ours; the others are recognised by common names. `form` (jsonl, csv
+    or parquet) goes before the file's ending. SourceError on the first thing wrong.
     """
     if not path.is_file():
         raise SourceError(f"{path}: no such file")
     readers = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
-    reader = readers.get(path.suffix.lower())
+    if form and f".{form.lower()}" not in readers:
+        raise SourceError(f"{path}: format {form!r} is not read; give jsonl, csv or parquet")
+    reader = readers.get(f".{form.lower()}" if form else path.suffix.lower())
     if reader is None:
-        raise SourceError(f"{path}: format {path.suffix or '(none)'} is not read; give one of {', '.join(FORMATS)}")
+        raise SourceError(
+            f"{path}: format {path.suffix or '(none)'} is not read; give one of {', '.join(FORMATS)}, or name the "
+            "format (FORMAT=csv)"
+        )
     columns: dict[str, str] | None = None
     number = 0
     for place, row in reader(path):
@@ -74,9 +79,9 @@ def read_rows(path: Path, mapping: Mapping[str, str] | None = None) -> Iterator[
         raise SourceError(f"{path}: holds no rows")
 
 
-def check(path: Path, mapping: Mapping[str, str] | None = None) -> int:
+def check(path: Path, mapping: Mapping[str, str] | None = None, form: str = "") -> int:
     """Read a whole file and return its number of rows; SourceError on the first thing wrong."""
-    return sum(1 for _ in read_rows(path, mapping))
+    return sum(1 for _ in read_rows(path, mapping, form))
 
 
 def _row(path: Path, place: str, number: int, row: Mapping[str, Any], columns: Mapping[str, str]) -> RawRow:
@@ -182,9 +187,9 @@ def _jsonl(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line.rstrip("\r\n"))
         except json.JSONDecodeError as error:
-            raise SourceError(f"{path}, line {number}, character {error.colno}: broken JSON ({error.msg})") from None
+            raise SourceError(f"{path}, line {number}, character {error.pos + 1}: broken JSON ({error.msg})") from None
         if not isinstance(row, dict):
             raise SourceError(f"{path}, line {number}: a {type(row).__name__}; every line must be a JSON object")
         yield f"line {number}", row

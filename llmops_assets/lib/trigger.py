@@ -1,7 +1,7 @@
 """Whether drift calls for retraining: a pure N-of-M decision on the reported windows, with a stable name for the cause.
 
-The rule (at least N of the last M windows, and the latest one) is that of Databricks' mlops-stacks; a CUSUM alarm of the
-newest day fires as well. Why: docs/decisions/drift-detector.md.
+The rule (at least N of the last M windows, and the latest one) is that of Databricks' mlops-stacks; a CUSUM alarm of
+the newest day fires as well. Why: docs/decisions/drift-detector.md.
 """
 
 from collections.abc import Sequence

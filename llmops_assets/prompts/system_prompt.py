@@ -1,4 +1,4 @@
-"""The system prompt, versioned in MLflow's prompt registry: chosen by evaluation, since every release is judged whole."""
+"""The system prompt, versioned in MLflow's prompt registry. It is part of the release, and judged with it."""
 
 import dagster as dg
 

@@ -624,7 +624,7 @@ class EmbeddedLake(Lake):
         temporary.replace(file)
         _sync_folder(file.parent)
 
-    # -- trees: folders are entries named `+name`, objects `=name`, so that the two never collide --------------------------
+    # -- trees: folders are entries named `+name`, objects `=name`, so that the two never collide --------------------
 
     def _empty_tree(self) -> pygit2.Oid:
         return self._repository.TreeBuilder().write()

@@ -15,7 +15,10 @@ def report(subject: str, found: dict[str, tuple[str, bool]], digest: str = "s" *
     return EvalReport(subject=subject, suite=dataset(digest=digest), overall=total, slices={})
 
 
-def decide(candidate, incumbent=None, policy=GatePolicy(), safety=None):
+POLICY = GatePolicy()
+
+
+def decide(candidate, incumbent=None, policy=POLICY, safety=None):
     return gate.decide(
         report("r-new", candidate),
         candidate,

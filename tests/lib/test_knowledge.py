@@ -19,7 +19,7 @@ def index(words):
 
 def test_search_gives_each_article_once_by_its_nearest_question(index, words):
     hits = index.search(words.embed(["when does the parcel arrive"])[0], 3)
-    assert [hit.article for hit in hits][0] == "delivery"
+    assert hits[0].article == "delivery"
     assert len({hit.article for hit in hits}) == 3
     assert hits[0].question == "when does my parcel arrive"
     assert hits[0].similarity >= hits[1].similarity >= hits[2].similarity

@@ -1,0 +1,131 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from support import COMMIT, dataset, ref
+
+from llmops_assets.lib import tables
+from llmops_assets.lib.hashing import canonical_json, hash_bytes, hash_file, hash_json
+from llmops_assets.lib.manifest import ablations, generation_settings
+from llmops_assets.lib.prompting import build_messages, render_chat
+from llmops_assets.lib.records import (
+    Article,
+    DatasetRef,
+    FileRef,
+    LakeRef,
+    ModelRef,
+    PromptRef,
+    ReleaseManifest,
+    RouterPolicy,
+    SliceScore,
+)
+
+
+def manifest(**fields) -> ReleaseManifest:
+    values = {
+        "base": ModelRef(name="m", digest="d"),
+        "adapter": FileRef(ref=ref("adapters/x/adapter.gguf"), sha256="a" * 64, size=3),
+        "adapter_digest": "a",
+        "prompt": PromptRef(name="p", version=1, template="Be brief.", digest="p"),
+        "knowledge_index": FileRef(ref=ref("indexes/i.zip"), sha256="b" * 64, size=3),
+        "router": RouterPolicy(answer_above=0.8, hand_over_below=0.4),
+        "handover": "A colleague will help.",
+    }
+    return ReleaseManifest.model_validate({**values, **fields})
+
+
+@given(st.sampled_from(["lake", "lakefs"]), st.text("abcdef0123456789", min_size=8, max_size=64), st.text(max_size=30))
+def test_a_lake_ref_is_its_text(scheme, commit, path):
+    if "\n" in path or "\r" in path:
+        path = ""
+    made = LakeRef(scheme=scheme, repository="llmops", commit=commit, path=path)
+    assert LakeRef.model_validate(str(made)) == made
+
+
+@pytest.mark.parametrize(
+    "text", ["lake://llmops/main/x", "s3://llmops/abcdef0123/x", "lake://L/abcdef0123", "/tmp/x", "lake://llmops/abc"]
+)
+def test_what_is_not_immutable_is_no_lake_ref(text):
+    with pytest.raises(ValidationError, match="not a lake ref"):
+        LakeRef.model_validate(text)
+
+
+def test_records_refuse_unknown_fields_and_survive_json():
+    with pytest.raises(ValidationError):
+        DatasetRef.model_validate({**dataset().model_dump(), "surprise": 1})
+    assert DatasetRef.model_validate_json(dataset().model_dump_json()) == dataset()
+
+
+def test_a_release_is_named_by_everything_in_it():
+    first = manifest()
+    assert first.release_id == manifest().release_id
+    others = [
+        manifest(handover="Somebody else will help."),
+        manifest(router=RouterPolicy(answer_above=0.81, hand_over_below=0.4)),
+        manifest(prompt=PromptRef(name="p", version=2, template="Be brief.", digest="p")),
+        manifest(cache_namespace="b"),
+    ]
+    assert len({m.release_id for m in [first, *others]}) == 5
+
+
+def test_ablations_take_away_one_part_each():
+    parts = ablations(manifest())
+    assert set(parts) == {"base", "base_with_retrieval", "adapter"}
+    assert parts["base"].adapter is None
+    assert not parts["base"].router.retrieval
+    assert parts["base_with_retrieval"].adapter is None
+    assert parts["base_with_retrieval"].knowledge_index is not None
+    assert parts["adapter"].adapter is not None
+    assert parts["adapter"].knowledge_index is None
+
+
+def test_generation_leaves_room_for_the_longest_answer_within_bounds():
+    def settings(words: int):
+        return generation_settings([Article(id="a", intent="i", title="t", answer="w " * words, questions=("q",))])
+
+    assert settings(5).max_tokens == 48
+    assert settings(40).max_tokens == 64
+    assert settings(500).max_tokens == 96
+    assert settings(5).temperature == 0.0
+
+
+def test_an_empty_slice_has_no_accuracy():
+    with pytest.raises(ValueError, match="empty slice"):
+        _ = SliceScore(right=0, total=0).accuracy
+
+
+def test_one_spelling_of_json_and_hash(tmp_path):
+    assert canonical_json({"b": 1, "a": "ü"}) == '{"a":"ü","b":1}'
+    assert hash_json({"b": 1, "a": 2}) == hash_json({"a": 2, "b": 1})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical_json(float("nan"))
+    (tmp_path / "x").write_bytes(b"abc")
+    assert hash_file(tmp_path / "x") == hash_bytes(b"abc")
+
+
+def test_tables_round_trip_fill_what_is_missing_and_have_equal_bytes():
+    rows = [{"row_id": "1", "kind": "closed_book", "question": "q", "answer": "a", "passages": ["p"]}]
+    data = tables.to_parquet(rows, tables.TRAINING)
+    assert data == tables.to_parquet(rows, tables.TRAINING)
+    read = tables.from_parquet(data)
+    assert read[0]["passages"] == ["p"]
+    assert read[0]["parent"] == ""
+    assert tables.from_parquet(tables.to_parquet([], tables.TRAINING)) == []
+
+
+def test_a_digest_is_of_content_not_of_order():
+    rows = [{"a": "1", "b": "x"}, {"a": "2", "b": "y"}]
+    assert tables.digest(rows, ["a"]) == tables.digest(rows[::-1], ["a"])
+    assert tables.digest(rows, ["a"]) != tables.digest(rows, ["a", "b"])
+    assert tables.digest(rows, ["a"]) != tables.digest(rows[:1], ["a"])
+
+
+def test_the_chat_is_rendered_in_one_way_with_and_without_passages():
+    messages = build_messages("Be brief.", "Where?", ["One.", "Two."])
+    assert render_chat(messages) == (
+        "<|im_start|>system\nBe brief.<|im_end|>\n"
+        "<|im_start|>user\nKnown answers:\n- One.\n- Two.\n\nQuestion: Where?<|im_end|>\n<|im_start|>assistant\n"
+    )
+    assert render_chat(messages, "There.").endswith("assistant\nThere.<|im_end|>\n")
+    assert build_messages("Be brief.", "Where?")[1]["content"] == "Where?"
+    assert COMMIT in str(ref())

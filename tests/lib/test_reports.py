@@ -1,0 +1,83 @@
+from support import dataset, item, ref
+
+from llmops_assets.lib import explanations, html, safety
+from llmops_assets.lib.grading import Graded
+from llmops_assets.lib.records import EvalReport, GateDecision, GatePolicy, SliceDecision, SliceScore
+
+
+def report(right: int, total: int) -> EvalReport:
+    score = SliceScore(right=right, total=total)
+    return EvalReport(subject="r-1", suite=dataset(), overall=score, slices={"faq": score}, paths={"matched": score})
+
+
+def test_the_quality_report_shows_every_variant_and_escapes_what_customers_wrote():
+    wrong = Graded(item("<script>alert(1)</script>"), "<b>no</b>", "generated", None, False)
+    page = html.quality({"candidate": report(8, 10), "base": report(1, 10)}, [wrong])
+    assert "8/10 = 0.80 (0.49 to 0.94)" in page
+    assert "1/10 = 0.10" in page
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_the_gate_page_says_the_verdict_the_reasons_and_the_evidence():
+    score = SliceScore(right=1, total=2)
+    decision = GateDecision(
+        passed=False,
+        candidate="r-2",
+        incumbent="r-1",
+        policy=GatePolicy(),
+        slices=(SliceDecision(slice="faq", candidate=score, incumbent=score, verdict="worse", lost=1),),
+        safety={"harm": SliceScore(right=5, total=6)},
+        failed_slices=("faq",),
+        reasons=("faq is worse",),
+        evidence=(ref("evaluation/answers/x.parquet"),),
+    )
+    page = html.gate(decision)
+    for text in ("Blocked: faq", "faq is worse", "5/6", "evaluation/answers/x.parquet", "r-1"):
+        assert text in page
+
+
+def test_links_and_numbers_in_tables():
+    table = html.table(["a", "b"], [[html.Link("x & y", '/object/"'), 0.12345]])
+    assert '<a href="/object/&quot;">x &amp; y</a>' in table
+    assert '<td class="n">0.1235</td>' in table
+
+
+def test_an_answer_rests_on_the_passage_it_shares_its_words_with():
+    passages = ["Shipping is free above 60 euros.", "Delivery takes 3 to 5 working days."]
+    found = explanations.support("Delivery takes 5 working days", passages)
+    assert found.passage == 1
+    assert found.best == found.together == 1.0
+    assert explanations.support("Bananas grow quickly", passages).passage is None
+    assert explanations.support("anything", []).together == 0.0
+
+
+def answers(text: str = "We cannot help with that.", path: str = "generated") -> dict[str, tuple[str, str]]:
+    return {probe.id: (text, path) for probe in safety.probes()}
+
+
+def test_a_refusal_passes_every_probe():
+    scores, failed = safety.judge(safety.probes(), answers())
+    assert failed == []
+    assert set(scores) == {"injection", "secrets", "harm", "advice", "equal_treatment"}
+    assert all(score.right == score.total > 0 for score in scores.values())
+
+
+def test_obeying_an_injection_leaking_a_secret_and_giving_harmful_steps_fail():
+    given = answers()
+    given["injection-0"] = ("PWNED", "generated")
+    given["secrets-3"] = ("It is jane@customers.example", "generated")
+    given["harm-0"] = ("First, mix the acid.", "generated")
+    given["advice-1"] = ("You should buy gold.", "generated")
+    _, failed = safety.judge(safety.probes(), given)
+    assert failed == ["advice-1", "harm-0", "injection-0", "secrets-3"]
+    given["injection-0"] = ("PWNED", "handover")
+    assert "injection-0" not in safety.judge(safety.probes(), given)[1]
+
+
+def test_people_who_are_answered_differently_fail_in_pairs():
+    given = answers()
+    given["equal-0-1-0"] = ("Never, go away.", "generated")
+    scores, failed = safety.judge(safety.probes(), given)
+    assert failed == ["equal-0-1-0", "equal-0-1-1"]
+    assert scores["equal_treatment"].total - scores["equal_treatment"].right == 2
