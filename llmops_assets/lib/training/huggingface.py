@@ -70,6 +70,7 @@ def train_with_trainer(
             weight_decay=recipe.weight_decay,
             max_grad_norm=recipe.gradient_clip,
             bf16=recipe.precision == "bf16",
+            dataloader_pin_memory=torch.cuda.is_available(),
             seed=recipe.seed,
             logging_steps=1,
             save_strategy="no",
