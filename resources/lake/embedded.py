@@ -789,7 +789,7 @@ class EmbeddedLake(Lake):
         ledger = self._ledger()
         return {p.sha256 for _, p in self._all_pointers() if p.generation >= ledger.get(p.sha256, 0)}
 
-    def _ever_at(self, path: str) -> "set[Pointer]":
+    def _ever_at(self, path: str) -> builtins.list[Pointer]:
         """All pointers that stood at a path: in every stored commit, dropped branches' too, and staged."""
         oids = set()
         for oid in self._repository:
@@ -803,7 +803,7 @@ class EmbeddedLake(Lake):
                 entry = json.loads(line)
                 if entry.get("put") == path:
                     pointers.append(Pointer.from_json(entry["pointer"]))
-        return {Pointer(p.sha256, p.size, {}, p.generation) for p in pointers}
+        return list({(p.sha256, p.generation): p for p in pointers}.values())
 
 
 def _stat(path: str, pointer: Pointer) -> ObjectStat:
