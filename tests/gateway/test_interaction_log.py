@@ -1,0 +1,82 @@
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from llmops_assets.gateway.interaction_log import AUDIT, InteractionLog
+from llmops_assets.lib.records import Feedback, Interaction
+
+NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def log(tmp_path):
+    made = InteractionLog(f"sqlite:///{tmp_path / 'log.db'}")
+    yield made
+    made.close()
+
+
+def interaction(name: str, moment: datetime = NOON) -> Interaction:
+    return Interaction(
+        id=name,
+        time=moment,
+        release_id="r-1",
+        subject="s-1",
+        conversation="c-1",
+        question="q",
+        answer="a",
+        path="generated",
+        latency_seconds=0.5,
+    )
+
+
+def test_a_window_holds_its_start_and_not_its_end_in_order_of_time(log):
+    for name, minutes in (("late", 59), ("start", 0), ("end", 60), ("before", -1)):
+        log.append(interaction(name, NOON + timedelta(minutes=minutes)))
+    rows = log.interactions(NOON, NOON + timedelta(hours=1))
+    assert [row["id"] for row in rows] == ["start", "late"]
+
+
+def test_the_latest_feedback_counts_and_unknown_interactions_have_none(log):
+    log.append(interaction("one"))
+    assert log.add_feedback(Feedback(interaction="one", time=NOON, rating=-1, correction="first"))
+    assert log.add_feedback(Feedback(interaction="one", time=NOON, rating=1, correction="second"))
+    assert not log.add_feedback(Feedback(interaction="two", time=NOON, rating=1))
+    (row,) = log.interactions(NOON, NOON + timedelta(hours=1))
+    assert (row["rating"], row["correction"]) == (1, "second")
+
+
+def test_an_id_is_stored_once_and_times_need_a_zone(log):
+    log.append(interaction("one"))
+    with pytest.raises(sa.exc.IntegrityError):
+        log.append(interaction("one"))
+    with pytest.raises(ValueError, match="no time zone"):
+        log.append(interaction("two", datetime(2026, 3, 11)))
+
+
+def test_writers_in_threads_lose_nothing(log):
+    def write(writer: int) -> None:
+        for n in range(25):
+            log.append(interaction(f"{writer}-{n}"))
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(log.interactions(NOON, NOON + timedelta(seconds=1))) == 100
+
+
+@pytest.mark.parametrize("tamper", ["change", "remove", "none"])
+def test_the_audit_chain_finds_a_changed_or_removed_entry(log, tmp_path, tamper):
+    for n in range(5):
+        log.audit("deploy", f"release {n}")
+    other = sa.create_engine(f"sqlite:///{tmp_path / 'log.db'}")
+    with other.begin() as connection:
+        if tamper == "change":
+            connection.execute(sa.update(AUDIT).where(AUDIT.c.number == 3).values(detail="release 9"))
+        elif tamper == "remove":
+            connection.execute(sa.delete(AUDIT).where(AUDIT.c.number == 2))
+    other.dispose()
+    assert log.broken_audit_entry() == {"change": 3, "remove": 3, "none": None}[tamper]

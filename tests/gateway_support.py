@@ -1,0 +1,136 @@
+"""A gateway over a small knowledge base; its engine is a word machine of ours unless a test says otherwise."""
+
+import threading
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+
+import requests
+import uvicorn
+from support import COMMIT, WordEmbedder, article, ref
+
+from llmops_assets.gateway.app import create_app
+from llmops_assets.gateway.bundle import Bundle, write_bundle
+from llmops_assets.gateway.chain import Chain
+from llmops_assets.gateway.engine import Engine, EngineError, Generated
+from llmops_assets.gateway.interaction_log import InteractionLog
+from llmops_assets.gateway.releases import Releases
+from llmops_assets.gateway.state import ServingState, write_state
+from llmops_assets.lib.hashing import hash_bytes
+from llmops_assets.lib.knowledge import KnowledgeIndex
+from llmops_assets.lib.records import FileRef, GenerationSettings, ModelRef, PromptRef, ReleaseManifest, RouterPolicy
+from llmops_assets.lib.redaction import Redactor
+
+ARTICLES = (
+    article("delivery", "Delivery takes 3 to 5 days.", "how long does delivery take"),
+    article("returns", "Returns are free within 30 days.", "how can i return a lamp"),
+)
+
+
+class EchoEngine(Engine):
+    """Answers with its release and the question: an engine in memory, for everything around the engine."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self.running = False
+        self.answer = ""
+
+    async def start(self) -> None:
+        if b"broken" in self.bundle.model.read_bytes():
+            raise EngineError("the model file is broken")
+        self.running = True
+
+    async def stop(self) -> None:
+        self.running = False
+
+    async def generate(self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings) -> Generated:
+        if not self.running:
+            raise EngineError("stopped")
+        text = self.answer or f"{self.bundle.release_id} says {messages[-1]['content'].splitlines()[-1]}"
+        return Generated(text, 10, 5)
+
+    async def stream(self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings) -> AsyncIterator[str]:
+        made = await self.generate(messages, settings)
+        for start in range(0, len(made.text), 3):
+            yield made.text[start : start + 3]
+
+
+class Files:
+    """Release files by their hash, as the lake would hand them out."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.stored: dict[str, bytes] = {}
+        self.base = folder / "base.gguf"
+        self.base.write_bytes(b"base model")
+
+    def add(self, data: bytes) -> FileRef:
+        sha256 = hash_bytes(data)
+        self.stored[sha256] = data
+        return FileRef(ref=ref(f"files/{sha256[:8]}", COMMIT), sha256=sha256, size=len(data))
+
+    def fetch(self, file: FileRef, target: Path) -> None:
+        target.write_bytes(self.stored[file.sha256])
+
+    def manifest(self, name: str = "one", *, model: bytes | None = None) -> ReleaseManifest:
+        """A release whose hand-over text carries `name`; `model` gives it an engine model of its own."""
+        index = KnowledgeIndex.build(ARTICLES, WordEmbedder())
+        return ReleaseManifest(
+            base=ModelRef(name="base", digest=hash_bytes(b"base model")),
+            engine_model=None if model is None else self.add(model),
+            prompt=PromptRef(name="p", version=1, template="Be brief.", digest="p"),
+            knowledge_index=self.add(index.to_bytes()),
+            router=RouterPolicy(answer_above=0.7, hand_over_below=0.2, passages=2),
+            handover=f"A colleague of {name} will help.",
+        )
+
+    def bundle(self, root: Path, name: str = "one", **options) -> Bundle:
+        return write_bundle(root, self.manifest(name, **options), self.fetch, self.base)
+
+
+class Gateway:
+    """A gateway served over HTTP in a thread, with what a test looks at beside it."""
+
+    def __init__(self, files: Files, root: Path, *, keys: Sequence[str] = (), max_running: int = 64) -> None:
+        self.files = files
+        self.root = root
+        self.engines: list[EchoEngine] = []
+        self.log = InteractionLog(f"sqlite:///{root / 'log.db'}")
+        self.redactor = Redactor(key=b"k" * 32, names=False)
+        self.releases = Releases(root, self._engine, WordEmbedder.digest)
+        chain = Chain(self.redactor, WordEmbedder(), self.log)
+        app = create_app(chain, self.releases, keys=keys, replay=True, max_running=max_running)
+        self._server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+
+    def __enter__(self) -> "Gateway":
+        self._thread.start()
+        wait_for(lambda: self._server.started)
+        port = self._server.servers[0].sockets[0].getsockname()[1]
+        self.address = f"http://127.0.0.1:{port}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=20)
+        self.log.close()
+
+    def _engine(self, bundle: Bundle) -> EchoEngine:
+        self.engines.append(EchoEngine(bundle))
+        return self.engines[-1]
+
+    def serve(self, generation: int, **state) -> None:
+        """Write a state and wait until the process has taken or refused it."""
+        write_state(self.root, ServingState(generation=generation, **state))
+        wait_for(lambda: generation in (self.releases.state.generation, self.releases.failed_generation))
+
+    def ask(self, question: str, **body) -> requests.Response:
+        body = {"messages": [{"role": "user", "content": question}], **body}
+        return requests.post(f"{self.address}/v1/chat/completions", json=body, timeout=20)
+
+
+def wait_for(condition, seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
