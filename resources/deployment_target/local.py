@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.error
@@ -97,15 +96,27 @@ class LocalTarget(DeploymentTarget):
         # One BLAS thread: the engine needs the cores, and a forking BLAS pool can hang.
         path = os.pathsep.join(p for p in sys.path if p)
         environment = {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        with log.open("ab") as output:
-            process = subprocess.Popen(
-                command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True, env=environment
-            )
-        about = {"pid": process.pid, "address": f"http://127.0.0.1:{port}"}
+        # Spawned, not a child object of ours: it shall outlive the run that starts it.
+        pid = os.posix_spawn(
+            sys.executable,
+            command,
+            environment,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
+        about = {"pid": pid, "address": f"http://127.0.0.1:{port}"}
         self._pid_file.write_text(json.dumps(about))
+        wanted = read_state(self.root).generation
         deadline = time.monotonic() + START_SECONDS
-        while self._health() is None:
-            if process.poll() is not None:
+        while True:
+            health = self._health()
+            if health is not None and wanted in (health["generation"], health["failed_generation"]):
+                return
+            if not _alive(pid):
                 tail = log.read_text(errors="replace")[-1500:]
                 raise DeploymentError(f"the gateway ended at its start: {tail}")
             if time.monotonic() > deadline:
