@@ -10,6 +10,7 @@ import typer
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
+SAMPLE_CONVERSATIONS = 1500
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -31,6 +32,21 @@ def _set_up() -> None:
     os.environ.setdefault("DAGSTER_HOME", str(Path.cwd()))
 
 
+def _quiet() -> None:
+    """Only what the command itself prints: everything else is in the runs' logs."""
+    import logging
+    import warnings
+
+    warnings.simplefilter("ignore")
+    for name in ("mlflow", "alembic", "great_expectations", "presidio-analyzer", "evidently"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _fail(error: Exception) -> typer.Exit:
+    typer.secho(str(error), fg="red", err=True)
+    return typer.Exit(1)
+
+
 @app.command()
 def demo(
     data: Annotated[
@@ -41,9 +57,6 @@ def demo(
 ) -> None:
     """Play the main job: release, normal days, a new topic, a poisoned candidate."""
     _set_up()
-    import logging
-    import warnings
-
     import dagster as dg
 
     from llmops_assets.definitions import defs
@@ -51,23 +64,110 @@ def demo(
     from llmops_assets.lib.sources import SourceError
     from resources import home_folder
 
-    # The demonstration's own lines are the output; everything is in the runs' logs as well.
-    warnings.simplefilter("ignore")
-    for name in ("mlflow", "alembic", "great_expectations", "presidio-analyzer", "evidently"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    _quiet()
     mapping = {}
     for entry in column or []:
         ours, separator, theirs = entry.partition("=")
         if not separator:
             raise typer.BadParameter(f"{entry!r}: write our=theirs, for example question=ticket_text")
         mapping[ours] = theirs
-    definitions = defs() if callable(defs) else defs
     try:
         with dg.DagsterInstance.get() as instance:
-            Demo(home_folder(), instance, definitions, data=data, mapping=mapping, form=form).run()
+            Demo(home_folder(), instance, defs(), data=data, mapping=mapping, form=form).run()
     except (DemoError, SourceError) as error:
-        typer.secho(str(error), fg="red", err=True)
-        raise typer.Exit(1) from None
+        raise _fail(error) from None
+
+
+@app.command()
+def build(
+    day: Annotated[
+        str, typer.Option(help="the day to build as of, YYYY-MM-DD; none: the last day of the sources")
+    ] = "",
+) -> None:
+    """Run the job build_release once, after the days before it that were not ingested yet."""
+    _set_up()
+    from datetime import date
+
+    import dagster as dg
+    from rich.console import Console
+
+    from llmops_assets.definitions import defs
+    from llmops_assets.lib.records import Deployment
+    from llmops_assets.lib.sources import SourceError
+    from llmops_assets.provenance import find_record
+    from llmops_assets.runs import RunError, Runner
+    from llmops_assets.samples import generator
+    from resources import home_folder
+    from resources.workspace import SettingsError, Workspace
+
+    _quiet()
+    workspace, console = Workspace(home_folder()), Console()
+    try:
+        wanted = date.fromisoformat(day) if day else None
+    except ValueError:
+        raise typer.BadParameter(f"{day!r}: write a day as 2026-03-08") from None
+    try:
+        if not workspace.source_files():
+            if workspace.settings.source is not None:
+                raise SettingsError(f"{workspace.settings.source}: no such file or folder, or none that can be read")
+            files = generator.write_archive(workspace.home / "inbox", SAMPLE_CONVERSATIONS)
+            console.print(f"no conversations yet: the sample's two weeks are written to {files[0].parent}")
+        days = [found for found in workspace.source_days() if wanted is None or found <= wanted]
+        if not days:
+            raise SettingsError(f"no conversations on or before {wanted}: give a later --day")
+        with dg.DagsterInstance.get() as instance:
+            runner = Runner(defs(), instance, console)
+            runner.release_leftovers()
+            known = instance.get_materialized_partitions(dg.AssetKey("labelled_conversations"))
+            for missing in days[:-1]:
+                if str(missing) not in known:
+                    runner.must_run("ingest_day", missing, brief=True)
+            runner.must_run("build_release", wanted or days[-1])
+            with dg.build_sensor_context(instance=instance) as context:
+                deployed = find_record(context, "deployment", Deployment)
+    except (RunError, SettingsError, SourceError) as error:
+        raise _fail(error) from None
+    assert deployed is not None
+    console.print(f"{deployed.release_id} answers at {deployed.address}/v1")
+
+
+@app.command()
+def dev() -> None:
+    """Start the Dagster UI with its daemon, the MLflow UI, the lake's page and the gateway, until Ctrl-C."""
+    _set_up()
+    from llmops_assets.processes import run_together
+    from resources import home_folder
+    from resources.workspace import Workspace
+
+    settings = Workspace(home_folder()).settings
+    dagster_ui = [str(Path(sys.executable).with_name("dg")), "dev", "--host", "127.0.0.1"]
+    own = [sys.executable, "-m", "llmops_assets.cli"]
+    host = "http://127.0.0.1"
+    raise typer.Exit(
+        run_together(
+            {
+                f"Dagster  {host}:{settings.dagster_port}": [*dagster_ui, "--port", str(settings.dagster_port)],
+                f"MLflow   {host}:{settings.mlflow_port}": [*own, "mlflow"],
+                f"Lake     {host}:{settings.lake_port}": [*own, "lake"],
+                f"Gateway  {host}:{settings.gateway_port}/v1": [*own, "serve"],
+            }
+        )
+    )
+
+
+@app.command()
+def rollback() -> None:
+    """Serve the previous release again; the one that served becomes the previous one."""
+    _set_up()
+    from resources import home_folder, open_target
+    from resources.deployment_target import DeploymentError
+    from resources.workspace import Workspace
+
+    try:
+        status = open_target(Workspace(home_folder())).rollback()
+    except DeploymentError as error:
+        raise _fail(error) from None
+    typer.echo(f"{status.live} serves, {status.previous} is the previous one")
 
 
 @app.command()

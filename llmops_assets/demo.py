@@ -135,6 +135,7 @@ class Demo:
             if entry.name in KEPT or entry.name == MARKER:
                 continue
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        self.runner.release_leftovers()
         keys = [key for key in self.instance.all_asset_keys() if key in self.asset_keys()]
         if keys:
             self.instance.wipe_assets(keys)

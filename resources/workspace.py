@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from llmops_assets.lib.embedding import CachedEmbedder, Embedder, find_embedder_folder
 from llmops_assets.lib.records import Article, UseCase
 from llmops_assets.lib.redaction import Redactor, load_subject_key, public_words
-from llmops_assets.lib.sources import FORMATS, RawRow, SourceError, read_rows
+from llmops_assets.lib.sources import READERS, RawRow, SourceError, read_rows
 from llmops_assets.samples import generator
 
 
@@ -160,7 +160,7 @@ class Workspace:
         """The files conversations are read from, in order of their names."""
         source = self.settings.source or self.home / "inbox"
         if source.is_dir():
-            return sorted(p for p in source.iterdir() if p.suffix in FORMATS and not p.name.startswith("."))
+            return sorted(p for p in source.iterdir() if p.suffix in READERS and not p.name.startswith("."))
         return [source] if source.exists() else []
 
     def conversations(self, day: date) -> Iterator[RawRow]:

@@ -4,16 +4,18 @@ Slices: faq, complaint, slang, typos, out_of_scope, new_topic. A question of a n
 """
 
 import json
+import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
-from llmops_assets.lib.augmentation import vary
+from llmops_assets.lib.augmentation import with_slang, with_typos
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import Article, EvalItem
 
-SLICES = ("faq", "complaint", "slang", "typos", "out_of_scope", "new_topic")
-PERTURBED = {"slang": "slang", "typos": "typos"}
+PERTURBED: dict[str, Callable[[str, random.Random], str]] = {"slang": with_slang, "typos": with_typos}
+"""Slices that ask plain questions in another way. A new slice is one function here: docs/extending.md."""
+SLICES = ("faq", "complaint", *PERTURBED, "out_of_scope", "new_topic")
 
 
 def build_suite(
@@ -25,20 +27,20 @@ def build_suite(
 ) -> list[EvalItem]:
     """Items of every slice, sorted by slice and id; equal inputs give equal items.
 
-    An article is a new topic when it became available on or after `new_since`. Every fourth held-out question (by
-    hash) is also asked in slang, another fourth with typos. Out-of-scope questions must be handed over.
+    An article is a new topic when it became available on or after `new_since`. A quarter of the held-out questions
+    (by hash) is also asked in slang, another one with typos. Out-of-scope questions must be handed over.
     """
+    share = min(perturbed_share, 1 / len(PERTURBED))
     items: list[EvalItem] = []
     for article in articles:
         new = new_since is not None and article.available_from is not None and article.available_from >= new_since
         plain = "new_topic" if new else "complaint" if article.intent.startswith("complaint") else "faq"
         for question in article.held_out:
             items.append(_item(plain, question, article))
-            turn = int(hash_json(question)[:8], 16) / 16**8
-            if not new and turn < perturbed_share:
-                items.append(_item("slang", vary(question, "slang", "suite"), article))
-            elif not new and turn < 2 * perturbed_share:
-                items.append(_item("typos", vary(question, "typos", "suite"), article))
+            place = int(int(hash_json(question)[:8], 16) / 16**8 / share)
+            if not new and place < len(PERTURBED):
+                name = list(PERTURBED)[place]
+                items.append(_item(name, PERTURBED[name](question, random.Random(f"suite {name} {question}")), article))
     items += [_item("out_of_scope", question, None) for question in out_of_scope]
     return sorted(items, key=lambda item: (SLICES.index(item.slice), item.id))
 

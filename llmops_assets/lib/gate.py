@@ -4,7 +4,7 @@ The decision carries its evidence, and `verify` computes it again from there: a 
 Why these rules: docs/decisions/gate.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from llmops_assets.lib.records import (
@@ -27,6 +27,61 @@ class GateError(ValueError):
     """The evidence does not allow a decision, or does not support the one that was recorded."""
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """What a rule may look at: both reports, the paired comparison per slice and overall, and the safety probes."""
+
+    candidate: EvalReport
+    incumbent: EvalReport | None
+    policy: GatePolicy
+    slices: tuple[SliceDecision, ...]
+    overall: SliceDecision
+    safety: SafetyReport | None
+
+
+Finding = tuple[str, str]
+"""What failed (a slice, or a name of the rule's own) and a sentence that says by how much."""
+
+
+def no_slice_is_worse(found: Evidence) -> Iterator[Finding]:
+    """No slice is significantly worse by more than the tolerance; a protected one not by more than it at all."""
+    yield from ((d.slice, _sentence(d)) for d in found.slices if d.verdict == "worse")
+
+
+def the_floor_is_reached(found: Evidence) -> Iterator[Finding]:
+    """The share of right answers overall reaches the policy's minimum."""
+    accuracy, floor = found.overall.candidate.accuracy, found.policy.minimum_accuracy
+    if accuracy < floor:
+        yield OVERALL, f"overall accuracy {accuracy:.2f} is below the floor {floor:.2f}"
+
+
+def the_whole_is_not_worse(found: Evidence) -> Iterator[Finding]:
+    """Over all questions the candidate does not lose significantly, however the loss is spread."""
+    overall = found.overall
+    if overall.incumbent is not None and overall.p_value < found.policy.alpha and overall.lost > overall.won:
+        yield OVERALL, _sentence(overall)
+
+
+def probes_are_withstood(found: Evidence) -> Iterator[Finding]:
+    """Of every kind of safety probes the policy's share is passed."""
+    for kind, passed in sorted(found.safety.probes.items()) if found.safety else ():
+        if passed.accuracy < found.policy.minimum_safety:
+            yield (
+                f"safety: {kind}",
+                f"safety probes of kind {kind}: {passed.right} of {passed.total} passed, "
+                f"at least {found.policy.minimum_safety:.0%} must",
+            )
+
+
+RULES: tuple[Callable[[Evidence], Iterable[Finding]], ...] = (
+    no_slice_is_worse,
+    the_floor_is_reached,
+    the_whole_is_not_worse,
+    probes_are_withstood,
+)
+"""Every rule a candidate must pass. A new gate is one function here: docs/extending.md."""
+
+
 def decide(
     candidate: EvalReport,
     candidate_outcomes: Outcomes,
@@ -39,9 +94,8 @@ def decide(
 ) -> GateDecision:
     """Decide from the answers' outcomes. GateError when the two were not asked the same questions.
 
-    Blocked when the candidate is below the overall floor, significantly worse overall, significantly worse on a
-    slice by more than the tolerance (exact McNemar, Holm over the slices), on a protected slice worse by more than
-    the tolerance at all, or below the floor of safety on a kind of probes.
+    The candidate passes when no rule of RULES finds anything. Per slice the exact McNemar test decides, adjusted by
+    Holm over the slices.
     """
     if safety is not None and safety.candidate != candidate.subject:
         raise GateError(f"the safety report is about {safety.candidate}, not {candidate.subject}: probe it again")
@@ -50,47 +104,21 @@ def decide(
         _same(incumbent, incumbent_outcomes)
         if candidate.suite.digest != incumbent.suite.digest or candidate_outcomes.keys() != incumbent_outcomes.keys():
             raise GateError("candidate and incumbent were asked different questions: evaluate both on one suite")
-    slices = sorted({name for name, _ in candidate_outcomes.values()})
-    rows = [_compare(name, candidate_outcomes, incumbent_outcomes) for name in slices]
-    adjusted = holm([row.p for row in rows])
-    decisions = [_judge(row, p, policy) for row, p in zip(rows, adjusted, strict=True)]
+    names = sorted({name for name, _ in candidate_outcomes.values()})
+    rows = [_compare(name, candidate_outcomes, incumbent_outcomes) for name in names]
+    slices = tuple(_judge(row, p, policy) for row, p in zip(rows, holm([row.p for row in rows]), strict=True))
     whole = _compare(OVERALL, candidate_outcomes, incumbent_outcomes)
-    overall = _judge(whole, whole.p, policy)
-    failed = [d.slice for d in decisions if d.verdict == "worse"]
-    reasons = [_sentence(d) for d in decisions if d.verdict == "worse"]
-    if whole.score.accuracy < policy.minimum_accuracy:
-        overall = overall.model_copy(update={"verdict": "below_floor"})
-        failed.append(OVERALL)
-        reasons.append(f"overall accuracy {whole.score.accuracy:.2f} is below the floor {policy.minimum_accuracy:.2f}")
-    elif whole.other is not None and whole.p < policy.alpha and whole.lost > whole.won:
-        overall = overall.model_copy(update={"verdict": "worse"})
-        failed.append(OVERALL)
-        reasons.append(_sentence(overall))
-    for kind, passed in sorted(safety.probes.items()) if safety else ():
-        if passed.accuracy < policy.minimum_safety:
-            failed.append(f"safety: {kind}")
-            reasons.append(
-                f"safety probes of kind {kind}: {passed.right} of {passed.total} passed, "
-                f"at least {policy.minimum_safety:.0%} must"
-            )
-    if not failed:
-        better = [d.slice for d in (*decisions, overall) if d.verdict == "better"]
-        reasons.append(
-            f"no slice is worse; better on {', '.join(better)}"
-            if better
-            else "no slice is worse"
-            if whole.other is not None
-            else f"first release: accuracy {whole.score.accuracy:.2f} reaches the floor {policy.minimum_accuracy:.2f}"
-        )
+    found = Evidence(candidate, incumbent, policy, slices, _judge(whole, whole.p, policy), safety)
+    findings = [finding for rule in RULES for finding in rule(found)]
     return GateDecision(
-        passed=not failed,
+        passed=not findings,
         candidate=candidate.subject,
         incumbent=incumbent.subject if incumbent else None,
         policy=policy,
-        slices=(*decisions, overall),
+        slices=(*slices, found.overall),
         safety=safety.probes if safety else {},
-        failed_slices=tuple(failed),
-        reasons=tuple(reasons),
+        failed_slices=tuple(dict.fromkeys(name for name, _ in findings)),
+        reasons=tuple(reason for _, reason in findings) or (_praise(found),),
         evidence=tuple(evidence),
     )
 
@@ -160,6 +188,14 @@ def _judge(row: _Compared, p: float, policy: GatePolicy) -> SliceDecision:
         p_value=round(p, 6),
         verdict=verdict,
     )
+
+
+def _praise(found: Evidence) -> str:
+    if found.incumbent is None:
+        accuracy, floor = found.overall.candidate.accuracy, found.policy.minimum_accuracy
+        return f"first release: accuracy {accuracy:.2f} reaches the floor {floor:.2f}"
+    better = [d.slice for d in (*found.slices, found.overall) if d.verdict == "better"]
+    return f"no slice is worse; better on {', '.join(better)}" if better else "no slice is worse"
 
 
 def _sentence(decision: SliceDecision) -> str:

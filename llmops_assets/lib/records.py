@@ -341,7 +341,7 @@ class SliceDecision(Record):
     won: int = 0
     lost: int = 0
     p_value: float = 1.0
-    verdict: Literal["better", "equal", "worse", "new", "below_floor"]
+    verdict: Literal["better", "equal", "worse", "new"]
 
 
 class GateDecision(Record):

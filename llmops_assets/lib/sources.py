@@ -5,7 +5,7 @@ What is read here is not redacted yet: callers hold a row only until the redacto
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -26,7 +26,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 """Our columns and the names they are recognised by, best first."""
 REQUIRED = ("question", "answer")
-FORMATS = (".jsonl", ".csv", ".parquet")
 MAX_TEXT = 20_000
 """Characters of one text; longer ones are a sign of a broken quote."""
 
@@ -59,13 +58,12 @@ def read_rows(path: Path, mapping: Mapping[str, str] | None = None, form: str = 
     """
     if not path.is_file():
         raise SourceError(f"{path}: no such file")
-    readers = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
-    if form and f".{form.lower()}" not in readers:
-        raise SourceError(f"{path}: format {form!r} is not read; give jsonl, csv or parquet")
-    reader = readers.get(f".{form.lower()}" if form else path.suffix.lower())
+    if form and f".{form.lower()}" not in READERS:
+        raise SourceError(f"{path}: format {form!r} is not read; give one of {', '.join(f[1:] for f in READERS)}")
+    reader = READERS.get(f".{form.lower()}" if form else path.suffix.lower())
     if reader is None:
         raise SourceError(
-            f"{path}: format {path.suffix or '(none)'} is not read; give one of {', '.join(FORMATS)}, or name the "
+            f"{path}: format {path.suffix or '(none)'} is not read; give one of {', '.join(READERS)}, or name the "
             "format (FORMAT=csv)"
         )
     columns: dict[str, str] | None = None
@@ -233,3 +231,9 @@ def _parquet(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for row in batch.to_pylist():
             number += 1
             yield f"row {number}", row
+
+
+Reader = Callable[[Path], Iterator[tuple[str, Mapping[str, Any]]]]
+"""Yields (place for error messages, row as its file has it); SourceError where the file is broken."""
+READERS: dict[str, Reader] = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
+"""Ending to reader. A new format is one function here: docs/extending.md."""

@@ -1,0 +1,72 @@
+"""Each sensor on recorded state: one cause starts one run, and a skip says the numbers."""
+
+import json
+from datetime import date, timedelta
+
+import dagster as dg
+import pytest
+from support import drift_report
+
+from llmops_assets.lib.records import UseCase
+from llmops_assets.samples import generator
+from resources.workspace import Settings, Workspace
+from sensors.ingest_on_new_data import ingest_on_new_data
+from sensors.retrain_on_drift import retrain_on_drift
+
+DAY = date(2026, 3, 11)
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+def record(instance, asset: str, value, partition: str | None = None) -> None:
+    metadata = {"record": dg.MetadataValue.json(value.model_dump(mode="json"))}
+    instance.report_runless_asset_event(dg.AssetMaterialization(asset, metadata=metadata, partition=partition))
+
+
+def drift_tick(instance):
+    with dg.build_sensor_context(instance=instance) as context:
+        return retrain_on_drift(context)
+
+
+def test_drift_requests_one_retraining_per_cause(instance):
+    case: UseCase = generator.load_use_case()
+    record(instance, "use_case", case)
+    assert isinstance(drift_tick(instance), dg.SkipReason)
+    record(instance, "drift_report", drift_report(DAY, [False, False]), str(DAY))
+    skip = drift_tick(instance)
+    assert "0 of the last 2 windows" in skip.skip_message
+    record(instance, "drift_report", drift_report(DAY, [False, True, True]), str(DAY))
+    first = drift_tick(instance)
+    assert first.run_key == "drift-2026-03-11"
+    assert first.partition_key == str(DAY)
+    assert "2 of the last 3 windows" in first.tags["reason"]
+    nxt = DAY + timedelta(days=1)
+    record(instance, "drift_report", drift_report(nxt, [True, True]), str(nxt))
+    assert drift_tick(instance).run_key == first.run_key
+
+
+def data_tick(instance, workspace, cursor=None):
+    with dg.build_sensor_context(instance=instance, cursor=cursor, resources={"workspace": workspace}) as context:
+        return ingest_on_new_data(context)
+
+
+def test_new_and_changed_days_are_requested_once(instance, tmp_path):
+    workspace = Workspace(tmp_path)
+    workspace.write_settings(Settings())
+    assert isinstance(data_tick(instance, workspace), dg.SkipReason)
+    files = generator.write_archive(tmp_path / "inbox", 140)
+    first = data_tick(instance, workspace)
+    assert [r.partition_key for r in first.run_requests] == [
+        str(generator.START + timedelta(days=n)) for n in range(14)
+    ]
+    assert len({r.run_key for r in first.run_requests}) == 14
+    assert isinstance(data_tick(instance, workspace, first.cursor), dg.SkipReason)
+    with files[3].open("a") as file:
+        file.write(json.dumps({"question": "late row", "answer": "noted", "time": "2026-03-05T10:00:00"}) + "\n")
+    second = data_tick(instance, workspace, first.cursor)
+    assert [r.partition_key for r in second.run_requests] == ["2026-03-05"]
+    assert second.run_requests[0].run_key != first.run_requests[3].run_key
