@@ -23,7 +23,7 @@ PATH = f"data/{NAME}/rows.parquet"
 class AugmentationConfig(dg.Config):
     """How many rows an article gets, and how many variants."""
 
-    rows_per_article: int = Field(9, ge=1, description="phrasings per article, before variants")
+    rows_per_article: int = Field(6, ge=1, description="phrasings per article, before variants")
     share: float = Field(0.3, ge=0, le=1, description="share of the rows that get a variant")
     seed: int = 17
 

@@ -97,6 +97,19 @@ def general_rows(pairs: Sequence[tuple[str, str]]) -> list[Row]:
     ]
 
 
+def with_replay(rows: Sequence[Row], known: set[str], replayed: int, seed: int) -> list[Row]:
+    """What a warm start learns: every row that is not known, and `replayed` known ones by hash, against forgetting.
+
+    All rows when none is known or none is new: a warm start on equal rows is more training on all of them.
+    """
+    fresh = [row for row in rows if row["row_id"] not in known]
+    old = [row for row in rows if row["row_id"] in known]
+    if not fresh or not old:
+        return list(rows)
+    chosen = {r["row_id"] for r in sorted(old, key=lambda row: hash_json([seed, row["row_id"]]))[:replayed]}
+    return [row for row in rows if row["row_id"] not in known or row["row_id"] in chosen]
+
+
 def split(rows: Sequence[Row], share: float, seed: int) -> tuple[list[Row], list[Row]]:
     """(training, held-out) rows: about `share` of the families held out; variants stay with their origin."""
     training, held_out = [], []

@@ -7,7 +7,7 @@ from typing import Literal
 import dagster as dg
 from pydantic import Field
 
-from llmops_assets.lib import tables
+from llmops_assets.lib import datasets, tables
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import AdapterRef, Deployment, ModelRef, PromptRef, Recipe, Release, TrainingSet
 from llmops_assets.provenance import find_record, materialized, publish, read_record, run_tags
@@ -28,16 +28,17 @@ class RecipeConfig(dg.Config):
     trainer: Literal["loop", "huggingface"] = Field("loop", description="own loop (CPU) or transformers.Trainer (GPU)")
     rank: int = Field(16, ge=1, description="rank of the LoRA matrices")
     alpha: int = Field(32, ge=1, description="scale of the LoRA update, times rank")
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(1.2e-3, gt=0)
     epochs: float = Field(2.0, gt=0)
-    batch_tokens: int = Field(1024, ge=64, description="padded tokens per optimiser step")
+    batch_tokens: int = Field(640, ge=64, description="padded tokens per optimiser step")
     max_length: int = Field(384, ge=32, description="tokens per row; longer rows are left out")
-    max_tokens: int = Field(60_000, ge=500, description="training tokens in all; epochs are cut to fit")
+    max_tokens: int = Field(70_000, ge=500, description="training tokens in all; epochs are cut to fit")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 where the CPU multiplies it natively"
     )
     seed: int = 17
     warm_start: bool = Field(False, description="start from the serving release's adapter instead of from nothing")
+    replay_rows: int = Field(100, ge=0, description="rows the serving adapter knows, repeated in a warm start")
 
 
 def recipe_of(config: RecipeConfig, tokens_per_epoch: int) -> Recipe:
@@ -61,11 +62,12 @@ def native_precision() -> Literal["fp32", "bf16"]:
     return "bf16" if "avx512_bf16" in flags or "amx_bf16" in flags else "fp32"
 
 
-def serving_adapter(context: dg.AssetExecutionContext, lake: Lake, release_id: str | None) -> AdapterRef | None:
-    """The adapter inside a release, or None."""
-    if release_id is None:
+def serving_release(context: dg.AssetExecutionContext, lake: Lake) -> Release | None:
+    """The release that serves, or None before the first one."""
+    serving = find_record(context, "deployment", Deployment)
+    if serving is None:
         return None
-    return Release.model_validate_json(lake.get("main", f"releases/{release_id}/release.json")).adapter
+    return Release.model_validate_json(lake.get("main", f"releases/{serving.release_id}/release.json"))
 
 
 @dg.asset(
@@ -95,17 +97,19 @@ def adapter(
     if model.ref.digest != base.digest:
         raise dg.Failure(f"{base.name} is not the model that base_model recorded: materialize base_model again")
     tokenizer = row_tools.load_tokenizer(model.folder)
+    serving = serving_release(context, lake) if config.warm_start else None
+    start = serving.adapter if serving else None
     stored = [tables.from_parquet(lake.read(part.ref)) for part in (dataset.rows, dataset.held_out)]
+    if serving is not None and serving.training is not None:
+        known = {row["row_id"] for row in tables.from_parquet(lake.read(serving.training.rows.ref))}
+        stored[0] = datasets.with_replay(stored[0], known, config.replay_rows, config.seed)
     (examples, too_long), (held_out, _) = (
         row_tools.encode_rows(tokenizer, prompt.template, rows, config.max_length) for rows in stored
     )
     recipe = recipe_of(config, sum(len(e.ids) for e in examples))
-    serving = find_record(context, "deployment", Deployment) if config.warm_start else None
-    start = serving_adapter(context, lake, serving.release_id if serving else None)
     previous = find_record(context, NAME, AdapterRef)
-    wanted = hash_json(
-        [recipe.content_hash, base.digest, dataset.rows.digest, prompt.digest, start.digest if start else ""]
-    )
+    taught = tables.digest(stored[0], ["row_id", "answer"])
+    wanted = hash_json([recipe.content_hash, base.digest, taught, prompt.digest, start.digest if start else ""])
     if previous is not None and previous.inputs_digest == wanted:
         context.log.info("recipe, base model, dataset and prompt are unchanged: the adapter is kept")
         yield materialized(context, previous, lake=lake, ref=previous.ref, digest=previous.digest, unchanged=True)

@@ -93,3 +93,14 @@ def test_leaks_finds_equal_and_similar_questions_only(words):
     assert set(found) == {"same", "near"}
     assert found["same"] == "equals a held-out question"
     assert leaks([], held_out, {}) == {}
+
+
+def test_a_warm_start_learns_all_that_is_new_and_repeats_some_of_the_old():
+    source = rows()
+    known = {row["row_id"] for row in source[:20]}
+    chosen = datasets.with_replay(source, known, 5, seed=1)
+    assert [row for row in chosen if row["row_id"] not in known] == source[20:]
+    assert sum(row["row_id"] in known for row in chosen) == 5
+    assert datasets.with_replay(source[::-1], known, 5, seed=1) == chosen[::-1]
+    assert datasets.with_replay(source, set(), 5, seed=1) == source
+    assert datasets.with_replay(source, {row["row_id"] for row in source}, 5, seed=1) == source
