@@ -96,7 +96,12 @@ class Runner:
         left = self.instance.get_runs(filters)
         for run in left:
             self.instance.report_run_canceled(run, "the command that ran it has ended")
-            self.instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        storage = self.instance.event_log_storage
+        for run_id in storage.get_concurrency_run_ids():
+            holder = self.instance.get_run_by_id(run_id)
+            # A slot whose run is over would block the pool for ever.
+            if holder is None or holder.is_finished:
+                storage.free_concurrency_slots_for_run(run_id)
         return len(left)
 
     def _follow(self, title: str, run_id: str, thread: threading.Thread, *, brief: bool) -> None:
