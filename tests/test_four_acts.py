@@ -25,8 +25,6 @@ from resources.workspace import Workspace
 pytestmark = pytest.mark.slow
 
 SIZES = Sizes(
-    conversations=700,
-    queries_per_day=180,
     run_config={
         "adapter": {"max_tokens": 3000, "rank": 4},
         "quality_report": {"ablation_items_per_slice": 2},
