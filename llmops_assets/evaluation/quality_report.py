@@ -27,7 +27,7 @@ class EvaluationConfig(dg.Config):
     """How much is asked."""
 
     ablations: bool = Field(True, description="also evaluate the base model and the parts of the candidate")
-    ablation_items_per_slice: int = Field(10, ge=1, description="questions per slice for those")
+    ablation_items_per_slice: int = Field(8, ge=1, description="questions per slice for those")
 
 
 def fetch_from(lake: Lake):
