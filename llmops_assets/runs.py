@@ -38,6 +38,8 @@ class Runner:
         self.defs = defs
         self.instance = instance
         self.console = console
+        self.step = ""
+        """The step that runs now; "" between runs."""
 
     def run(
         self,
@@ -116,6 +118,7 @@ class Runner:
                         status.update(f"{title}: {entry.step_key or ''} {entry.user_message}")
                     elif event.is_step_start:
                         began[event.step_key] = entry.timestamp
+                        self.step = event.step_key or ""
                         status.update(f"{title}: {event.step_key}")
                     elif event.is_step_success and not brief:
                         seconds = entry.timestamp - began.get(event.step_key, entry.timestamp)
@@ -126,6 +129,7 @@ class Runner:
                 if not alive:
                     break
                 thread.join(timeout=0.5)
+        self.step = ""
         if brief:
             self.console.print(f"  [green]✓[/] {title}")
 
