@@ -35,7 +35,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml Makefile
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "torch==$(TORCH)+cpu" 2>/dev/null \
 	  || test "$$(uname -sm)" != "Linux x86_64" \
 	  || { echo "No CPU build of torch $(TORCH) on this package index. Name an index that has it in PIP_EXTRA_INDEX_URL"; \
-	       echo "(pytorch.org, 'Get started', compute platform CPU, shows PyTorch's own), or a folder with the wheel in"; \
+	       echo "(PyTorch's installation page shows its own, for the compute platform CPU), or a folder with the wheel in"; \
 	       echo "PIP_FIND_LINKS. The build on PyPI brings several GB of CUDA and is not installed."; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
