@@ -61,7 +61,7 @@ class Runner:
         def execute() -> None:
             try:
                 outcome["result"] = definition.execute_in_process(
-                    run_config=_merged(definition, config or {}),
+                    run_config=_merged(definition, day, config or {}),
                     instance=self.instance,
                     partition_key=str(day),
                     tags={LAUNCHED_BY: "command", **(tags or {})},
@@ -134,9 +134,10 @@ class Runner:
             self.console.print(f"  [green]✓[/] {title}")
 
 
-def _merged(definition: dg.JobDefinition, extra: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _merged(definition: dg.JobDefinition, day: date, extra: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The job's own config over `extra`, for the ops the job has; its steps' log goes to the instance only."""
-    config = dict(definition.run_config or {})
+    # A partitioned job keeps its config per partition: `definition.run_config` is None then.
+    config = dict(definition.get_run_config_for_partition_key(str(day)))
     own = config.get("ops", {})
     known = {node.name for node in definition.nodes}
     ops = {op: {"config": dict(value)} for op, value in extra.items() if op in known}
