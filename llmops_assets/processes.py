@@ -1,12 +1,14 @@
 """Several programs side by side in one terminal: started together, ended together."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 END_SECONDS = 20.0
+GROUP_END_SECONDS = 5.0
 
 
 def run_together(programs: Mapping[str, Sequence[str]]) -> int:
@@ -44,5 +46,26 @@ def run_together(programs: Mapping[str, Sequence[str]]) -> int:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        # What a program started and left behind is still in its group.
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if not _signal_groups(running.values(), number):
+                break
+            _wait_for_groups(running.values(), GROUP_END_SECONDS)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _signal_groups(leaders: Iterable[subprocess.Popen[bytes]], number: int) -> int:
+    """Signal the process groups of the leaders; returns how many groups still have members."""
+    alive = 0
+    for leader in leaders:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(leader.pid, number)
+            alive += 1
+    return alive
+
+
+def _wait_for_groups(leaders: Collection[subprocess.Popen[bytes]], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while _signal_groups(leaders, 0) and time.monotonic() < deadline:
+        time.sleep(0.1)
