@@ -416,13 +416,16 @@ def detection_delay(report: DriftReport) -> int | None:
     return min(candidates, default=None)
 
 
-def poison(queries: list[Query], replies: list[TargetReply]) -> list[tuple[str, int, str, str, Any]]:
-    """Corrections of right answers to wrong ones: every answered article gets another one's answer, thrice or more."""
+def poison(
+    queries: list[Query], replies: list[TargetReply], articles: int = 30
+) -> list[tuple[str, int, str, str, Any]]:
+    """Corrections of right answers to wrong ones: the articles asked most each get another one's answer."""
     by_answer: dict[str, list[int]] = {}
     for index, reply in enumerate(replies):
         if reply.status == 200 and reply.path == "matched":
             by_answer.setdefault(reply.answer, []).append(index)
-    answers = sorted(answer for answer, indices in by_answer.items() if len(indices) >= 2)
+    asked = sorted((answer for answer in by_answer), key=lambda answer: (-len(by_answer[answer]), answer))
+    answers = sorted(answer for answer in asked[:articles] if len(by_answer[answer]) >= 2)
     wrong = dict(zip(answers, answers[len(answers) // 2 :] + answers[: len(answers) // 2], strict=True))
     said = []
     for answer in answers:

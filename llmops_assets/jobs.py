@@ -29,6 +29,7 @@ build_release = dg.define_asset_job(
         "feedback_examples",
         *KNOWLEDGE,
         "adapter",
+        "quantized_model",
         *JUDGEMENT,
         *ROLLOUT,
     ],

@@ -51,14 +51,13 @@ def assemble(
 def ablations(candidate: ReleaseManifest) -> dict[str, ReleaseManifest]:
     """Variants of a candidate that show what its parts contribute.
 
-    base: the bare base model; base_with_retrieval: with passages, always generating where the candidate would answer;
-    adapter: the tuned model with no retrieval at all.
+    base: the bare base model, no retrieval; adapter: the tuned model, no retrieval; without_adapter: the candidate's
+    prompt, index and router with the base model generating.
     """
     nothing = RouterPolicy(answer_above=1.0, hand_over_below=0.0, passages=0, retrieval=False)
-    generating = candidate.router.model_copy(update={"answer_above": 2.0})
     bare = {"adapter": None, "adapter_digest": ""}
     return {
         "base": candidate.model_copy(update={**bare, "knowledge_index": None, "router": nothing}),
-        "base_with_retrieval": candidate.model_copy(update={**bare, "router": generating}),
         "adapter": candidate.model_copy(update={"knowledge_index": None, "router": nothing}),
+        "without_adapter": candidate.model_copy(update=bare),
     }

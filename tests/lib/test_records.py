@@ -70,11 +70,12 @@ def test_a_release_is_named_by_everything_in_it():
 
 def test_ablations_take_away_one_part_each():
     parts = ablations(manifest())
-    assert set(parts) == {"base", "base_with_retrieval", "adapter"}
+    assert set(parts) == {"base", "adapter", "without_adapter"}
     assert parts["base"].adapter is None
     assert not parts["base"].router.retrieval
-    assert parts["base_with_retrieval"].adapter is None
-    assert parts["base_with_retrieval"].knowledge_index is not None
+    assert parts["without_adapter"].adapter is None
+    assert parts["without_adapter"].knowledge_index is not None
+    assert parts["without_adapter"].router == manifest().router
     assert parts["adapter"].adapter is not None
     assert parts["adapter"].knowledge_index is None
 
