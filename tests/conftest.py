@@ -3,18 +3,10 @@
 import os
 from pathlib import Path
 
-for name, value in {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "ITERATIVE_DO_NOT_TRACK": "1",
-    "GX_ANALYTICS_ENABLED": "false",
-    "DAGSTER_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_OFFLINE": "1",
-    "OMP_NUM_THREADS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-}.items():
-    os.environ[name] = value
+from llmops_assets.cli import QUIET
+
+# Read by libraries at their import, so set before any other.
+os.environ.update({**QUIET, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"})
 
 import pytest
 from support import WordEmbedder, write_tiny_gguf
