@@ -67,7 +67,7 @@ def test_the_first_release_beats_the_base_model(played):
     assert figures["base_accuracy"] < 0.2
     assert figures["first_release_accuracy"] > 0.6
     assert set(figures["first_release_slices"]) >= {"faq", "complaint", "slang", "typos", "out_of_scope"}
-    assert set(figures["parts"]) == {"base", "adapter", "without_adapter"}
+    assert set(figures["parts"]) == {"base", "base_with_passages", "adapter_with_passages", "without_adapter"}
 
 
 def test_normal_days_trigger_nothing_and_the_new_topic_does(played):

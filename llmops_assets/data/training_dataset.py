@@ -28,7 +28,7 @@ PATHS = {part: f"data/{NAME}/{part}.parquet" for part in ("rows", "held_out", "r
 class DatasetConfig(dg.Config):
     """How the rows are shared out."""
 
-    open_book_share: float = Field(0.2, ge=0, le=1, description="share of rows with retrieved passages in the prompt")
+    open_book_share: float = Field(0.8, ge=0, le=1, description="share of rows with retrieved passages in the prompt")
     passages: int = Field(3, ge=1, description="passages of an open-book row")
     held_out_share: float = Field(0.06, ge=0, lt=1, description="share of row families kept for the loss curve")
     seed: int = 17

@@ -27,7 +27,7 @@ class EvaluationConfig(dg.Config):
     """How much is asked."""
 
     ablations: bool = Field(True, description="also evaluate the base model and the parts of the candidate")
-    ablation_items_per_slice: int = Field(8, ge=1, description="questions per slice without retrieval")
+    ablation_items_per_slice: int = Field(6, ge=1, description="questions per slice of variants that always generate")
 
 
 def fetch_from(lake: Lake):
@@ -139,8 +139,8 @@ def quality_report(
     few = evalsuite.sample(items, config.ablation_items_per_slice)
     variants = manifests.ablations(manifest) if config.ablations else {}
     for name, variant in variants.items():
-        # Without retrieval every answer is generated: a sample says enough. The others are asked all.
-        asked = items if variant.router.retrieval else few
+        # Where every answer is generated a sample says enough.
+        asked = items if variant.router == manifest.router else few
         reports[name], _ = evaluate(context, lake, target, model, variant, suite, asked, name)
     page = html.quality(reports, [g for g in graded if not g.right][:60])
     path = f"evaluation/{NAME}/{manifest.release_id}.html"

@@ -61,8 +61,9 @@ def with_passages(
 ) -> list[Row]:
     """The rows with about `share` of them turned to open book: the passages that retrieval finds, right one included.
 
-    The right passage is put among the found ones when retrieval missed it, and their order is shuffled: the adapter
-    must learn to choose, not to copy the first one. `vectors` maps every question to its unit vector.
+    They stand in the order of serving, found as if the question were not known, so that the adapter learns how far the
+    first one is to be trusted; the right one is put last when retrieval missed it. `vectors` maps every question to
+    its unit vector.
     """
     result = []
     for row in rows:
@@ -70,10 +71,9 @@ def with_passages(
         if rng.random() >= share or row["article"] not in index.articles:
             result.append(row)
             continue
-        found = [hit.article for hit in index.search(vectors[row["question"]], passages)]
+        found = [hit.article for hit in index.search_as_new(row["question"], vectors[row["question"]], passages)]
         if row["article"] not in found:
-            found[-1:] = [row["article"]]
-        rng.shuffle(found)
+            found = [*found[: passages - 1], row["article"]]
         texts = [index.articles[name].answer for name in found]
         result.append({**row, "kind": "open_book", "passages": texts, "row_id": hash_json([row["row_id"], texts])[:20]})
     return result

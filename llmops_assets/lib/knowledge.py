@@ -77,6 +77,12 @@ class KnowledgeIndex:
         scores[index] = -1.0
         return self._hits(scores, k)
 
+    def search_as_new(self, question: str, vector: np.ndarray, k: int = 3) -> list[Hit]:
+        """`search` as if a question were not known word for word: what retrieval finds for a customer's own words."""
+        scores = self.vectors @ vector.astype(np.float32)
+        scores[[position for position, entry in enumerate(self.entries) if entry.question == question]] = -1.0
+        return self._hits(scores, k)
+
     def _hits(self, scores: np.ndarray, k: int) -> list[Hit]:
         best = np.full(len(self._names), -2.0, np.float32)
         np.maximum.at(best, self._owner, scores)

@@ -51,13 +51,16 @@ def assemble(
 def ablations(candidate: ReleaseManifest) -> dict[str, ReleaseManifest]:
     """Variants of a candidate that show what its parts contribute.
 
-    base: the bare base model, no retrieval; adapter: the tuned model, no retrieval; without_adapter: the candidate's
-    prompt, index and router with the base model generating.
+    base: the base model alone. base_with_passages: it generates every answer from what retrieval finds.
+    adapter_with_passages: the tuned model does. without_adapter: the whole candidate, but the base model generates
+    what is not matched.
     """
     nothing = RouterPolicy(answer_above=1.0, hand_over_below=0.0, passages=0, retrieval=False)
+    generating = candidate.router.model_copy(update={"answer_above": 2.0})
     bare = {"adapter": None, "adapter_digest": ""}
     return {
         "base": candidate.model_copy(update={**bare, "knowledge_index": None, "router": nothing}),
-        "adapter": candidate.model_copy(update={"knowledge_index": None, "router": nothing}),
+        "base_with_passages": candidate.model_copy(update={**bare, "router": generating}),
+        "adapter_with_passages": candidate.model_copy(update={"router": generating}),
         "without_adapter": candidate.model_copy(update=bare),
     }

@@ -30,9 +30,9 @@ class RecipeConfig(dg.Config):
     alpha: int = Field(32, ge=1, description="scale of the LoRA update, times rank")
     learning_rate: float = Field(1.2e-3, gt=0)
     epochs: float = Field(2.0, gt=0)
-    batch_tokens: int = Field(1024, ge=64, description="padded tokens per optimiser step")
+    batch_tokens: int = Field(512, ge=64, description="padded tokens per optimiser step")
     max_length: int = Field(384, ge=32, description="tokens per row; longer rows are left out")
-    max_tokens: int = Field(40_000, ge=500, description="training tokens in all; epochs are cut to fit")
+    max_tokens: int = Field(32_000, ge=500, description="training tokens in all; epochs are cut to fit")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 where the CPU multiplies it natively"
     )

@@ -6,6 +6,7 @@ from support import COMMIT, dataset, ref
 
 from llmops_assets.lib import tables
 from llmops_assets.lib.hashing import canonical_json, hash_bytes, hash_file, hash_json
+from llmops_assets.lib.knowledge import Hit, route
 from llmops_assets.lib.manifest import ablations, generation_settings
 from llmops_assets.lib.prompting import build_messages, render_chat
 from llmops_assets.lib.records import (
@@ -70,14 +71,17 @@ def test_a_release_is_named_by_everything_in_it():
 
 def test_ablations_take_away_one_part_each():
     parts = ablations(manifest())
-    assert set(parts) == {"base", "adapter", "without_adapter"}
+    sure = Hit("a", 0.99, "question", "answer", "intent")
+    assert set(parts) == {"base", "base_with_passages", "adapter_with_passages", "without_adapter"}
     assert parts["base"].adapter is None
     assert not parts["base"].router.retrieval
     assert parts["without_adapter"].adapter is None
     assert parts["without_adapter"].knowledge_index is not None
     assert parts["without_adapter"].router == manifest().router
-    assert parts["adapter"].adapter is not None
-    assert parts["adapter"].knowledge_index is None
+    for name, adapter in (("base_with_passages", None), ("adapter_with_passages", manifest().adapter)):
+        assert parts[name].adapter == adapter
+        assert parts[name].knowledge_index == manifest().knowledge_index
+        assert route([sure], parts[name].router) == "generated"
 
 
 def test_generation_leaves_room_for_the_longest_answer_within_bounds():
