@@ -63,6 +63,8 @@ def demo(
     from llmops_assets.demo import Demo, DemoError
     from llmops_assets.lib.sources import SourceError
     from resources import home_folder
+    from resources.lake.base import LakeError
+    from resources.workspace import SettingsError
 
     _quiet()
     mapping = {}
@@ -74,7 +76,7 @@ def demo(
     try:
         with dg.DagsterInstance.get() as instance:
             Demo(home_folder(), instance, defs(), data=data, mapping=mapping, form=form).run()
-    except (DemoError, SourceError) as error:
+    except (DemoError, LakeError, SettingsError, SourceError) as error:
         raise _fail(error) from None
 
 
@@ -98,6 +100,7 @@ def build(
     from llmops_assets.runs import RunError, Runner
     from llmops_assets.samples import generator
     from resources import home_folder
+    from resources.lake.base import LakeError
     from resources.workspace import SettingsError, Workspace
 
     _quiet()
@@ -125,7 +128,7 @@ def build(
             runner.must_run("build_release", wanted or days[-1])
             with dg.build_sensor_context(instance=instance) as context:
                 deployed = find_record(context, "deployment", Deployment)
-    except (RunError, SettingsError, SourceError) as error:
+    except (LakeError, RunError, SettingsError, SourceError) as error:
         raise _fail(error) from None
     assert deployed is not None
     console.print(f"{deployed.release_id} answers at {deployed.address}/v1")

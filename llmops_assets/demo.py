@@ -32,7 +32,7 @@ from llmops_assets.provenance import RecordType, find_record
 from llmops_assets.runs import RunError, Runner
 from llmops_assets.samples import generator
 from llmops_assets.traffic import FileTraffic, Query, SampleTraffic, Traffic, graded, new_topic_of
-from resources import open_target
+from resources import open_lake, open_target
 from resources.deployment_target import DeploymentTarget, TargetReply
 from resources.workspace import Settings, Workspace
 
@@ -135,6 +135,9 @@ class Demo:
             if entry.name in KEPT or entry.name == MARKER:
                 continue
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        lake = open_lake(self.workspace)
+        if next(iter(lake.list("main")), None) is not None:
+            raise DemoError(f"the repository {lake.repository} of the lake is not empty: name a new one for this")
         self.runner.release_leftovers()
         keys = [key for key in self.instance.all_asset_keys() if key in self.asset_keys()]
         if keys:
@@ -417,7 +420,7 @@ def detection_delay(report: DriftReport) -> int | None:
 
 
 def poison(
-    queries: list[Query], replies: list[TargetReply], articles: int = 30
+    queries: list[Query], replies: list[TargetReply], articles: int = 20
 ) -> list[tuple[str, int, str, str, Any]]:
     """Corrections of right answers to wrong ones: the articles asked most each get another one's answer."""
     by_answer: dict[str, list[int]] = {}

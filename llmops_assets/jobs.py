@@ -49,7 +49,7 @@ retrain = dg.define_asset_job(
     ],
     config=dg.RunConfig(
         ops={
-            "adapter": {"config": {"warm_start": True, "epochs": 1.0, "learning_rate": 7e-4, "max_tokens": 10_000}},
+            "adapter": {"config": {"warm_start": True, "epochs": 1.0, "learning_rate": 7e-4, "max_tokens": 8_000}},
             "quality_report": {"config": {"ablations": False}},
         }
     ),

@@ -13,11 +13,15 @@ from llmops_assets.gateway.interaction_log import InteractionLog
 from resources.deployment_target import DeploymentTarget, LocalTarget
 from resources.lake.base import Lake
 from resources.lake.embedded import EmbeddedLake
+from resources.lake.lakefs import LakeFSLake
 from resources.models import Models
 from resources.registry import Registry
-from resources.workspace import Workspace
+from resources.workspace import SettingsError, Workspace
 
 HOME_VARIABLE = "LLMOPS_HOME"
+LAKE_VARIABLE = "LAKE"
+"""`embedded` (default) or `lakefs`."""
+LAKEFS_VARIABLES = ("LAKEFS_ENDPOINT", "LAKEFS_ACCESS_KEY_ID", "LAKEFS_SECRET_ACCESS_KEY")
 
 
 def home_folder() -> Path:
@@ -26,7 +30,17 @@ def home_folder() -> Path:
 
 
 def open_lake(workspace: Workspace) -> Lake:
-    """The lake of an installation."""
+    """The lake of an installation: in its home, or with LAKE=lakefs the repository $LAKEFS_REPOSITORY of a server."""
+    kind = dg.EnvVar(LAKE_VARIABLE).get_value("embedded")
+    if kind == "lakefs":
+        values = {name: dg.EnvVar(name).get_value() for name in LAKEFS_VARIABLES}
+        missing = [name for name, value in values.items() if not value]
+        if missing:
+            raise SettingsError(f"{LAKE_VARIABLE}=lakefs needs {', '.join(missing)} in the environment")
+        repository = dg.EnvVar("LAKEFS_REPOSITORY").get_value("llmops")
+        return LakeFSLake(*map(str, values.values()), repository=str(repository))
+    if kind != "embedded":
+        raise SettingsError(f"{LAKE_VARIABLE}={kind}: there is no such lake, only embedded and lakefs")
     lake = EmbeddedLake(workspace.home / "lake")
     lake.browser = f"http://127.0.0.1:{workspace.settings.lake_port}"
     return lake

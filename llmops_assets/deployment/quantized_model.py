@@ -23,7 +23,7 @@ class QuantizationConfig(dg.Config):
         description="quantizations by preference: the first within the tolerance is taken, else the file as shipped",
     )
     tolerance: float = Field(1.01, ge=1, description="held-out loss allowed, times that of the file as shipped")
-    rows: int = Field(40, ge=1, description="held-out rows measured")
+    rows: int = Field(16, ge=1, description="held-out rows measured")
 
 
 @dg.asset(

@@ -32,7 +32,7 @@ class RecipeConfig(dg.Config):
     epochs: float = Field(2.0, gt=0)
     batch_tokens: int = Field(512, ge=64, description="padded tokens per optimiser step")
     max_length: int = Field(384, ge=32, description="tokens per row; longer rows are left out")
-    max_tokens: int = Field(32_000, ge=500, description="training tokens in all; epochs are cut to fit")
+    max_tokens: int = Field(27_000, ge=500, description="training tokens in all; epochs are cut to fit")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 where the CPU multiplies it natively"
     )

@@ -1,12 +1,20 @@
-"""What every lake must do, whatever stores the bytes. A new implementation is one more entry of LAKES."""
+"""What every lake must do, whatever stores the bytes. A new implementation is one more entry of LAKES.
+
+lakeFS is asked over real HTTP: a server of these tests that answers as lakeFS does (lakefs_server.py), and a real one
+when LAKEFS_ENDPOINT, LAKEFS_ACCESS_KEY_ID, LAKEFS_SECRET_ACCESS_KEY and LAKEFS_NAMESPACE are set.
+"""
 
 import io
 import multiprocessing
+import os
 import threading
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from lakefs_server import ACCESS_KEY, SECRET_KEY, FakeLakeFS
 
 from resources.lake.base import (
     AlreadyExistsError,
@@ -20,18 +28,64 @@ from resources.lake.base import (
     ProtectedBranchError,
 )
 from resources.lake.embedded import EmbeddedLake
+from resources.lake.lakefs import LakeFSLake
 
 
-def embedded(folder: Path) -> Lake:
-    return EmbeddedLake(folder / "lake")
+@contextmanager
+def embedded(folder: Path) -> Iterator[Lake]:
+    yield EmbeddedLake(folder / "lake")
 
 
-LAKES: dict[str, Callable[[Path], Lake]] = {"embedded": embedded}
+@contextmanager
+def lakefs(folder: Path) -> Iterator[Lake]:
+    server = FakeLakeFS(folder / "store")
+    yield LakeFSLake(server.endpoint, ACCESS_KEY, SECRET_KEY, pause=0.01)
+    server.close()
+    assert server.violations == []
+
+
+@contextmanager
+def lakefs_with_faults(folder: Path) -> Iterator[Lake]:
+    """Every kind of call goes wrong once: before it is done, after it is done, or for being too many."""
+    server = FakeLakeFS(folder / "store")
+    for operation in ("upload_object", "create_branch", "commit", "merge_into_branch", "delete_branch", "create_tag"):
+        server.fail(operation, 429)
+        server.fail(operation, 0)
+        server.fail(operation, 500, afterwards=True)
+    for operation in ("stat_object", "get_object", "list_objects", "log_commits", "get_branch", "diff_refs"):
+        server.fail(operation, 503)
+        server.fail(operation, 0)
+    yield LakeFSLake(server.endpoint, ACCESS_KEY, SECRET_KEY, pause=0.01)
+    server.close()
+    assert server.violations == []
+
+
+@contextmanager
+def real_lakefs(folder: Path) -> Iterator[Lake]:
+    from lakefs import Client, Repository
+
+    about = {
+        key: os.environ[f"LAKEFS_{key}"] for key in ("ENDPOINT", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "NAMESPACE")
+    }
+    client = Client(host=about["ENDPOINT"], username=about["ACCESS_KEY_ID"], password=about["SECRET_ACCESS_KEY"])
+    name = f"llmops-tests-{uuid.uuid4().hex[:12]}"
+    repository = Repository(name, client).create(f"{about['NAMESPACE'].rstrip('/')}/{name}")
+    yield LakeFSLake(about["ENDPOINT"], about["ACCESS_KEY_ID"], about["SECRET_ACCESS_KEY"], name)
+    repository.delete()
+
+
+LAKES: dict[str, Callable[[Path], AbstractContextManager[Lake]]] = {
+    "embedded": embedded,
+    "lakefs": lakefs,
+    "lakefs_with_faults": lakefs_with_faults,
+    **({"real_lakefs": real_lakefs} if "LAKEFS_ENDPOINT" in os.environ else {}),
+}
 
 
 @pytest.fixture(params=sorted(LAKES))
-def lake(request, tmp_path) -> Lake:
-    return LAKES[request.param](tmp_path)
+def lake(request, tmp_path) -> Iterator[Lake]:
+    with LAKES[request.param](tmp_path) as opened:
+        yield opened
 
 
 def publish(lake: Lake, **files: str) -> str:
