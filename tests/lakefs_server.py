@@ -490,6 +490,9 @@ def _stats(path: str, entry: Entry) -> dict[str, Any]:
 class _Handler(BaseHTTPRequestHandler):
     server_state: FakeLakeFS
     protocol_version = "HTTP/1.1"
+    # Headers and body in one packet: two small ones wait 40 ms for each other.
+    wbufsize = -1
+    disable_nagle_algorithm = True
 
     def log_message(self, *_: Any) -> None:
         pass
