@@ -159,6 +159,52 @@ def dev() -> None:
 
 
 @app.command()
+def lineage(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="answer, release, adapter, dataset tag, lake commit or path, run, asset, subject; or: verify"
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
+    draw: Annotated[Path | None, typer.Option(help="also write a drawing: a .html or .dot file")] = None,
+) -> None:
+    """Print what something came from and what came of it; `verify` checks every link between the systems."""
+    _set_up()
+    import json
+
+    import dagster as dg
+
+    from llmops_assets import lineage as lineages
+    from llmops_assets.gateway.interaction_log import InteractionLog
+    from llmops_assets.lib import lineage as graphs
+    from resources import home_folder, open_lake, open_registry
+    from resources.lake.base import LakeError
+    from resources.workspace import SettingsError, Workspace
+
+    _quiet()
+    workspace = Workspace(home_folder())
+    try:
+        with dg.DagsterInstance.get() as instance:
+            lake = open_lake(workspace)
+            if name == "verify":
+                problems = lineages.verify(instance, lake, open_registry(workspace))
+                typer.echo(json.dumps(problems) if as_json else "\n".join([*problems, f"{len(problems)} broken links"]))
+                raise typer.Exit(1 if problems else 0)
+            log = InteractionLog(workspace.log_url)
+            ui = f"http://127.0.0.1:{workspace.settings.dagster_port}"
+            graph = lineages.collect(instance, lake, log, dagster_ui=ui)
+            lineages.add_named(graph, name, instance, lake, log)
+            start = graph.find(name)
+    except (graphs.NoSuchNameError, LakeError, SettingsError) as error:
+        raise _fail(error) from None
+    if draw is not None:
+        drawing = graphs.to_dot(graph, start) if draw.suffix == ".dot" else graphs.to_html(graph, start)
+        draw.write_text(drawing)
+    typer.echo(json.dumps(graphs.to_json(graph, start), indent=1) if as_json else graphs.to_text(graph, start))
+
+
+@app.command()
 def rollback() -> None:
     """Serve the previous release again; the one that served becomes the previous one."""
     _set_up()

@@ -5,6 +5,7 @@ import json
 import re
 import zipfile
 import zlib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -14,12 +15,15 @@ from rich.console import Console
 from llmops_assets.definitions import GROUPS, load_group
 from llmops_assets.demo import Demo, DemoError, Sizes
 from llmops_assets.deployment.deployment import verified
+from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.jobs import JOBS
 from llmops_assets.lib import tables
 from llmops_assets.lib.gate import GateError
 from llmops_assets.lib.records import Deployment, GateDecision, LakeRef, Release
+from llmops_assets.lineage import add_named, collect, verify
 from llmops_assets.runs import LAUNCHED_BY, Runner
 from resources import build_resources, open_lake, open_registry
+from resources.lake.embedded import EmbeddedLake
 from resources.workspace import Workspace
 
 pytestmark = pytest.mark.slow
@@ -90,6 +94,48 @@ def test_the_poisoned_candidate_is_stopped_and_the_incumbent_serves_on(played):
     assert figures["poisoned_blocked"] is True
     assert figures["poisoned_failed_slices"]
     assert figures["serving"] == figures["releases"][-1] != figures["poisoned_candidate"]
+
+
+def test_an_answer_leads_back_to_conversations_and_a_person_forward_to_releases(played):
+    figures, home, instance, _ = played
+    workspace = Workspace(home)
+    lake, log = open_lake(workspace), InteractionLog(workspace.log_url)
+    lineage = collect(instance, lake, log)
+    first, second = figures["releases"]
+    start = datetime.fromisoformat(figures["new_topic_day"]).replace(tzinfo=UTC)
+    answered = log.interactions(start, start + timedelta(days=1))[0]
+    assert answered["release_id"] == first
+    add_named(lineage, answered["id"], instance, lake, log)
+    behind = {lineage.nodes[node].title for node in lineage.sources([answered["id"]])}
+    assert behind >= {"release", "gate", "quality_report", "adapter", "training_dataset", "knowledge_index"}
+    days = {title for title in behind if title.startswith("redacted_conversations ")}
+    assert days == {f"redacted_conversations 2026-03-0{day}" for day in range(2, 9)}, "the days before the release"
+
+    [day] = [stat.path for stat in lake.list("main") if "redacted_conversations" in stat.path and "03-04" in stat.path]
+    person = tables.from_parquet(lake.get("main", day))[0]["subject"]
+    add_named(lineage, person, instance, lake, log)
+    [found] = lineage.find(person)
+    ahead = {lineage.nodes[node].id for node in lineage.results([found.id])}
+    releases = {node.id for release in (first, second) for node in lineage.find(release) if node.title == "release"}
+    assert len(releases) == 2
+    assert releases <= ahead
+
+
+def test_every_link_between_the_systems_holds_and_a_cut_one_is_named(played, tmp_path):
+    figures, home, instance, _ = played
+    workspace = Workspace(home)
+    lake, registry = open_lake(workspace), open_registry(workspace)
+    assert verify(instance, lake, registry) == []
+    registry.client.delete_run(figures["mlflow_run"])
+    try:
+        broken = verify(instance, lake, registry)
+    finally:
+        registry.client.restore_run(figures["mlflow_run"])
+    assert broken
+    assert all(figures["mlflow_run"] in problem for problem in broken)
+    # A lake whose history is another one: everything that Dagster recorded is missing in it.
+    rewritten = verify(instance, EmbeddedLake(tmp_path / "lake"), registry)
+    assert sum("not in the history of main" in problem for problem in rewritten) > 20
 
 
 def test_no_request_failed_although_releases_were_swapped(played):

@@ -116,6 +116,19 @@ class InteractionLog:
             row["correction"] = feedback["correction"] if feedback else ""
         return rows
 
+    def find(self, name: str) -> list[Interaction]:
+        """The interaction of an id, or all interactions of a subject's pseudonym, in order of time."""
+        wanted = sa.or_(INTERACTIONS.c.id == name, INTERACTIONS.c.subject == name)
+        query = sa.select(INTERACTIONS).where(wanted).order_by(INTERACTIONS.c.time, INTERACTIONS.c.id)
+        with self._engine.connect() as connection:
+            return [Interaction.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+
+    def counts_by_release(self) -> dict[str, int]:
+        """How many interactions each release answered."""
+        query = sa.select(INTERACTIONS.c.release_id, sa.func.count()).group_by(INTERACTIONS.c.release_id)
+        with self._engine.connect() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
     # -- audit --------------------------------------------------------------------------------------------------
 
     def audit(self, action: str, detail: str) -> None:

@@ -191,6 +191,18 @@ class Registry:
         """Where the adapter of a version lies."""
         return LakeRef.model_validate(self.client.get_model_version(name, version).tags["lake_ref"])
 
+    def model_versions(self) -> Iterator[tuple[str, str, dict[str, str], str]]:
+        """(model, version, tags, run) of every version of every model; prompts are none."""
+        token = None
+        while True:
+            page = self.client.search_model_versions(max_results=1000, page_token=token)
+            for version in page:
+                if "mlflow.prompt.is_prompt" not in version.tags:
+                    yield version.name, str(version.version), dict(version.tags), version.run_id or ""
+            token = page.token
+            if not token:
+                return
+
     def _ensure_model(self, name: str) -> None:
         from mlflow.exceptions import MlflowException
 
