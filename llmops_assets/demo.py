@@ -37,6 +37,8 @@ from resources.deployment_target import DeploymentTarget, TargetReply
 from resources.workspace import Settings, Workspace
 
 MARKER = "demo.marker"
+PARTS = ("base", "base_with_passages", "adapter_with_passages", "without_adapter")
+"""The ladder from the base model alone to the release, in the order it is told."""
 KEPT = ("models", "embeddings.db", "embeddings.db-wal", "embeddings.db-shm", "keys")
 """Caches and keys that survive a new start of the demonstration."""
 FIRST_RELEASE = generator.START + timedelta(days=6)
@@ -181,7 +183,7 @@ class Demo:
         self.results |= {
             "base_accuracy": base.overall.accuracy if base else None,
             "first_release_accuracy": report.candidate.overall.accuracy,
-            "parts": {name: part.overall.accuracy for name, part in parts.items()},
+            "parts": {name: parts[name].overall.accuracy for name in PARTS if name in parts},
             "base_slices": _slices(base) if base else {},
             "first_release_slices": _slices(report.candidate),
             "first_release_paths": {n: [s.right, s.total] for n, s in report.candidate.paths.items()},

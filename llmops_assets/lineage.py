@@ -204,6 +204,8 @@ def _check_ref(
     if ref.commit not in history:
         return [f"{ref} is not in the history of main: it was rewritten, or the commit removed"]
     try:
+        if not sha256 and next(iter(lake.list(ref.commit, f"{ref.path}/")), None) is not None:
+            return []  # a folder: an adapter's files
         stat = lake.stat(ref.commit, ref.path)
         lake.open(ref.commit, ref.path).close()
     except GoneError:
