@@ -13,6 +13,8 @@ from llmops_assets.lib import html
 
 MIN_PREFIX = 8
 """Characters from which on the beginning of a name is enough, if only one begins so."""
+LINE = 28
+"""Characters that fit a box."""
 COLUMN, ROW, BOX_WIDTH, BOX_HEIGHT = 270, 62, 220, 44
 
 
@@ -148,14 +150,15 @@ def to_html(lineage: Lineage, start: Sequence[Node]) -> str:
         lines.append(f'<path d="M{x},{y} C{middle},{y} {middle},{to_y} {to_x},{to_y}" fill="none" stroke="#8fa1b5"/>')
     for node in chosen:
         (x, y), shown = place[node], lineage.nodes[node]
+        first, second = (shown.title, shown.kind) if len(shown.title) <= LINE else _two_lines(shown.title)
         mark = ' stroke="#1d4ed8" stroke-width="3"' if node in ids else ' stroke="#5b6b7d"'
         lines.append(
             f'<g><title>{escape(_line(shown))}</title><rect x="{x}" y="{y}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" '
-            f'rx="6" fill="#f7f9fc"{mark}/><text x="{x + 10}" y="{y + 19}">{escape(_short(shown.title))}</text>'
-            f'<text x="{x + 10}" y="{y + 36}" fill="#5b6b7d" font-size="11">{escape(_short(shown.kind))}</text></g>'
+            f'rx="6" fill="#f7f9fc"{mark}/><text x="{x + 10}" y="{y + 19}">{escape(_short(first))}</text>'
+            f'<text x="{x + 10}" y="{y + 36}" fill="#5b6b7d" font-size="11">{escape(_short(second))}</text></g>'
         )
     drawing = (
-        f'<div style="overflow-x:auto"><svg width="{width}" height="{height}" font-family="system-ui,sans-serif" '
+        f'<div style="overflow-x:auto;margin:0 calc(50% - 48vw)"><svg width="{width}" height="{height}" font-family="system-ui,sans-serif" '
         f'font-size="13">{"".join(lines)}</svg></div>'
     )
     rows = []
@@ -207,8 +210,13 @@ def _line(node: Node) -> str:
     return f"{node.title} ({node.kind})" + (f": {about}" if about else "")
 
 
+def _two_lines(text: str) -> tuple[str, str]:
+    first, _, second = text.partition(" ")
+    return first, second
+
+
 def _short(text: str) -> str:
-    return text if len(text) <= 30 else text[:29] + "…"
+    return text if len(text) <= LINE else text[: LINE - 1] + "…"
 
 
 def _quoted(text: str) -> str:
