@@ -158,8 +158,8 @@ def to_html(lineage: Lineage, start: Sequence[Node]) -> str:
             f'<text x="{x + 10}" y="{y + 36}" fill="#5b6b7d" font-size="11">{escape(_short(second))}</text></g>'
         )
     drawing = (
-        f'<div style="overflow-x:auto;margin:0 calc(50% - 48vw)"><svg width="{width}" height="{height}" font-family="system-ui,sans-serif" '
-        f'font-size="13">{"".join(lines)}</svg></div>'
+        f'<div style="overflow-x:auto;margin:0 calc(50% - 48vw)"><svg width="{width}" height="{height}" '
+        f'font-family="system-ui,sans-serif" font-size="13">{"".join(lines)}</svg></div>'
     )
     rows = []
     for node in chosen:
