@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -252,19 +253,48 @@ def mlflow() -> None:
     raise typer.Exit(subprocess.call(command, env=environment))
 
 
+class LakeAction(StrEnum):
+    """What is done with the lake."""
+
+    page = "page"
+    check = "check"
+    collect = "collect"
+
+
 @app.command()
-def lake() -> None:
-    """Start the lake's web page of this installation."""
+def lake(
+    action: Annotated[LakeAction, typer.Argument(help="start its page, check it, or collect what is not used")] = (
+        LakeAction.page
+    ),
+    days: Annotated[int, typer.Option(min=0, help="collect: what was not used for so many days")] = 7,
+) -> None:
+    """The lake of this installation: its web page, a check of every object, or garbage collection."""
     _set_up()
-    import uvicorn
+    from datetime import timedelta
 
     from resources import home_folder, open_lake
-    from resources.lake.browser import create_app
+    from resources.lake.embedded import EmbeddedLake
     from resources.workspace import Workspace
 
     workspace = Workspace(home_folder())
-    settings = workspace.settings
-    page = create_app(open_lake(workspace), dagster=f"http://127.0.0.1:{settings.dagster_port}")
+    settings, opened = workspace.settings, open_lake(workspace)
+    if action is LakeAction.collect:
+        if isinstance(opened, EmbeddedLake):
+            typer.echo(f"removed: {opened.gc(timedelta(days=days))}")
+        else:
+            typer.echo(f"dropped branches: {', '.join(opened.drop_abandoned(timedelta(days=days))) or 'none'}")
+        return
+    if action is LakeAction.check:
+        if not isinstance(opened, EmbeddedLake):
+            raise _fail(ValueError("a lakeFS server checks its own store: see `llmops lineage verify` for the links"))
+        problems = opened.fsck()
+        typer.echo("\n".join([*problems, f"{len(problems)} problems"]))
+        raise typer.Exit(1 if problems else 0)
+    import uvicorn
+
+    from resources.lake.browser import create_app
+
+    page = create_app(opened, dagster=f"http://127.0.0.1:{settings.dagster_port}")
     uvicorn.run(page, host="127.0.0.1", port=settings.lake_port, log_level="warning")
 
 

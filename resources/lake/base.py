@@ -4,18 +4,31 @@ The semantics are lakeFS's (https://docs.lakefs.io/understand/model/): staged wr
 snapshot, merges are three-way by path. Implementations are beside this module.
 """
 
+import builtins
 import contextlib
 import re
+import shutil
+import threading
+import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
 from llmops_assets.lib.records import LakeRef
+
+WRITER_BRANCH = re.compile(r".*-([0-9a-f]{8})[0-9a-f]{8}")
+"""Names made by `Lake.new_branch_name`, with the second they were made in: the only branches dropped by age."""
+PIECE = 1 << 20
+Progress = Callable[[str, int], None]
+"""Told a path and its size when it is transferred; calls come one at a time."""
+_thread = threading.local()
+"""`_thread.writing`: the lakes (by identity) in whose transaction this thread is."""
 
 
 class LakeError(Exception):
@@ -241,7 +254,20 @@ class Lake(ABC):
 
         `name` becomes part of the branch name (letters, digits, `-`, `_`). With `keep_on_error` the failed
         branch stays for a look. A transaction that changed nothing merges nothing and leaves `merged` at base's head.
+        LakeError inside another one of this lake: the inner one would publish whatever becomes of the outer one.
         """
+        writing: set[int] = _thread.__dict__.setdefault("writing", set())
+        if id(self) in writing:
+            raise LakeError("a transaction of this lake is open here: put into it, or leave it first")
+        writing.add(id(self))
+        try:
+            yield from self._transaction(message, metadata, name, base, keep_on_error)
+        finally:
+            writing.discard(id(self))
+
+    def _transaction(
+        self, message: str, metadata: Mapping[str, str] | None, name: str, base: str, keep_on_error: bool
+    ) -> Generator[Transaction]:
         branch = self.new_branch_name(name)
         self.branch(branch, base)
         transaction = Transaction(self, branch)
@@ -262,4 +288,63 @@ class Lake(ABC):
     @staticmethod
     def new_branch_name(name: str) -> str:
         """A name no other writer has, within what lakeFS accepts (no slash, no dot)."""
-        return f"{re.sub(r'[^A-Za-z0-9_-]', '-', name)[:80]}-{uuid.uuid4().hex[:12]}"
+        made = f"{int(time.time()):08x}{uuid.uuid4().hex[:8]}"
+        return f"{re.sub(r'[^A-Za-z0-9_-]', '-', name)[:80]}-{made}"
+
+    def drop_abandoned(self, older_than: timedelta = timedelta(days=7)) -> tuple[str, ...]:
+        """Drop the branches of transactions that began longer ago and never ended; returns their names."""
+        limit = time.time() - older_than.total_seconds()
+        old = []
+        for branch in self.branches():
+            made = WRITER_BRANCH.fullmatch(branch)
+            if made is not None and int(made[1], 16) <= limit:
+                self.delete_branch(branch)
+                old.append(branch)
+        return tuple(old)
+
+    # -- many objects at once ---------------------------------------------------------------------------------------
+
+    def upload(
+        self, branch: str, files: Mapping[str, bytes | Path], *, workers: int = 8, progress: Progress | None = None
+    ) -> tuple[ObjectStat, ...]:
+        """Stage many objects side by side, in the order given; the first failure ends it."""
+        return self._side_by_side(lambda path: self.put(branch, path, files[path]), list(files), workers, progress)
+
+    def download(
+        self, ref: str, prefix: str, folder: Path, *, workers: int = 8, progress: Progress | None = None
+    ) -> tuple[ObjectStat, ...]:
+        """Write the objects under a prefix into a folder, each under its path after the prefix, side by side.
+
+        A file appears whole or not at all. A branch is read at the commit it names now.
+        """
+        commit = self.resolve(ref)
+
+        def fetch(path: str) -> ObjectStat:
+            target = folder / path.removeprefix(prefix).lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = target.with_name(f".{uuid.uuid4().hex}")
+            try:
+                with self.open(commit, path) as source, unfinished.open("wb") as written:
+                    shutil.copyfileobj(source, written, PIECE)
+                unfinished.replace(target)
+            finally:
+                unfinished.unlink(missing_ok=True)
+            return self.stat(commit, path)
+
+        return self._side_by_side(fetch, [stat.path for stat in self.list(commit, prefix)], workers, progress)
+
+    @staticmethod
+    def _side_by_side(
+        transfer: Callable[[str], ObjectStat], paths: builtins.list[str], workers: int, progress: Progress | None
+    ) -> tuple[ObjectStat, ...]:
+        done = []
+        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="lake") as pool:
+            try:
+                for stat in pool.map(transfer, paths):
+                    done.append(stat)
+                    if progress is not None:
+                        progress(stat.path, stat.size)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        return tuple(done)

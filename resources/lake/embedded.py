@@ -30,6 +30,7 @@ from pygit2.enums import FileMode, ObjectType, SortMode
 from llmops_assets.lib.hashing import canonical_json
 from resources.lake import names
 from resources.lake.base import (
+    WRITER_BRANCH,
     AlreadyExistsError,
     Change,
     Commit,
@@ -50,8 +51,6 @@ PIECE = 1 << 20
 VERIFIED_SIZE = 64 << 20
 """`get` verifies the hash of objects up to this many bytes."""
 METADATA_LINE = "\n\nLake-Metadata: "
-WRITER_BRANCH = re.compile(r".*-[0-9a-f]{12}")
-"""Names made by `Lake.new_branch_name`: the only branches `gc` may drop."""
 OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 

@@ -8,9 +8,11 @@ import io
 import multiprocessing
 import os
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -117,6 +119,39 @@ def test_a_failed_draft_stays_for_a_look_when_asked_for(lake):
     assert lake.get(draft.branch, "a") == b"bad"
     with pytest.raises(NotFoundError):
         lake.get("main", "a")
+
+
+def test_a_transaction_inside_another_is_refused_and_the_outer_one_goes_on(lake):
+    with lake.transaction("Outer", name="outer") as outer:
+        outer.put("a", b"1")
+        with pytest.raises(LakeError, match="open here"), lake.transaction("Inner", name="inner"):
+            pass
+    assert [stat.path for stat in lake.list("main")] == ["a"]
+    publish(lake, b="2")
+
+
+def test_many_files_go_up_and_down_side_by_side(lake, tmp_path):
+    files = {f"many/{n}/file": str(n).encode() * 1000 for n in range(12)}
+    told = []
+    with lake.transaction("Upload", name="test") as draft:
+        stats = lake.upload(draft.branch, files, workers=4, progress=lambda path, size: told.append((path, size)))
+    assert [stat.path for stat in stats] == list(files)
+    assert sorted(told) == sorted((path, len(data)) for path, data in files.items())
+    found = lake.download("main", "many/", tmp_path / "down")
+    assert len(found) == 12
+    assert all((tmp_path / "down" / str(n) / "file").read_bytes() == files[f"many/{n}/file"] for n in range(12))
+    assert len([path for path in (tmp_path / "down").rglob("*") if path.is_file()]) == 12
+    lake.branch("work")
+    with pytest.raises(LakeError):
+        lake.upload("work", {"x": b"1", "y": tmp_path / "missing"})
+
+
+def test_only_drafts_that_began_long_ago_are_dropped(lake):
+    old = f"adapter-{int(time.time()) - 3 * 86_400:08x}0badcafe"
+    for name in (old, lake.new_branch_name("adapter"), "kept"):
+        lake.branch(name)
+    assert lake.drop_abandoned(timedelta(days=2)) == (old,)
+    assert len(lake.branches()) == 3
 
 
 def test_a_draft_is_not_seen_on_main_before_the_merge(lake):
