@@ -1,7 +1,11 @@
-"""The main job end to end on a tiny model made on the fly: real jobs, lake, registry, gateway, engine, sensor."""
+"""The main job end to end on a tiny model made on the fly: real jobs, lake, registry, gateway, engine, sensor.
+
+With LAKE=lakefs in the environment it plays on lakeFS: the tests' own server, or the one of LAKEFS_ENDPOINT.
+"""
 
 import io
 import json
+import os
 import re
 import zipfile
 import zlib
@@ -10,6 +14,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from lakefs_server import ACCESS_KEY, SECRET_KEY, FakeLakeFS
 from rich.console import Console
 
 from llmops_assets.definitions import GROUPS, load_group
@@ -43,6 +48,21 @@ def definitions(home) -> dg.Definitions:
         resources=build_resources(home),
         executor=dg.in_process_executor,
     )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lakefs(tmp_path_factory):
+    if os.environ.get("LAKE") != "lakefs" or "LAKEFS_ENDPOINT" in os.environ:
+        yield
+        return
+    server = FakeLakeFS(tmp_path_factory.mktemp("lakefs"))
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("LAKEFS_ENDPOINT", server.endpoint)
+        environment.setenv("LAKEFS_ACCESS_KEY_ID", ACCESS_KEY)
+        environment.setenv("LAKEFS_SECRET_ACCESS_KEY", SECRET_KEY)
+        yield
+    server.close()
+    assert server.violations == []
 
 
 @pytest.fixture(scope="module")
