@@ -9,13 +9,14 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Generator, Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from pathlib import Path
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llmops_assets.lib.embedding import CachedEmbedder, Embedder, find_embedder_folder
+from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import Article, UseCase
 from llmops_assets.lib.redaction import Redactor, load_subject_key, public_words
 from llmops_assets.lib.sources import READERS, RawRow, SourceError, read_rows
@@ -38,7 +39,7 @@ class Settings(BaseModel):
         None, description="rows without a time (or with `replay`) are spread over days from here on"
     )
     days: int = Field(14, ge=1, description="over how many days rows are spread")
-    replay: bool = Field(False, description="spread rows by their order even when they carry a time")
+    replay: bool = Field(False, description="spread rows over the days even when they carry a time")
     use_case: Path | None = Field(None, description="YAML; none: the sample's")
     knowledge: Path | None = Field(None, description="YAML list of articles; none: the sample's")
     knowledge_from_conversations: bool = Field(False, description="make articles out of the conversations instead")
@@ -182,9 +183,10 @@ class Workspace:
         return sorted(days)
 
     def with_days(self, file: Path) -> Iterator[tuple[RawRow, date]]:
-        """Rows with their day: of their time, or spread evenly by their order.
+        """Rows with their day: of their time, or spread evenly: by time where all have one, else by hash.
 
-        An intent that only begins on `new_topic_day` is spread over the days from there on, all others over all days.
+        The order of a file without times says nothing of time (it is often sorted by topic, which would look like
+        drift every day). An intent that only begins on `new_topic_day` is spread over the days from there on, all others over all days.
         """
         settings = self.settings
         rows = list(read_rows(file, settings.mapping, settings.source_format))
@@ -202,8 +204,18 @@ class Workspace:
         old = [r for r in rows if not (r.intent and r.intent == settings.new_topic_intent and settings.new_topic_day)]
         for group, first in ((old, settings.first_day), (new, settings.new_topic_day or settings.first_day)):
             span = (last - first).days + 1
-            for position, row in enumerate(group):
+            ordered = sorted(group, key=_by_time if all(timed) else _shuffled)
+            for position, row in enumerate(ordered):
                 yield row, first + timedelta(days=position * span // len(group))
+
+
+def _by_time(row: RawRow) -> str:
+    assert row.time is not None
+    return f"{row.time.astimezone(UTC).isoformat(timespec='microseconds')} {row.number:012d}"
+
+
+def _shuffled(row: RawRow) -> str:
+    return hash_json([row.id, row.question])
 
 
 def _day_in_name(file: Path) -> date | None:

@@ -1,0 +1,54 @@
+import csv
+from collections import defaultdict
+from datetime import date, timedelta
+
+import pytest
+
+from llmops_assets.lib.sources import SourceError
+from resources.workspace import Settings, Workspace
+
+FIRST, NEW = date(2026, 3, 2), date(2026, 3, 11)
+TOPICS = ("a", "b", "c", "new")
+
+
+def days_of(tmp_path, *, times: bool, **settings) -> dict[date, list[str]]:
+    """Day to topics of a file that is sorted by topic, 70 rows each; with times, later rows are earlier."""
+    file = tmp_path / "rows.csv"
+    with file.open("w", newline="") as target:
+        writer = csv.writer(target)
+        writer.writerow(["question", "answer", "intent", *(["time"] if times else [])])
+        for number in range(70 * len(TOPICS)):
+            topic = TOPICS[number // 70]
+            time = [f"2025-01-01T00:{(300 - number) // 60:02d}:{(300 - number) % 60:02d}Z"] if times else []
+            writer.writerow([f"question {number}", "answer", topic, *time])
+    workspace = Workspace(tmp_path / "home")
+    workspace.write_settings(Settings(source=file, **settings))
+    found = defaultdict(list)
+    for row, day in workspace.with_days(file):
+        found[day].append(row.intent)
+    return found
+
+
+def test_a_file_sorted_by_topic_does_not_look_like_drift(tmp_path):
+    found = days_of(tmp_path, times=False, first_day=FIRST, replay=True)
+    assert sorted(found) == [FIRST + timedelta(days=n) for n in range(14)]
+    assert all(len(topics) == 20 and len(set(topics)) >= 3 for topics in found.values())
+    assert found == days_of(tmp_path, times=False, first_day=FIRST, replay=True)
+
+
+def test_replayed_times_keep_their_order(tmp_path):
+    found = days_of(tmp_path, times=True, first_day=FIRST, replay=True)
+    assert set(found[FIRST]) == {"new"}, "the last rows are the earliest"
+    assert set(found[max(found)]) == {"a"}
+
+
+def test_a_new_topic_begins_on_its_day_and_the_others_go_on(tmp_path):
+    settings = {"first_day": FIRST, "replay": True, "new_topic_intent": "new", "new_topic_day": NEW}
+    found = days_of(tmp_path, times=False, **settings)
+    assert {day for day, topics in found.items() if "new" in topics} == {day for day in found if day >= NEW}
+    assert all(set(topics) - {"new"} for topics in found.values())
+
+
+def test_rows_without_a_time_need_a_first_day(tmp_path):
+    with pytest.raises(SourceError, match="row 1: has no time"):
+        days_of(tmp_path, times=False)
