@@ -186,7 +186,8 @@ class Workspace:
         """Rows with their day: of their time, or spread evenly: by time where all have one, else by hash.
 
         The order of a file without times says nothing of time (it is often sorted by topic, which would look like
-        drift every day). An intent that only begins on `new_topic_day` is spread over the days from there on, all others over all days.
+        drift every day). An intent that only begins on `new_topic_day` is spread over the days from there on, all
+        others over all days.
         """
         settings = self.settings
         rows = list(read_rows(file, settings.mapping, settings.source_format))
