@@ -329,6 +329,10 @@ class Demo:
         try:
             self.runner.must_run(name, day, tags=tags, config=self.sizes.run_config, brief=name == "ingest_day")
         except RunError as error:
+            with dg.build_sensor_context(instance=self.instance) as context:
+                decision = find_record(context, "gate", GateDecision)
+            if decision is not None and not decision.passed:
+                raise DemoError(f"the gate stopped {decision.candidate}: {'; '.join(decision.reasons)}") from error
             raise DemoError(str(error)) from error
 
     def sensor(self) -> dg.RunRequest | None:

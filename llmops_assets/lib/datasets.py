@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from llmops_assets.lib.hashing import hash_json
-from llmops_assets.lib.knowledge import KnowledgeIndex
+from llmops_assets.lib.knowledge import KnowledgeIndex, passage
 from llmops_assets.lib.records import Article
 
 Row = dict[str, Any]
@@ -74,7 +74,7 @@ def with_passages(
         found = [hit.article for hit in index.search_as_new(row["question"], vectors[row["question"]], passages)]
         if row["article"] not in found:
             found = [*found[: passages - 1], row["article"]]
-        texts = [index.articles[name].answer for name in found]
+        texts = [passage(index.articles[name].answer) for name in found]
         result.append({**row, "kind": "open_book", "passages": texts, "row_id": hash_json([row["row_id"], texts])[:20]})
     return result
 

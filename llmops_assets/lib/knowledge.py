@@ -5,6 +5,7 @@ Thresholds are calibrated on phrasings the index does not hold; evaluation quest
 
 import io
 import json
+import textwrap
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +17,7 @@ import numpy as np
 from llmops_assets.lib.embedding import Embeds
 from llmops_assets.lib.records import Article, RouterPolicy
 
+PASSAGE_CHARACTERS = 320
 AnswerPath = Literal["matched", "generated", "handover"]
 
 
@@ -143,7 +145,14 @@ def route(hits: Sequence[Hit], policy: RouterPolicy) -> AnswerPath:
 
 def passages(hits: Sequence[Hit], policy: RouterPolicy) -> list[str]:
     """Answers of the nearest articles as passages for the prompt, best first."""
-    return [hit.answer for hit in hits[: policy.passages]] if policy.retrieval else []
+    return [passage(hit.answer) for hit in hits[: policy.passages]] if policy.retrieval else []
+
+
+def passage(answer: str) -> str:
+    """An answer as it stands in a prompt: its beginning, cut between words. Long prompts cost seconds on a CPU."""
+    return (
+        textwrap.shorten(answer, PASSAGE_CHARACTERS, placeholder=" …") if len(answer) > PASSAGE_CHARACTERS else answer
+    )
 
 
 def calibrate(

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from support import article
+from support import WordEmbedder, article
 
-from llmops_assets.lib.knowledge import KnowledgeIndex, calibrate, passages, route
+from llmops_assets.lib.knowledge import PASSAGE_CHARACTERS, KnowledgeIndex, calibrate, passages, route
 from llmops_assets.lib.records import RouterPolicy
 
 ARTICLES = (
@@ -38,6 +38,19 @@ def test_an_index_is_one_file_with_equal_bytes_for_equal_content(index, words):
     assert read.embedder_digest == words.digest
     vector = words.embed(["guarantee"])[0]
     assert read.search(vector) == index.search(vector)
+
+
+def test_a_long_answer_is_cut_between_words_in_a_prompt_only():
+    long = "word " * 400
+    index = KnowledgeIndex.build([article("a", long.strip(), "known")], WordEmbedder())
+    hits = index.search(WordEmbedder().embed(["known"])[0])
+    [cut] = passages(hits, POLICY)
+    assert len(cut) <= PASSAGE_CHARACTERS
+    assert cut.endswith("word …")
+    assert hits[0].answer == long.strip()
+    assert passages(KnowledgeIndex.build(ARTICLES, WordEmbedder()).search(np.ones(256)), POLICY)[0] in {
+        a.answer for a in ARTICLES
+    }
 
 
 def test_vectors_must_belong_to_questions(index):
