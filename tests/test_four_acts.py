@@ -41,6 +41,10 @@ SIZES = Sizes(
 )
 
 
+# The default one starts `tail` for every run and waits a minute for it where SIGTERM is ignored.
+NO_COMPUTE_LOGS = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+
+
 def definitions(home) -> dg.Definitions:
     return dg.Definitions(
         assets=[asset for group in GROUPS for asset in load_group(group)],
@@ -71,7 +75,7 @@ def played(tmp_path_factory, tiny_gguf):
     folder = tmp_path_factory.mktemp("demo")
     home = folder / "home"
     printed = io.StringIO()
-    with dg.DagsterInstance.local_temp(str(folder)) as instance:
+    with dg.DagsterInstance.local_temp(str(folder), overrides={"compute_logs": NO_COMPUTE_LOGS}) as instance:
         # A run that a killed demonstration left behind must not be in the way.
         instance.create_run_for_job(definitions(home).resolve_job_def("monitor_day"), tags={LAUNCHED_BY: "command"})
         demo = Demo(

@@ -40,7 +40,7 @@ def test_one_that_ends_ends_the_others_with_all_they_started(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_all_and_is_no_failure(tmp_path, number):
-    child = tmp_path / "pid"
+    child, before = tmp_path / "pid", signal.getsignal(signal.SIGTERM)
 
     def interrupt() -> None:
         written(child)
@@ -49,4 +49,4 @@ def test_an_interrupt_ends_all_and_is_no_failure(tmp_path, number):
     threading.Thread(target=interrupt, daemon=True).start()
     assert run_together({"Parent": ["sh", "-c", PARENT.format(child)]}) == 0
     assert not is_running(written(child))
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) == before
