@@ -60,7 +60,7 @@ class LakeFSLake(Lake):
     """A repository of a lakeFS server. Nothing is asked before the first call.
 
     `timeout` is in seconds for one request; a request that may pass later (429, 5xx, a lost connection) is tried up to
-    `attempts` times with growing pauses, then UnavailableError.
+    `attempts` times with growing pauses from `pause` seconds on, then UnavailableError. Listings come `page` at a time.
     """
 
     scheme = "lakefs"
@@ -75,6 +75,7 @@ class LakeFSLake(Lake):
         timeout: float = 60.0,
         attempts: int = 6,
         pause: float = 0.2,
+        page: int = PAGE,
     ) -> None:
         self.endpoint = endpoint.rstrip("/")
         self.repository = names.check_repository(repository)
@@ -82,6 +83,7 @@ class LakeFSLake(Lake):
         self.timeout = timeout
         self.attempts = attempts
         self.pause = pause
+        self.page = page
         self._access_key = access_key
         self._secret_key = secret_key
 
@@ -422,7 +424,7 @@ class LakeFSLake(Lake):
         if not ref or "/" in ref or ref != ref.strip():
             raise NotFoundError(f"no branch, tag or commit {ref!r} in {self._name}")
         found = []
-        pages = self._pages(self._sdk.refs_api.log_commits, ref, page=min(limit or PAGE, PAGE), **places)
+        pages = self._pages(self._sdk.refs_api.log_commits, ref, page=min(limit or self.page, self.page), **places)
         for commit in pages:
             found.append(_commit(commit))
             if limit is not None and len(found) >= limit:
@@ -445,10 +447,10 @@ class LakeFSLake(Lake):
             if found.type == "conflict":
                 yield found.path
 
-    def _pages(self, operation: Callable[..., Any], *arguments: Any, page: int = PAGE, **options: Any) -> Iterator[Any]:
+    def _pages(self, operation: Callable[..., Any], *arguments: Any, page: int = 0, **options: Any) -> Iterator[Any]:
         after = ""
         while True:
-            answer = self._ask(operation, *arguments, after=after, amount=page, doing="listing", **options)
+            answer = self._ask(operation, *arguments, after=after, amount=page or self.page, doing="listing", **options)
             yield from answer.results
             if not answer.pagination.has_more:
                 return

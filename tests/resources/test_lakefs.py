@@ -107,8 +107,8 @@ def test_a_source_that_changes_between_hash_and_upload_is_refused(lake):
     assert list(lake.list("work")) == []
 
 
-def test_listings_longer_than_a_page_are_complete(server, lake, monkeypatch):
-    monkeypatch.setattr("resources.lake.lakefs.PAGE", 3)
+def test_listings_longer_than_a_page_are_complete(server):
+    lake = LakeFSLake(server.endpoint, ACCESS_KEY, SECRET_KEY, page=3)
     with lake.transaction("Many", name="test") as draft:
         for number in range(10):
             draft.put(f"many/{number}", b"x")
