@@ -195,7 +195,8 @@ def lineage(
             log = InteractionLog(workspace.log_url)
             ui = f"http://127.0.0.1:{workspace.settings.dagster_port}"
             graph = lineages.collect(instance, lake, log, dagster_ui=ui)
-            lineages.add_named(graph, name, instance, lake, log)
+            if not graph.knows(name):
+                lineages.add_named(graph, name, instance, lake, log)
             start = graph.find(name)
     except (graphs.NoSuchNameError, LakeError, SettingsError) as error:
         raise _fail(error) from None

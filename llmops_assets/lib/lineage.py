@@ -53,6 +53,10 @@ class Lineage:
         self._sources[result].add(source)
         self._results[source].add(result)
 
+    def knows(self, name: str) -> bool:
+        """Whether something has exactly that name."""
+        return name in self._names
+
     def find(self, name: str) -> list[Node]:
         """The nodes of a name, or of the one name that begins so. NoSuchNameError."""
         if name in self._names:

@@ -127,3 +127,11 @@ def test_the_table_of_operations_is_the_sdks():
     assert known["commit"].body == "CommitCreation"
     assert "amount" in known["list_objects"].query
     assert len(known) > 50
+
+
+def test_bytes_that_changed_in_the_store_are_said_to_be_damaged(server, lake):
+    commit = publish(lake)
+    for file in server.folder.iterdir():
+        file.write_bytes(b"2")
+    with pytest.raises(LakeError, match="damaged"):
+        lake.get(commit, "a")
