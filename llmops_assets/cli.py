@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from resources.lake.base import Lake
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -152,7 +154,7 @@ def dev() -> None:
             {
                 f"Dagster  {host}:{settings.dagster_port}": [*dagster_ui, "--port", str(settings.dagster_port)],
                 f"MLflow   {host}:{settings.mlflow_port}": [*own, "mlflow"],
-                f"Lake     {host}:{settings.lake_port}": [*own, "lake"],
+                f"Lake     {host}:{settings.lake_port}": [*own, "lake", "page"],
                 f"Gateway  {host}:{settings.gateway_port}/v1": [*own, "serve"],
             }
         )
@@ -254,49 +256,99 @@ def mlflow() -> None:
     raise typer.Exit(subprocess.call(command, env=environment))
 
 
-class LakeAction(StrEnum):
-    """What is done with the lake."""
-
-    page = "page"
-    check = "check"
-    collect = "collect"
+lake_app = typer.Typer(help="The lake of this installation: page, check, garbage collection, differences.")
+app.add_typer(lake_app, name="lake")
 
 
-@app.command()
-def lake(
-    action: Annotated[LakeAction, typer.Argument(help="start its page, check it, or collect what is not used")] = (
-        LakeAction.page
-    ),
-    days: Annotated[int, typer.Option(min=0, help="collect: what was not used for so many days")] = 7,
+@lake_app.command()
+def page() -> None:
+    """Start the lake's web page."""
+    _set_up()
+    import uvicorn
+
+    from resources import home_folder
+    from resources.lake.browser import create_app
+    from resources.workspace import Workspace
+
+    settings = Workspace(home_folder()).settings
+    served = create_app(_open_lake(), dagster=f"http://127.0.0.1:{settings.dagster_port}")
+    uvicorn.run(served, host="127.0.0.1", port=settings.lake_port, log_level="warning")
+
+
+@lake_app.command()
+def check() -> None:
+    """Read every object of the embedded lake and compare it with its hash."""
+    _set_up()
+    from resources.lake.embedded import EmbeddedLake
+
+    opened = _open_lake()
+    if not isinstance(opened, EmbeddedLake):
+        raise _fail(ValueError("a lakeFS server checks its own store: see `llmops lineage verify` for the links"))
+    problems = opened.fsck()
+    typer.echo("\n".join([*problems, f"{len(problems)} problems"]))
+    raise typer.Exit(1 if problems else 0)
+
+
+@lake_app.command()
+def collect(
+    days: Annotated[int, typer.Option(min=0, help="what was not used for so many days")] = 7,
 ) -> None:
-    """The lake of this installation: its web page, a check of every object, or garbage collection."""
+    """Remove objects that no commit names, and branches that were left behind."""
     _set_up()
     from datetime import timedelta
 
-    from resources import home_folder, open_lake
     from resources.lake.embedded import EmbeddedLake
-    from resources.workspace import Workspace
 
-    workspace = Workspace(home_folder())
-    settings, opened = workspace.settings, open_lake(workspace)
-    if action is LakeAction.collect:
-        if isinstance(opened, EmbeddedLake):
-            typer.echo(f"removed: {opened.gc(timedelta(days=days))}")
-        else:
-            typer.echo(f"dropped branches: {', '.join(opened.drop_abandoned(timedelta(days=days))) or 'none'}")
-        return
-    if action is LakeAction.check:
-        if not isinstance(opened, EmbeddedLake):
-            raise _fail(ValueError("a lakeFS server checks its own store: see `llmops lineage verify` for the links"))
-        problems = opened.fsck()
-        typer.echo("\n".join([*problems, f"{len(problems)} problems"]))
-        raise typer.Exit(1 if problems else 0)
-    import uvicorn
+    opened = _open_lake()
+    if isinstance(opened, EmbeddedLake):
+        typer.echo(f"removed: {opened.gc(timedelta(days=days))}")
+    else:
+        typer.echo(f"dropped branches: {', '.join(opened.drop_abandoned(timedelta(days=days))) or 'none'}")
 
-    from resources.lake.browser import create_app
 
-    page = create_app(opened, dagster=f"http://127.0.0.1:{settings.dagster_port}")
-    uvicorn.run(page, host="127.0.0.1", port=settings.lake_port, log_level="warning")
+@lake_app.command()
+def diff(
+    before: Annotated[str, typer.Argument(help="lake ref of a training dataset, or its tag")],
+    after: Annotated[str, typer.Argument(help="lake ref of a training dataset, or its tag")],
+    limit: Annotated[int, typer.Option(min=1, help="rows to show")] = 100,
+) -> None:
+    """Which conversations came into a training dataset, went from it or changed, between two of its commits."""
+    _set_up()
+    from rich.console import Console
+    from rich.table import Table
+
+    from llmops_assets.data.training_dataset import PATHS
+    from llmops_assets.lib import provenance_diff, tables
+    from llmops_assets.lib.records import LakeRef
+    from resources.lake.base import LakeError
+
+    lake = _open_lake()
+    try:
+        data = [
+            lake.read(LakeRef.model_validate(name)) if "://" in name else lake.get(name, PATHS["rows"])
+            for name in (before, after)
+        ]
+        found = provenance_diff.compare(*(tables.from_parquet(part) for part in data), limit=limit)
+    except (LakeError, ValueError) as error:
+        raise _fail(error) from None
+    shown = Table(*("change", "provenance", "columns", "before", "after"))
+    for row in found.rows:
+        shown.add_row(row.change, row.provenance, ", ".join(row.columns), row.before, row.after)
+    console = Console()
+    console.print(shown)
+    console.print(", ".join(f"{count} {change}" for change, count in found.counts.items()))
+
+
+def _open_lake() -> "Lake":
+    """The lake of this installation; what keeps it from opening ends the command with its reason."""
+    from resources import home_folder, open_lake
+    from resources.lake.base import LakeError
+    from resources.workspace import SettingsError, Workspace
+
+    try:
+        return open_lake(Workspace(home_folder()))
+    except (LakeError, SettingsError) as error:
+        raise _fail(error) from None
 
 
 def main() -> None:

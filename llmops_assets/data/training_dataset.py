@@ -13,16 +13,29 @@ from llmops_assets.data.augmented_conversations import augmented_conversations
 from llmops_assets.data.eval_suite import eval_suite, read_suite
 from llmops_assets.data.knowledge_base import knowledge_base, read_articles
 from llmops_assets.data.labelled_conversations import labelled_conversations, read_days
-from llmops_assets.lib import datasets, expectations, tables
+from llmops_assets.lib import datasets, expectations, provenance_diff, tables
 from llmops_assets.lib.deduplication import leaks
 from llmops_assets.lib.knowledge import KnowledgeIndex
 from llmops_assets.lib.records import DatasetRef, KnowledgeBase, TrainingSet
-from llmops_assets.provenance import materialized, read_record, run_day, run_tags
-from resources.lake.base import Lake
+from llmops_assets.provenance import find_record, materialized, read_record, run_day, run_tags
+from resources.lake.base import GoneError, Lake
 from resources.workspace import Workspace
 
 NAME = "training_dataset"
 PATHS = {part: f"data/{NAME}/{part}.parquet" for part in ("rows", "held_out", "reference", "dropped")}
+
+
+def changes_since(previous: TrainingSet | None, rows: list[dict], lake: Lake) -> provenance_diff.DatasetDiff | None:
+    """What came, went and changed since the dataset published before; None when there is none, or it was erased."""
+    if previous is None:
+        return None
+    try:
+        before = tables.from_parquet(lake.read(previous.rows.ref))
+    except GoneError:
+        return None
+    if before and "provenance" not in before[0]:
+        return None
+    return provenance_diff.compare(before, rows)
 
 
 class DatasetConfig(dg.Config):
@@ -66,6 +79,7 @@ def training_dataset(
     were dropped, with the reason.
     """
     day, embedder = run_day(context), workspace.embedder()
+    previous = find_record(context, NAME, TrainingSet)
     knowledge = read_record(context, "knowledge_base", KnowledgeBase)
     augmented = read_record(context, "augmented_conversations", DatasetRef)
     suite = read_record(context, "eval_suite", DatasetRef)
@@ -161,6 +175,29 @@ def training_dataset(
         held_out=len(held_out),
         leaks_dropped=len(leaking),
         reference_rows=len(reference),
-        figures=counts,
+        figures={**counts, **_shown(changes_since(previous, training, lake))},
         inputs={"augmented_conversations": augmented.ref, "eval_suite": suite.ref},
     )
+
+
+def _shown(diff: provenance_diff.DatasetDiff | None) -> dict[str, object]:
+    """The difference to the dataset before as metadata: counts, and a table of the rows."""
+    if diff is None:
+        return {}
+    figures: dict[str, object] = {f"rows_{change}": count for change, count in diff.counts.items()}
+    if diff.rows:
+        figures["changes"] = dg.MetadataValue.table(
+            [
+                dg.TableRecord(
+                    {
+                        "change": row.change,
+                        "provenance": row.provenance,
+                        "columns": ", ".join(row.columns),
+                        "before": row.before[:200],
+                        "after": row.after[:200],
+                    }
+                )
+                for row in diff.rows
+            ]
+        )
+    return figures

@@ -26,16 +26,26 @@ def candidate_rows(
     """
     by_id = {article.id: article for article in articles}
     rows = [
-        _row("closed_book", article, question, source="knowledge_base")
+        _row("closed_book", article, question, "knowledge_base", f"knowledge_base//{article.id}/{name(question)}")
         for article in articles
         for question in article.questions
     ]
     rows += [
-        _row("closed_book", by_id[link], conversation["question"], source=conversation["row_id"])
+        _row("closed_book", by_id[link], conversation["question"], conversation["row_id"], provenance(conversation))
         for conversation, link in zip(conversations, links, strict=True)
         if link is not None
     ]
     return rows
+
+
+def provenance(conversation: Mapping[str, Any]) -> str:
+    """Where a row comes from, the same in every dataset it is in: `<source>/<day>/<row id>`."""
+    return f"{conversation['source']}/{conversation['day']}/{conversation['row_id']}"
+
+
+def name(text: str) -> str:
+    """Short name of a text that has no id of its own."""
+    return hash_json(text)[:12]
 
 
 def spread(rows: Sequence[Row], per_article: int, seed: int) -> list[Row]:
@@ -92,6 +102,7 @@ def general_rows(pairs: Sequence[tuple[str, str]]) -> list[Row]:
             "parent": "",
             "method": "",
             "source": "general",
+            "provenance": f"general//{name(question)}",
         }
         for question, answer in pairs
     ]
@@ -119,7 +130,7 @@ def split(rows: Sequence[Row], share: float, seed: int) -> tuple[list[Row], list
     return training, held_out
 
 
-def _row(kind: str, article: Article, question: str, *, source: str) -> Row:
+def _row(kind: str, article: Article, question: str, source: str, provenance: str) -> Row:
     return {
         "row_id": hash_json([kind, article.id, question, article.answer])[:20],
         "kind": kind,
@@ -130,4 +141,5 @@ def _row(kind: str, article: Article, question: str, *, source: str) -> Row:
         "parent": "",
         "method": "",
         "source": source,
+        "provenance": provenance,
     }

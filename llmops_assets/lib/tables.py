@@ -42,6 +42,7 @@ TRAINING = pa.schema(
         ("parent", TEXT),
         ("method", TEXT),
         ("source", TEXT),
+        ("provenance", TEXT),
     ]
 )
 PAIRS = pa.schema([("row_id", TEXT), ("question", TEXT), ("chosen", TEXT), ("rejected", TEXT), ("source", TEXT)])

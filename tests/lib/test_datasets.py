@@ -6,7 +6,9 @@ from llmops_assets.lib.deduplication import drop_duplicates, leaks, normalised
 from llmops_assets.lib.knowledge import KnowledgeIndex
 
 ARTICLES = tuple(article(f"a{n}", f"answer number {n}", *(f"question {n} {v}" for v in "abcd")) for n in range(6))
-CONVERSATIONS = [{"row_id": f"c{n}", "question": f"customer asks {n}"} for n in range(3)]
+CONVERSATIONS = [
+    {"row_id": f"c{n}", "question": f"customer asks {n}", "source": "chat", "day": "2026-03-02"} for n in range(3)
+]
 
 
 def rows():
@@ -16,6 +18,13 @@ def rows():
 def test_a_linked_conversation_is_answered_as_its_article_and_an_unlinked_one_teaches_nothing():
     made = [row for row in rows() if row["source"] != "knowledge_base"]
     assert [(row["source"], row["answer"]) for row in made] == [("c0", "answer number 0"), ("c2", "answer number 5")]
+
+
+def test_every_row_says_where_it_comes_from_and_no_two_say_the_same():
+    made = [*rows(), *datasets.general_rows([("What is a lamp?", "A light."), ("And a moth?", "An animal.")])]
+    named = [row["provenance"] for row in made]
+    assert "chat/2026-03-02/c0" in named
+    assert len(set(named)) == len(named)
 
 
 def test_spread_prefers_an_articles_own_phrasings_and_is_independent_of_order():
