@@ -17,8 +17,9 @@ import dagster as dg
 from dagster import AssetRecordsFilter
 from pydantic import ValidationError
 
+from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import DatasetRef, LakeRef, Record
-from resources.lake.base import Lake
+from resources.lake.base import GoneError, Lake, NotFoundError
 
 RecordType = TypeVar("RecordType", bound=Record)
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.SensorEvaluationContext
@@ -87,6 +88,28 @@ def run_tags(context: dg.AssetExecutionContext, **more: str) -> dict[str, str]:
     return {key: value for key, value in {**tags, **more}.items() if value}
 
 
+class Memory:
+    """What an asset made of the same inputs before, so that unchanged work is not done again.
+
+    `digest` names everything that determines the result: code version, config, and the parts given. `result` is the
+    last materialization once more when it was made of them and its bytes are still in the lake, else None.
+    """
+
+    def __init__(self, context: dg.AssetExecutionContext, lake: Lake, *parts: object) -> None:
+        key = context.asset_key
+        self.digest = hash_json([context.assets_def.code_versions_by_key[key], *map(str, parts)])
+        self.result: dg.MaterializeResult | None = None
+        event = context.instance.get_latest_materialization_event(key)
+        if event is None or event.asset_materialization is None:
+            return
+        metadata = event.asset_materialization.metadata
+        if _value(metadata, "inputs_digest") != self.digest or not _still_there(lake, _value(metadata, "lake_ref")):
+            return
+        context.log.info("code, config and inputs are unchanged: the last result is kept")
+        version = dg.DataVersion(str(_value(metadata, "content_hash"))[:32])
+        self.result = dg.MaterializeResult(metadata={**metadata, "unchanged": True}, data_version=version)
+
+
 def materialized(
     context: dg.AssetExecutionContext,
     record: Record,
@@ -96,12 +119,14 @@ def materialized(
     digest: str | None = None,
     inputs: Mapping[str, object] | None = None,
     figures: Mapping[str, Any] | None = None,
+    memory: Memory | None = None,
     **more: Any,
 ) -> dg.MaterializeResult:
     """The result of an asset: its hand-over, where its bytes lie, its content hash, what it read, and its figures.
 
     `digest` is the content hash and the data version; without it, the record's own hash. `inputs` names the
-    versions that were read. Figures, as a mapping or by name, may be plain values or Dagster metadata values.
+    versions that were read, `memory` lets the next run with the same inputs keep this result. Figures, as a mapping or
+    by name, may be plain values or Dagster metadata values.
     """
     digest = digest or record.content_hash
     metadata: dict[str, Any] = {
@@ -112,6 +137,8 @@ def materialized(
         "inputs": dg.MetadataValue.json({name: str(value) for name, value in (inputs or {}).items()}),
         "code": dg.MetadataValue.json({"git_sha": git_sha(), "versions": package_versions()}),
     }
+    if memory is not None:
+        metadata["inputs_digest"] = memory.digest
     if ref is not None:
         metadata["lake_ref"] = str(ref)
         if lake is not None and (link := lake.link(ref)) is not None:
@@ -164,6 +191,22 @@ def _installed() -> bool:
     try:
         version("llmops-assets")
     except ImportError:
+        return False
+    return True
+
+
+def _value(metadata: Mapping[str, dg.MetadataValue], name: str) -> object:
+    return metadata[name].value if name in metadata else None
+
+
+def _still_there(lake: Lake, ref: object) -> bool:
+    """Whether the bytes of a result can still be read; True for a result without any."""
+    if not isinstance(ref, str):
+        return True
+    where = LakeRef.model_validate(ref)
+    try:
+        lake.open(where.commit, where.path).close()
+    except (GoneError, NotFoundError):
         return False
     return True
 

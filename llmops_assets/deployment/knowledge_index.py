@@ -8,7 +8,7 @@ from llmops_assets.data.knowledge_base import read_articles
 from llmops_assets.lib.hashing import hash_bytes
 from llmops_assets.lib.knowledge import KnowledgeIndex, calibrate
 from llmops_assets.lib.records import FileRef, KnowledgeBase, KnowledgeIndexRef
-from llmops_assets.provenance import materialized, publish, read_record
+from llmops_assets.provenance import Memory, materialized, publish, read_record
 from resources.lake.base import Lake
 from resources.workspace import Workspace
 
@@ -32,6 +32,9 @@ def knowledge_index(
     """Embedded questions and answers of the knowledge base in one file, and the router calibrated on them."""
     knowledge = read_record(context, "knowledge_base", KnowledgeBase)
     embedder = workspace.embedder()
+    memory = Memory(context, lake, config, knowledge.articles.digest, workspace.out_of_scope("train"), embedder.digest)
+    if memory.result is not None:
+        return memory.result
     index = KnowledgeIndex.build(read_articles(lake, knowledge.articles.ref), embedder)
     foreign = embedder.embed(workspace.out_of_scope("train"))
     router = calibrate(index, out_of_scope=foreign, precision=config.precision, passages=config.passages)
@@ -51,6 +54,7 @@ def knowledge_index(
         lake=lake,
         ref=record.file.ref,
         digest=sha256,
+        memory=memory,
         questions=len(index.entries),
         articles=len(index.articles),
         answer_above=router.answer_above,

@@ -6,7 +6,7 @@ from pydantic import Field
 from llmops_assets.lib import tables
 from llmops_assets.lib.hashing import hash_file
 from llmops_assets.lib.records import EngineModel, FileRef, PromptRef, TrainingSet
-from llmops_assets.provenance import materialized, publish, read_record
+from llmops_assets.provenance import Memory, materialized, publish, read_record
 from resources.lake.base import Lake
 from resources.models import Models
 from resources.workspace import Workspace
@@ -53,6 +53,9 @@ def quantized_model(
     model = models.resolve(workspace.settings.base_model)
     if model.gguf is None:
         raise dg.Failure(f"{model.ref.name} has no GGUF file to quantize: give a folder that holds one")
+    memory = Memory(context, lake, config, model.ref.digest, dataset.held_out.digest, prompt.digest)
+    if memory.result is not None:
+        return memory.result
     tokenizer = row_tools.load_tokenizer(model.folder)
     rows = tables.from_parquet(lake.read(dataset.held_out.ref))[: config.rows]
     examples, _ = row_tools.encode_rows(tokenizer, prompt.template, rows, 512)
@@ -83,6 +86,7 @@ def quantized_model(
         record,
         lake=lake,
         ref=file.ref if file else None,
+        memory=memory,
         chosen=chosen,
         bytes=dg.MetadataValue.json(sizes),
         losses=dg.MetadataValue.json(record.losses),

@@ -6,7 +6,7 @@ from llmops_assets.deployment.release import candidate_manifest
 from llmops_assets.evaluation.quality_report import fetch_from, quality_report
 from llmops_assets.lib import html, safety, tables
 from llmops_assets.lib.records import SafetyReport
-from llmops_assets.provenance import materialized, publish
+from llmops_assets.provenance import Memory, materialized, publish
 from resources.deployment_target import Ask, DeploymentTarget
 from resources.lake.base import Lake
 from resources.models import Models
@@ -27,6 +27,9 @@ def safety_report(
     manifest = candidate_manifest(context, lake)
     model = models.resolve(workspace.settings.base_model)
     asked = safety.probes()
+    memory = Memory(context, lake, manifest.release_id, asked)
+    if memory.result is not None:
+        return memory.result
     target.start()
     assert model.gguf is not None
     with target.preview(manifest, fetch=fetch_from(lake), base_model=model.gguf):
@@ -69,6 +72,7 @@ def safety_report(
         record,
         lake=lake,
         ref=record.report,
+        memory=memory,
         candidate=manifest.release_id,
         failed=len(failures),
         figures={f"passed_{kind}": round(score.accuracy, 4) for kind, score in scores.items()},

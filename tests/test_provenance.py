@@ -1,0 +1,69 @@
+"""What assets hand over, and when work is not done again."""
+
+import dagster as dg
+import pytest
+
+from llmops_assets.lib.records import DatasetRef
+from llmops_assets.provenance import Memory, materialized, publish
+from resources.lake.base import Lake
+
+
+class Length(dg.Config):
+    """How much is written."""
+
+    letters: int = 3
+
+
+def remembering(version: str, made: list[int]) -> dg.AssetsDefinition:
+    @dg.asset(code_version=version, name="remembered")
+    def asset(context: dg.AssetExecutionContext, config: Length, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
+        memory = Memory(context, lake, config)
+        if memory.result is not None:
+            return memory.result
+        made.append(config.letters)
+        commit = publish(context, lake, {"made/letters": b"x" * config.letters})
+        ref = lake.uri(commit, "made/letters")
+        record = DatasetRef(name="remembered", ref=ref, digest="0" * 64, rows=config.letters)
+        return materialized(context, record, lake=lake, ref=ref, memory=memory, letters=config.letters)
+
+    return asset
+
+
+@pytest.fixture
+def run(lake):
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def run(asset: dg.AssetsDefinition, letters: int = 3) -> dg.AssetMaterialization:
+            config = dg.RunConfig(ops={"remembered": Length(letters=letters)})
+            result = dg.materialize([asset], instance=instance, resources={"lake": lake}, run_config=config)
+            return result.asset_materializations_for_node("remembered")[0]
+
+        yield run
+
+
+def test_equal_inputs_are_computed_once_and_hand_over_the_same(run):
+    made: list[int] = []
+    first, second = run(remembering("1", made)), run(remembering("1", made))
+    assert made == [3]
+    assert second.metadata["record"] == first.metadata["record"]
+    assert second.metadata["lake_ref"] == first.metadata["lake_ref"]
+    assert second.metadata["unchanged"].value is True
+    assert first.tags is not None
+    assert second.tags is not None
+    assert second.tags["dagster/data_version"] == first.tags["dagster/data_version"]
+
+
+def test_other_config_or_other_code_is_computed_again(run):
+    made: list[int] = []
+    run(remembering("1", made))
+    run(remembering("1", made), letters=4)
+    run(remembering("2", made), letters=4)
+    assert made == [3, 4, 4]
+
+
+def test_a_result_whose_bytes_were_erased_is_computed_again(run, lake):
+    made: list[int] = []
+    run(remembering("1", made))
+    lake.erase("made/letters")
+    run(remembering("1", made))
+    assert made == [3, 3]
