@@ -8,7 +8,7 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -43,8 +43,8 @@ KEPT = ("models", "embeddings.db", "embeddings.db-wal", "embeddings.db-shm", "ke
 """Caches and keys that survive a new start of the demonstration."""
 FIRST_RELEASE = generator.START + timedelta(days=6)
 NORMAL_DAYS = (generator.START + timedelta(days=7), generator.START + timedelta(days=8))
-SOLVED_DAY = generator.NEW_TOPIC_DAY + timedelta(days=1)
-POISON_DAY = generator.NEW_TOPIC_DAY + timedelta(days=2)
+PATIENCE = 3
+"""Days on which the new topic may be noticed: with few customers a day's windows alone are not enough."""
 
 
 class DemoError(Exception):
@@ -92,6 +92,8 @@ class Demo:
         self.results: dict[str, Any] = {}
         self.failed_requests = 0
         self.requests_during_swaps = 0
+        self.solved_day = generator.NEW_TOPIC_DAY
+        """The day after the retraining, from act three on."""
 
     # -- the whole ------------------------------------------------------------------------------------------------
 
@@ -207,20 +209,24 @@ class Demo:
     def act_three(self, target: DeploymentTarget, traffic: Traffic) -> None:
         """A new topic: drift, one retraining, a canary, a release; then the next day."""
         self.title("Act 3: a new topic arrives")
-        day = generator.NEW_TOPIC_DAY
-        accuracy, new = self.replay(target, traffic, day)
-        self.job("monitor_day", day)
-        report = self.record("drift_report", DriftReport)
+        reports: list[DriftReport] = []
+        request, day = None, generator.NEW_TOPIC_DAY
+        while request is None:
+            day = generator.NEW_TOPIC_DAY + timedelta(days=len(reports))
+            accuracy, new = self.replay(target, traffic, day)
+            self.job("monitor_day", day)
+            reports.append(self.record("drift_report", DriftReport))
+            request = self.sensor()
+            trigger = request.run_key if request else "no"
+            self.say(f"{day}: {accuracy:.0%} right, {self.drift_line()}; trigger: {trigger}")
+            self.results.setdefault("live_new_topic_accuracy_before", new)
+            if request is None and len(reports) == PATIENCE:
+                raise DemoError(f"the new topic was not noticed in {PATIENCE} days: `make dev` shows the drift reports")
         self.results |= {
-            "new_topic_day": str(day),
-            "drift_delay_interactions": detection_delay(report),
-            "live_new_topic_accuracy_before": new,
-            "drift_report": str(report.report),
+            "new_topic_day": str(generator.NEW_TOPIC_DAY),
+            "drift_delay_interactions": detection_delay(reports),
+            "drift_report": str(reports[-1].report),
         }
-        request = self.sensor()
-        self.say(f"{day}: {accuracy:.0%} right, {self.drift_line()}; trigger: {request.run_key if request else 'no'}")
-        if request is None:
-            raise DemoError("the new topic was not noticed: no retraining was triggered")
         with self.load(target, traffic, day):
             self.job(request.job_name or "retrain", date.fromisoformat(request.partition_key or str(day)), request.tags)
             again = self.sensor()
@@ -244,27 +250,27 @@ class Demo:
             "mlflow_run": release.adapter.mlflow_run if release.adapter else "",
         }
         self.results["releases"].append(release.release_id)
-        accuracy, new = self.replay(target, traffic, SOLVED_DAY)
-        self.job("monitor_day", SOLVED_DAY)
+        self.solved_day = day + timedelta(days=1)
+        accuracy, new = self.replay(target, traffic, self.solved_day)
+        self.job("monitor_day", self.solved_day)
         self.results["live_new_topic_accuracy_after"] = new
         self.results["trigger_after_retraining"] = self.sensor() is not None
-        self.say(f"{SOLVED_DAY}: {accuracy:.0%} right, {self.drift_line()}")
+        self.say(f"{self.solved_day}: {accuracy:.0%} right, {self.drift_line()}")
 
     def act_four(self, target: DeploymentTarget, traffic: Traffic) -> None:
         """Contradictory corrections make a worse candidate; the gate stops it."""
         self.title("Act 4: a poisoned candidate")
-        queries = traffic.day(POISON_DAY, self.sizes.queries_per_day)
+        day = self.solved_day + timedelta(days=1)
+        queries = traffic.day(day, self.sizes.queries_per_day)
         replies = self.ask(target, queries)
         poisoned = poison(queries, replies)
         stored = target.give_feedback(poisoned)
         self.say(
             f"{stored} corrections that contradict the knowledge base, for {len({p[3] for p in poisoned})} answers"
         )
-        self.job("monitor_day", POISON_DAY)
+        self.job("monitor_day", day)
         before = target.status().live
-        outcome = self.runner.run(
-            "retrain", POISON_DAY, tags={"cause": "poisoned feedback"}, config=self.sizes.run_config
-        )
+        outcome = self.runner.run("retrain", day, tags={"cause": "poisoned feedback"}, config=self.sizes.run_config)
         decision = self.record("gate", GateDecision)
         after = target.status().live
         self.results |= {
@@ -412,16 +418,16 @@ class Demo:
         self.say(f"  Gateway  http://127.0.0.1:{settings.gateway_port}/v1       the assistant")
 
 
-def detection_delay(report: DriftReport) -> int | None:
-    """Questions since the day began until the first window that drifted was full, or the CUSUM alarmed."""
+def detection_delay(reports: Sequence[DriftReport]) -> int | None:
+    """Questions since the first day began until the first window that drifted was full, or a CUSUM alarmed."""
     candidates, count = [], 0
-    for window in report.windows:
-        count += window.size
-        if window.drifted:
-            candidates.append(count)
-            break
-    if report.cusum_alarm_at is not None:
-        candidates.append(report.cusum_alarm_at)
+    for report in reports:
+        if report.cusum_alarm_at is not None:
+            candidates.append(count + report.cusum_alarm_at)
+        for window in report.windows:
+            count += window.size
+            if window.drifted:
+                candidates.append(count)
     return min(candidates, default=None)
 
 

@@ -46,7 +46,11 @@ class Settings(BaseModel):
     new_topic_intent: str = Field("", description="intent that arrives on `new_topic_day` (a demonstration's)")
     new_topic_day: date | None = None
     max_articles: int = Field(80, ge=1, description="articles made out of conversations, largest groups first")
-    limit: int | None = Field(None, ge=1, description="at most so many rows of a file, evenly spaced; none: all")
+    limit: int | None = Field(
+        None,
+        ge=1,
+        description="at most so many rows of a file, evenly spaced, and an eighth of it of the new topic; none: all",
+    )
     base_model: str = Field("smollm2-135m-instruct", description="wheel model, folder or hub id")
     dagster_port: int = Field(3000, ge=1, le=65535)
     gateway_port: int = Field(8730, ge=1, le=65535)
@@ -191,8 +195,11 @@ class Workspace:
         """
         settings = self.settings
         rows = list(read_rows(file, settings.mapping, settings.source_format))
-        if settings.limit is not None and len(rows) > settings.limit:
-            rows = [rows[position * len(rows) // settings.limit] for position in range(settings.limit)]
+        if settings.limit is not None:
+            # The new topic comes on a few days only: thinned like the rest it would hardly be seen on any of them.
+            arriving = [row for row in rows if self._arrives(row)]
+            rows = _thinned([row for row in rows if not self._arrives(row)], settings.limit)
+            rows += _thinned(arriving, settings.limit // 8)
         timed = [row.time is not None for row in rows]
         if all(timed) and not settings.replay:
             yield from ((row, row.time.date()) for row in rows if row.time is not None)
@@ -201,13 +208,24 @@ class Workspace:
             number = timed.index(False) + 1
             raise SourceError(f"{file}, row {number}: has no time; add one, or set first_day in settings.yaml")
         last = settings.first_day + timedelta(days=settings.days - 1)
-        new = [r for r in rows if r.intent and r.intent == settings.new_topic_intent and settings.new_topic_day]
-        old = [r for r in rows if not (r.intent and r.intent == settings.new_topic_intent and settings.new_topic_day)]
+        new = [row for row in rows if self._arrives(row)]
+        old = [row for row in rows if not self._arrives(row)]
         for group, first in ((old, settings.first_day), (new, settings.new_topic_day or settings.first_day)):
             span = (last - first).days + 1
             ordered = sorted(group, key=_by_time if all(timed) else _shuffled)
             for position, row in enumerate(ordered):
                 yield row, first + timedelta(days=position * span // len(group))
+
+    def _arrives(self, row: RawRow) -> bool:
+        """Whether a row is about the topic that only begins on `new_topic_day`."""
+        settings = self.settings
+        return bool(row.intent and row.intent == settings.new_topic_intent and settings.new_topic_day)
+
+
+def _thinned(rows: list[RawRow], limit: int) -> list[RawRow]:
+    """At most so many of the rows, evenly spaced."""
+    count = min(limit, len(rows))
+    return [rows[position * len(rows) // count] for position in range(count)]
 
 
 def _by_time(row: RawRow) -> str:

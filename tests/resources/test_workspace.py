@@ -49,6 +49,15 @@ def test_a_new_topic_begins_on_its_day_and_the_others_go_on(tmp_path):
     assert all(set(topics) - {"new"} for topics in found.values())
 
 
+def test_a_new_topic_is_thinned_less_than_the_rest(tmp_path):
+    settings = {"first_day": FIRST, "replay": True, "new_topic_intent": "new", "new_topic_day": NEW}
+    every = days_of(tmp_path, times=False, **settings)
+    some = days_of(tmp_path, times=False, limit=80, **settings)
+    arriving = sum(topics.count("new") for topics in every.values())
+    assert sum(topics.count("new") for topics in some.values()) == min(10, arriving)
+    assert sum(len(topics) - topics.count("new") for topics in some.values()) == 80
+
+
 def test_rows_without_a_time_need_a_first_day(tmp_path):
     with pytest.raises(SourceError, match="row 1: has no time"):
         days_of(tmp_path, times=False)
