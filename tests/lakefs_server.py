@@ -118,8 +118,10 @@ class Fault:
 class FakeLakeFS:
     """A repository `llmops` of a lakeFS server; `violations` lists what did not fit the SDK's description."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, pre_signed: bool = False) -> None:
         self.folder = folder
+        self.pre_signed = pre_signed
+        self.signatures: dict[str, str] = {}
         folder.mkdir(parents=True, exist_ok=True)
         self.lock = threading.RLock()
         self.commits: dict[str, dict[str, Any]] = {}
@@ -141,11 +143,26 @@ class FakeLakeFS:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+        class StoreHandler(_StoreHandler):
+            server_state = fake
+
+        # A store has an address of its own, so that the client must not send lakeFS's credentials there.
+        self._store = ThreadingHTTPServer(("127.0.0.1", 0), StoreHandler)
+        self._store.daemon_threads = True
+        for server in (self._server, self._store):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        for server in (self._server, self._store):
+            server.shutdown()
+            server.server_close()
+
+    def sign(self, method: str, address: str) -> str:
+        """A pre-signed URL of the store for one method and object."""
+        signature = uuid.uuid4().hex
+        self.signatures[signature] = f"{method} {Path(address).name}"
+        return f"http://127.0.0.1:{self._store.server_port}/{Path(address).name}?signature={signature}"
 
     def fail(self, operation: str, status: int = 0, times: int = 1, *, afterwards: bool = False) -> None:
         """Let the next calls of an operation go wrong."""
@@ -232,7 +249,7 @@ class FakeLakeFS:
             "blockstore_type": "local",
             "blockstore_namespace_example": "local://example",
             "blockstore_namespace_ValidityRegex": "^local://",
-            "pre_sign_support": False,
+            "pre_sign_support": self.pre_signed,
             "pre_sign_support_ui": False,
             "import_support": False,
             "import_validity_regex": "^local://",
@@ -290,6 +307,18 @@ class FakeLakeFS:
         target.staged[query["path"]] = entry
         return 201, _stats(query["path"], entry)
 
+    def get_physical_address(self, branch, query, **_):
+        self._writable(branch)
+        address = f"local://{self.folder / uuid.uuid4().hex}"
+        location = {"physical_address": address, "presigned_url": self.sign("PUT", address)}
+        return 200, location if query.get("presign") == "True" else {"physical_address": address}
+
+    def link_physical_address(self, branch, query, body, **_):
+        metadata = {k.lower(): v for k, v in (body.get("user_metadata") or {}).items()}
+        entry = Entry(body["staging"]["physical_address"], body["checksum"], body["size_bytes"], metadata)
+        self._writable(branch).staged[query["path"]] = entry
+        return 200, _stats(query["path"], entry)
+
     def delete_object(self, branch, query, **_):
         self._writable(branch).staged[query["path"]] = None
         return 204, None
@@ -300,16 +329,11 @@ class FakeLakeFS:
     def get_object(self, ref, query, headers, **_):
         entry = self._entry(ref, query["path"])
         file = Path(entry.address.removeprefix("local://"))
+        if self.pre_signed and query.get("presign") == "True":
+            return 302, self.sign("GET", entry.address)
         if not file.exists():
             raise Refused(410, "object expired")
-        data = file.read_bytes()
-        wanted = {k.lower(): v for k, v in headers}.get("range")
-        if not wanted:
-            return 200, data
-        start, end = re.fullmatch(r"bytes=(\d+)-(\d*)", wanted).groups()
-        if int(start) >= len(data):
-            raise Refused(416, "range not satisfiable")
-        return 206, data[int(start) : int(end) + 1 if end else None]
+        return _ranged(file.read_bytes(), dict(headers))
 
     def list_objects(self, ref, query, **_):
         prefix = query.get("prefix", "")
@@ -471,6 +495,16 @@ class FakeLakeFS:
             self.violations.append(f"{where}: {error}")
 
 
+def _ranged(data: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+    wanted = {name.lower(): value for name, value in headers.items()}.get("range")
+    if not wanted:
+        return 200, data
+    start, end = re.fullmatch(r"bytes=(\d+)-(\d*)", wanted).groups()
+    if int(start) >= len(data):
+        raise Refused(416, "range not satisfiable")
+    return 206, data[int(start) : int(end) + 1 if end else None]
+
+
 def _diffs(found: dict[str, str]) -> list[dict[str, str]]:
     return [{"type": kind, "path": path, "path_type": "object"} for path, kind in sorted(found.items())]
 
@@ -504,6 +538,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
+        if status == 302:
+            self.send_response(status)
+            self.send_header("Location", result)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         data = b"" if result is None else result if isinstance(result, bytes) else None
         kind = "application/octet-stream" if data is not None else "application/json"
         if data is None:
@@ -525,3 +565,38 @@ class _Handler(BaseHTTPRequestHandler):
             self.rfile.readline()
         else:
             yield self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+
+class _StoreHandler(_Handler):
+    """The object store behind pre-signed addresses: knows its objects, no entries and no credentials of lakeFS."""
+
+    def _serve(self) -> None:
+        body = b"".join(self._pieces())
+        split = urlsplit(self.path)
+        name = split.path.removeprefix("/")
+        signature = parse_qs(split.query).get("signature", [""])[0]
+        state, file = self.server_state, self.server_state.folder / name
+        if "Authorization" in self.headers:
+            state.violations.append(f"{self.command} of the store was sent lakeFS's credentials")
+        state.calls.append(f"store_{self.command.lower()}")
+        status, data, tag = 200, b"", ""
+        try:
+            if state.signatures.get(signature) != f"{self.command} {name}":
+                raise Refused(403, "signature does not match")
+            if self.command == "PUT":
+                file.write_bytes(body)
+                tag = hashlib.md5(body).hexdigest()
+            elif not file.exists():
+                raise Refused(404, "no such key")
+            else:
+                status, data = _ranged(file.read_bytes(), dict(self.headers))
+        except Refused as refused:
+            status, data = refused.status, str(refused).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        if tag:
+            self.send_header("ETag", f'"{tag}"')
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_PUT = _serve

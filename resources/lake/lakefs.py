@@ -231,7 +231,7 @@ class LakeFSLake(Lake):
     def get(self, ref: str, path: str) -> bytes:
         """An object's bytes with their hash verified. NotFoundError, or GoneError after `erase`."""
         known = self.stat(ref, path)
-        data = self._ask_object(lambda: bytes(self._reader(ref, path).read()), doing=f"reading {path} at {ref}")
+        data = self._bytes(ref, path, lambda: bytes(self._reader(ref, path).read()))
         if known.sha256 and hashlib.sha256(data).hexdigest() != known.sha256:
             # On a branch the object may have been replaced between the two requests.
             if self.stat(ref, path) == known:
@@ -253,7 +253,16 @@ class LakeFSLake(Lake):
             reader.seek(start)
             return bytes(reader.read(count))
 
-        return self._ask_object(read, doing=f"reading {path} at {ref}")
+        return self._bytes(ref, path, read)
+
+    def _bytes(self, ref: str, path: str, read: Callable[[], bytes]) -> bytes:
+        """What `read` returns. GoneError where the entry stands and the store has no bytes."""
+        try:
+            return self._ask_object(read, doing=f"reading {path} at {ref}")
+        except NotFoundError:
+            # A pre-signed read is answered by the store, which knows no entries: is it the entry that is missing?
+            self.stat(ref, path)
+            raise GoneError(f"the bytes of {path} at {ref} were erased from the store of {self._name}") from None
 
     def _reader(self, ref: str, path: str) -> Any:
         from lakefs.object import StoredObject

@@ -47,6 +47,16 @@ def lakefs(folder: Path) -> Iterator[Lake]:
 
 
 @contextmanager
+def lakefs_pre_signed(folder: Path) -> Iterator[Lake]:
+    """Bytes go to and come from the store itself, at addresses that lakeFS signs."""
+    server = FakeLakeFS(folder / "store", pre_signed=True)
+    yield LakeFSLake(server.endpoint, ACCESS_KEY, SECRET_KEY, pause=0.01)
+    server.close()
+    assert "upload_object" not in server.calls
+    assert server.violations == []
+
+
+@contextmanager
 def lakefs_with_faults(folder: Path) -> Iterator[Lake]:
     """Every kind of call goes wrong once: before it is done, after it is done, or for being too many."""
     server = FakeLakeFS(folder / "store")
@@ -79,6 +89,7 @@ def real_lakefs(folder: Path) -> Iterator[Lake]:
 LAKES: dict[str, Callable[[Path], AbstractContextManager[Lake]]] = {
     "embedded": embedded,
     "lakefs": lakefs,
+    "lakefs_pre_signed": lakefs_pre_signed,
     "lakefs_with_faults": lakefs_with_faults,
     **({"real_lakefs": real_lakefs} if "LAKEFS_ENDPOINT" in os.environ else {}),
 }

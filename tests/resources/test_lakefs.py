@@ -135,3 +135,21 @@ def test_bytes_that_changed_in_the_store_are_said_to_be_damaged(server, lake):
         file.write_bytes(b"2")
     with pytest.raises(LakeError, match="damaged"):
         lake.get(commit, "a")
+
+
+def test_pre_signed_transfer_goes_to_the_store_and_survives_its_faults(tmp_path):
+    server = FakeLakeFS(tmp_path / "store", pre_signed=True)
+    lake = LakeFSLake(server.endpoint, ACCESS_KEY, SECRET_KEY, pause=0.01)
+    server.fail("get_physical_address", 503)
+    server.fail("link_physical_address", 0)
+    server.fail("link_physical_address", 500, afterwards=True)
+    commit = publish(lake, "sent past lakeFS")
+    assert lake.get(commit, "a") == b"sent past lakeFS"
+    assert lake.stat(commit, "a").metadata == {"Kind": "äöü"}
+    with lake.open(commit, "a") as file:
+        file.seek(5)
+        assert file.read(4) == b"past"
+    assert {"store_put", "store_get"} <= set(server.calls)
+    assert "upload_object" not in server.calls
+    server.close()
+    assert server.violations == []
