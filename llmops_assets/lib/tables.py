@@ -105,7 +105,8 @@ def to_parquet(rows: Sequence[Row], schema: pa.Schema) -> bytes:
 
 def from_parquet(data: bytes) -> list[dict[str, Any]]:
     """Rows of Parquet bytes."""
-    return pq.read_table(io.BytesIO(data)).to_pylist()
+    # One thread: these tables are small, and a process that ends while Arrow's threads start aborts now and then.
+    return pq.ParquetFile(io.BytesIO(data)).read(use_threads=False).to_pylist()
 
 
 def digest(rows: Sequence[Row], columns: Sequence[str]) -> str:

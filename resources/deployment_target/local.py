@@ -16,8 +16,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import aiohttp
-
 from llmops_assets.gateway.bundle import write_bundle
 from llmops_assets.gateway.state import ServingState, read_state, write_state
 from llmops_assets.lib.records import ReleaseManifest, SubjectPattern
@@ -277,6 +275,8 @@ class LocalTarget(DeploymentTarget):
 
 
 async def _ask_many(address: str, asks: Sequence[Ask], model: str, concurrency: int) -> list[TargetReply]:
+    import aiohttp
+
     slots = asyncio.Semaphore(concurrency)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ASK_SECONDS)) as session:
 
@@ -314,6 +314,8 @@ async def _ask_many(address: str, asks: Sequence[Ask], model: str, concurrency: 
 async def _give_feedback(
     address: str, feedback: Sequence[tuple[str, int, str, str, datetime | None]], concurrency: int
 ) -> int:
+    import aiohttp
+
     slots = asyncio.Semaphore(concurrency)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ASK_SECONDS)) as session:
 
