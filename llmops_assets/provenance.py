@@ -146,6 +146,12 @@ def materialized(
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(digest[:32]))
 
 
+def address(lake: Lake, ref: LakeRef) -> dg.MetadataValue:
+    """Where a person can look at something in the lake: a link, or the ref where the lake has no pages."""
+    link = lake.link(ref)
+    return dg.MetadataValue.text(str(ref)) if link is None else dg.MetadataValue.url(link)
+
+
 def publish(
     context: dg.AssetExecutionContext, lake: Lake, files: Mapping[str, bytes | Path], **metadata: object
 ) -> str:

@@ -16,13 +16,14 @@ from llmops_assets.data.labelled_conversations import labelled_conversations, re
 from llmops_assets.lib import datasets, expectations, provenance_diff, tables
 from llmops_assets.lib.deduplication import leaks
 from llmops_assets.lib.knowledge import KnowledgeIndex
-from llmops_assets.lib.records import DatasetRef, KnowledgeBase, TrainingSet
-from llmops_assets.provenance import find_record, materialized, read_record, run_day, run_tags
+from llmops_assets.lib.records import DatasetRef, KnowledgeBase, TrainingSet, UseCase
+from llmops_assets.provenance import address, find_record, materialized, read_record, run_day, run_tags
 from resources.lake.base import GoneError, Lake
 from resources.workspace import Workspace
 
 NAME = "training_dataset"
 PATHS = {part: f"data/{NAME}/{part}.parquet" for part in ("rows", "held_out", "reference", "dropped")}
+PAGE = f"data/{NAME}/expectations.html"
 
 
 def changes_since(previous: TrainingSet | None, rows: list[dict], lake: Lake) -> provenance_diff.DatasetDiff | None:
@@ -114,18 +115,20 @@ def training_dataset(
         for part, data in parts.items():
             draft.put(PATHS[part], data)
         stored = [r for part in ("rows", "held_out") for r in tables.from_parquet(lake.get(draft.branch, PATHS[part]))]
-        outcomes = expectations.validate(stored)
+        rules = read_record(context, "use_case", UseCase).expectations.get(NAME, ())
+        validation = expectations.validate(NAME, [stored], rules)
         left = leaks(stored, asked, embedder.vectors([*asked, *(row["question"] for row in stored)]))
         redactor = workspace.redactor()
         personal = sum(bool(redactor.leaks(row[c])) for row in stored for c in ("question", "answer"))
+        draft.put(PAGE, validation.page.encode())
         yield dg.AssetCheckResult(
-            passed=all(o.passed for o in outcomes),
+            passed=not validation.failed,
             check_name="expectations_hold",
-            metadata={"outcomes": dg.MetadataValue.json([asdict(o) for o in outcomes])},
+            metadata={"outcomes": dg.MetadataValue.json([asdict(o) for o in validation.outcomes])},
         )
         yield dg.AssetCheckResult(passed=not left, check_name="no_eval_leakage", metadata={"rows": len(left)})
         yield dg.AssetCheckResult(passed=personal == 0, check_name="no_personal_data_left", metadata={"rows": personal})
-        failed = [o.name for o in outcomes if not o.passed]
+        failed = [f"{o.name} on {', '.join(o.rows[:3]) or 'the table'}" for o in validation.failed]
         if failed or left or personal:
             raise dg.Failure(
                 f"the draft does not hold: {', '.join(failed) or 'all expectations met'}; {len(left)} rows leak the "
@@ -172,6 +175,7 @@ def training_dataset(
         digest=digest,
         rows=len(training),
         tag=tag,
+        data_docs=address(lake, lake.uri(draft.merged, PAGE)),
         held_out=len(held_out),
         leaks_dropped=len(leaking),
         reference_rows=len(reference),

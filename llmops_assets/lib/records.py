@@ -139,6 +139,9 @@ class UseCase(Record):
     hosting_options: tuple[HostingOption, ...] = Field(min_length=1)
     maximum_latency_p95_seconds: float = Field(gt=0)
     identifiers: tuple[SubjectPattern, ...] = ()
+    expectations: dict[str, tuple[dict[str, Any], ...]] = Field(
+        {}, description="rules of Great Expectations by dataset, beside those that always hold"
+    )
     gate: GatePolicy = GatePolicy()
     drift: DriftPolicy = DriftPolicy()
     system_prompt: str
