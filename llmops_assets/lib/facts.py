@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 PLACEHOLDER = re.compile(r"<[A-Z_]+_\d+>")
-_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_NUMBER = re.compile(r"(?<![^\W\d_])(?<!\d)\d+(?:[.,:]\d+)*")
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 _SENTENCE_END = re.compile(r"[.!?:…]\W*$")
 _NEGATION = re.compile(

@@ -13,14 +13,21 @@ from typing import Any
 
 import pyarrow as pa
 
-from llmops_assets.lib.deduplication import NEAR, Match, NearIndex
+from llmops_assets.lib.deduplication import NEAR, Match, NearIndex, normalised
+from llmops_assets.lib.hashing import hash_json
 
 TRAINING = "training"
 HELD_BACK = "held_back"
 """The side of a row that would tie two sides together: neither trained on nor evaluated with."""
-SIDES = pa.schema([(name, pa.string()) for name in ("row_id", "anchor", "side", "reason")])
+SIDES = pa.schema([(name, pa.string()) for name in ("row_id", "identity", "anchor", "side", "reason")])
+"""The table of `Placed` rows."""
 
 Row = Mapping[str, Any]
+
+
+def identity(row: Row) -> str:
+    """What a row's side is remembered by: its subject and wording, so that another answer moves nothing. No text."""
+    return hash_json([row.get("subject") or "", normalised(row["question"])])[:20]
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,7 @@ class Placed:
     """A row's side, the first row of its group, and why it was held back ("" when it was not)."""
 
     row_id: str
+    identity: str
     anchor: str
     side: str
     reason: str = ""
@@ -59,7 +67,7 @@ class Splitter:
     def place(self, rows: Iterable[Row], known: Mapping[str, str] | None = None) -> Iterator[Placed]:
         """The side of each row, in order; rows have row_id, question, intent, and subject ("" when nobody's).
 
-        `known` maps row ids to sides given before: they stand, whatever the row ties together. A row that would tie
+        `known` maps identities to sides given before: they stand, whatever the row ties together. A row that would tie
         two sides together is held back with the reason, and ties nothing.
         """
         known = known or {}
@@ -73,7 +81,7 @@ class Splitter:
 
         def keep(_: str, matches: list[Match]) -> bool:
             row = ahead.popleft()
-            found = self._place(row, matches, known.get(row["row_id"]))
+            found = self._place(row, matches, known.get(identity(row)))
             placed.append(found)
             return found.side != HELD_BACK
 
@@ -81,7 +89,8 @@ class Splitter:
             yield placed.popleft()
 
     def _place(self, row: Row, matches: Sequence[Match], known: str | None) -> Placed:
-        row_id, subject, intent = row["row_id"], row.get("subject") or "", row.get("intent") or ""
+        row_id, name = row["row_id"], identity(row)
+        subject, intent = row.get("subject") or "", row.get("intent") or ""
         homes = [self._home[match.row_id] for match in matches]
         if subject in self._subjects:
             homes.insert(0, self._subjects[subject])
@@ -90,20 +99,22 @@ class Splitter:
             anchor, side = (homes[0][0] if homes else row_id), known
         elif len(sides) > 1:
             anchors = ", ".join(f"{anchor} ({side})" for anchor, side in dict.fromkeys(homes))
-            return Placed(row_id, row_id, HELD_BACK, f"shares its subject or its wording with both sides: {anchors}")
+            return Placed(
+                row_id, name, row_id, HELD_BACK, f"shares its subject or its wording with both sides: {anchors}"
+            )
         elif homes:
             anchor, side = homes[0]
         else:
-            anchor, side = row_id, self._side(subject or row_id, intent)
+            anchor, side = row_id, self._side(subject or name, intent)
         if side == HELD_BACK:
-            return Placed(row_id, anchor, side, "was held back before")
+            return Placed(row_id, name, anchor, side, "was held back before")
         self.counts[intent][side] += 1
         if not any(match.similarity == 1.0 for match in matches):
             # Of equal texts the first one is held, so only that one can be matched later.
             self._home[row_id] = anchor, side
         if subject:
             self._subjects.setdefault(subject, (anchor, side))
-        return Placed(row_id, anchor, side)
+        return Placed(row_id, name, anchor, side)
 
     def _side(self, anchor: str, intent: str) -> str:
         """The side of a new group: by hash, each side as likely as the intent is short of it.
@@ -144,14 +155,14 @@ def split(
 ) -> tuple[list[Placed], Splitter]:
     """The side of every row, in the rows' order, and the splitter with its counts.
 
-    Rows of `known` are placed first, in their order, so that a late row that lands among earlier ones moves none of
-    them. Variants (rows with a `parent`) take their parent's side and count for nothing; ValueError when the parent is
-    not there.
+    Rows whose identity is `known` are placed first, in their order, so that a late row that lands among earlier ones
+    moves none of them. Variants (rows with a `parent`) take their parent's side and count for nothing; ValueError when
+    the parent is not there.
     """
     known = known or {}
     splitter = Splitter(shares, key, threshold)
     origins = [row for row in rows if not row.get("parent")]
-    ordered = [r for r in origins if r["row_id"] in known] + [r for r in origins if r["row_id"] not in known]
+    ordered = sorted(origins, key=lambda row: identity(row) not in known)
     placed = {found.row_id: found for found in splitter.place(ordered, known)}
     result = []
     for row in rows:
@@ -159,5 +170,5 @@ def split(
         if parent not in placed:
             raise ValueError(f"row {row['row_id']} is a variant of {parent}, which is not among the rows")
         origin = placed[parent]
-        result.append(Placed(row["row_id"], origin.anchor, origin.side, origin.reason))
+        result.append(Placed(row["row_id"], origin.identity, origin.anchor, origin.side, origin.reason))
     return result, splitter
