@@ -149,6 +149,6 @@ def sort_out(rows: Iterable[Row], filters: Mapping[str, Filter] = FILTERS) -> tu
 
 
 def by_reason(dropped: Iterable[Mapping[str, str]]) -> dict[str, int]:
-    """Rows by reason, most frequent first; what follows "duplicate of" and the like is left out."""
-    counted = Counter(re.sub(r"\s+(?:of|to) \S+$|\s*\(.*$", "", row["reason"]) for row in dropped)
+    """Rows by reason, most frequent first, without the row or the group that a reason points to."""
+    counted = Counter(re.sub(r"(?: of|:) \S+ \(.*$", "", row["reason"]) for row in dropped)
     return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
