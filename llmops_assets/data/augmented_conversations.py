@@ -1,23 +1,31 @@
-"""Conversations that teach, tied to the article that answers them, with variants in slang, with typos and fillers."""
+"""Conversations that teach, tied to the article that answers them: filtered, deduplicated, split, and with variants.
+
+Only the training side has variants; the sides lie beside the rows, and a row that has one keeps it.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import dagster as dg
-import numpy as np
 from pydantic import Field
 
 from llmops_assets.data.knowledge_base import knowledge_base, read_articles
 from llmops_assets.data.labelled_conversations import labelled_conversations, read_days
-from llmops_assets.lib import tables
-from llmops_assets.lib.augmentation import augment
-from llmops_assets.lib.datasets import candidate_rows, spread
-from llmops_assets.lib.deduplication import drop_duplicates
-from llmops_assets.lib.labelling import article_links
-from llmops_assets.lib.records import DatasetRef, KnowledgeBase
-from llmops_assets.provenance import materialized, publish, read_record, run_day
+from llmops_assets.lib import quality_filters, splits, tables
+from llmops_assets.lib.augmentation import DEFAULT_METHODS
+from llmops_assets.lib.curation import HELD_OUT, curate
+from llmops_assets.lib.deduplication import Conflict
+from llmops_assets.lib.records import DatasetRef, KnowledgeBase, LakeRef
+from llmops_assets.provenance import find_record, materialized, publish, read_record, run_day
 from resources.lake.base import Lake
 from resources.workspace import Workspace
 
 NAME = "augmented_conversations"
 PATH = f"data/{NAME}/rows.parquet"
+SIDES = f"data/{NAME}/sides.parquet"
+SHOWN = 20
+"""Rows of a table in the UI."""
 
 
 class AugmentationConfig(dg.Config):
@@ -25,14 +33,35 @@ class AugmentationConfig(dg.Config):
 
     rows_per_article: int = Field(6, ge=1, description="phrasings per article, before variants")
     share: float = Field(0.3, ge=0, le=1, description="share of the rows that get a variant")
+    methods: list[str] = Field([*DEFAULT_METHODS], description="augmentations to choose from; empty: none")
+    target: int = Field(3, ge=0, description="training rows that an article is brought up to by variants; 0: none")
+    held_out_share: float = Field(0.06, ge=0, lt=1, description="share of an intent's rows kept for the loss curve")
+    languages: list[str] = Field(
+        [], description="languages that teach, beside the use case's and those of a twentieth of the rows"
+    )
     seed: int = 17
+
+
+def read_sides(lake: Lake, ref: LakeRef) -> dict[str, str]:
+    """Row id to side of the rows at an address of this asset: training, held_out, or held_back."""
+    sides = tables.from_parquet(lake.read(ref.model_copy(update={"path": SIDES})))
+    return {row["row_id"]: row["side"] for row in sides}
+
+
+def known_sides(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, str]:
+    """Identity to side of the last materialization's rows; empty the first time."""
+    last = find_record(context, NAME, DatasetRef)
+    if last is None or not any(found.path == SIDES for found in lake.list(last.ref.commit, SIDES)):
+        return {}
+    sides = tables.from_parquet(lake.read(last.ref.model_copy(update={"path": SIDES})))
+    return {row["identity"]: row["side"] for row in sides}
 
 
 @dg.asset(
     deps=[labelled_conversations, knowledge_base],
     kinds={"parquet"},
     owners=["team:data-engineering"],
-    code_version="1",
+    code_version="2",
 )
 def augmented_conversations(
     context: dg.AssetExecutionContext,
@@ -40,44 +69,85 @@ def augmented_conversations(
     lake: dg.ResourceParam[Lake],
     workspace: dg.ResourceParam[Workspace],
 ) -> dg.MaterializeResult:
-    """Deduplicated question-answer rows per article, from its phrasings and from conversations, with variants."""
+    """Question-answer rows per article, from its phrasings and from conversations, with variants and their sides.
+
+    What is dropped on the way (broken, boilerplate, abusive, repeated, a variant that lost its meaning) is kept with
+    the reason; questions that agents answered in different ways are listed.
+    """
     knowledge = read_record(context, "knowledge_base", KnowledgeBase)
-    articles = read_articles(lake, knowledge.articles.ref)
-    conversations = [r for r in read_days(context, lake, "labelled_conversations", run_day(context)) if r["answer"]]
-    embedder = workspace.embedder()
-    unique = list(dict.fromkeys(row["answer"] for row in conversations))
-    links = article_links(embedder.embed(unique), embedder.embed([a.answer for a in articles]))
-    by_answer = {text: articles[i].id if i is not None else None for text, i in zip(unique, links, strict=True)}
-    candidates = candidate_rows(articles, conversations, [by_answer[row["answer"]] for row in conversations])
-    kept, dropped = drop_duplicates(candidates, ["question", "answer"])
-    rows = spread([dict(row) for row in kept], config.rows_per_article, config.seed)
-    rows += augment(rows, share=config.share, seed=config.seed)
+    answered = [r for r in read_days(context, lake, "labelled_conversations", run_day(context)) if r["answer"]]
+    curated = curate(
+        read_articles(lake, knowledge.articles.ref),
+        answered,
+        workspace.embedder().embed,
+        seed=config.seed,
+        rows_per_article=config.rows_per_article,
+        share=config.share,
+        target=config.target,
+        methods=config.methods,
+        held_out_share=config.held_out_share,
+        languages=[workspace.use_case().language, *config.languages],
+        known=known_sides(context, lake),
+    )
     files = {
-        PATH: tables.to_parquet(rows, tables.TRAINING),
-        f"data/{NAME}/dropped.parquet": tables.to_parquet(dropped, tables.DROPPED),
+        PATH: tables.to_parquet(curated.rows, tables.TRAINING),
+        SIDES: tables.to_parquet([asdict(placed) for placed in curated.sides], splits.SIDES),
+        f"data/{NAME}/dropped.parquet": tables.to_parquet(curated.dropped, tables.DROPPED),
     }
-    commit = publish(context, lake, files, rows=len(rows))
+    commit = publish(context, lake, files, rows=len(curated.rows))
+    reasons = quality_filters.by_reason(curated.dropped)
     counts = {
-        "variants": sum(bool(row["parent"]) for row in rows),
-        "from_conversations": sum(row["source"] not in ("knowledge_base",) for row in rows),
-        "duplicates_dropped": len(dropped),
-        "articles": len({row["article"] for row in rows}),
+        "variants": len(curated.variants),
+        "from_conversations": sum(row["source"] != "knowledge_base" for row in curated.rows),
+        "duplicates_dropped": reasons.get("duplicate", 0),
+        "articles": len({row["article"] for row in curated.rows}),
     }
     record = DatasetRef(
         name=NAME,
         ref=lake.uri(commit, PATH),
-        digest=tables.digest(rows, ["row_id", "question", "answer"]),
-        rows=len(rows),
+        digest=tables.digest(curated.rows, ["row_id", "question", "answer"]),
+        rows=len(curated.rows),
         counts=counts,
         inputs={"knowledge_base": knowledge.articles.ref},
     )
+    cosines = Counter(f"{int(cosine * 20) / 20:.2f}" for cosine in curated.similarities.values())
     return materialized(
         context,
         record,
         lake=lake,
         ref=record.ref,
         digest=record.digest,
-        rows=len(rows),
-        conversations_linked=float(np.mean([by_answer[r["answer"]] is not None for r in conversations] or [0.0])),
+        rows=record.rows,
+        conversations_linked=curated.linked,
+        duplicate_rate=curated.duplicate_rate,
+        dropped_by_reason=counted("reason", reasons),
+        variants_by_method=counted("method", Counter(row["method"] for row in curated.variants)),
+        variants_by_cosine=counted("cosine from", cosines),
+        sides=counted("side", Counter(placed.side for placed in curated.sides)),
+        held_out_by_intent={intent or "all": shares[HELD_OUT] for intent, shares in curated.achieved.items()},
+        conflicts=len(curated.conflicts),
+        conflicting_answers=conflict_table(curated.conflicts[:SHOWN]),
         figures=counts,
+    )
+
+
+def conflict_table(conflicts: Sequence[Conflict]) -> dg.TableMetadataValue:
+    """A line per question and answer, with how many conversations gave it."""
+    return dg.MetadataValue.table(
+        [
+            dg.TableRecord({"question": conflict.question, "answer": answer, "conversations": count})
+            for conflict in conflicts
+            for answer, count in zip(conflict.answers, conflict.counts, strict=True)
+        ],
+        schema=dg.TableSchema(
+            [dg.TableColumn("question"), dg.TableColumn("answer"), dg.TableColumn("conversations", "int")]
+        ),
+    )
+
+
+def counted(name: str, counts: Mapping[str, int]) -> dg.TableMetadataValue:
+    """A table of counts in order of their names."""
+    return dg.MetadataValue.table(
+        [dg.TableRecord({name: key, "rows": count}) for key, count in sorted(counts.items())],
+        schema=dg.TableSchema([dg.TableColumn(name), dg.TableColumn("rows", "int")]),
     )

@@ -1,7 +1,7 @@
 from support import article
 
 from llmops_assets.lib import datasets
-from llmops_assets.lib.augmentation import METHODS, augment, vary
+from llmops_assets.lib.augmentation import augment
 from llmops_assets.lib.deduplication import drop_duplicates, leaks, normalised
 from llmops_assets.lib.knowledge import KnowledgeIndex
 
@@ -62,32 +62,13 @@ def test_passages_stand_as_served_found_as_if_the_question_were_new(words):
 
 def test_a_variant_stays_on_the_side_of_its_origin():
     source = rows()
-    family = source + augment(source, share=1.0, seed=3)
+    family = source + augment(source, share=1.0, seed=3).rows
     training, held_out = datasets.split(family, 0.4, seed=2)
     assert training
     assert held_out
     kept = {row["parent"] or row["row_id"] for row in training}
     out = {row["parent"] or row["row_id"] for row in held_out}
     assert not kept & out
-
-
-def test_a_variant_differs_names_its_origin_and_leaves_placeholders_whole():
-    source = [{**row, "question": f"{row['question']}, my order is <ORDER_NUMBER_1>."} for row in rows()]
-    made = augment(source, share=1.0, seed=3)
-    by_id = {row["row_id"]: row for row in source}
-    assert made
-    for row in made:
-        origin = by_id[row["parent"]]
-        assert row["question"] != origin["question"]
-        assert "<ORDER_NUMBER_1>" in row["question"]
-        assert row["answer"] == origin["answer"]
-        assert row["method"] in METHODS
-    assert augment(source[::-1], share=1.0, seed=3)[::-1] == made
-
-
-def test_variants_are_drawn_from_the_seed_alone():
-    assert vary("When does my parcel arrive?", "typos", "1") == vary("When does my parcel arrive?", "typos", "1")
-    assert vary("Can you tell me what to do?", "slang", "1") == "can u tell me wut to do"
 
 
 def test_duplicates_go_by_normalised_text_and_keep_the_reason():
