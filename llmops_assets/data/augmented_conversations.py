@@ -11,7 +11,7 @@ import dagster as dg
 from pydantic import Field
 
 from llmops_assets.data.knowledge_base import knowledge_base, read_articles
-from llmops_assets.data.labelled_conversations import labelled_conversations, read_days
+from llmops_assets.data.labelled_conversations import labelled_conversations, sample_days
 from llmops_assets.lib import quality_filters, splits, tables
 from llmops_assets.lib.augmentation import DEFAULT_METHODS
 from llmops_assets.lib.curation import HELD_OUT, curate
@@ -31,6 +31,7 @@ SHOWN = 20
 class AugmentationConfig(dg.Config):
     """How many rows an article gets, and how many variants."""
 
+    conversations: int = Field(50_000, ge=1, description="conversations considered; of more, a sample by hash")
     rows_per_article: int = Field(6, ge=1, description="phrasings per article, before variants")
     share: float = Field(0.3, ge=0, le=1, description="share of the rows that get a variant")
     methods: list[str] = Field([*DEFAULT_METHODS], description="augmentations to choose from; empty: none")
@@ -75,7 +76,8 @@ def augmented_conversations(
     the reason; questions that agents answered in different ways are listed.
     """
     knowledge = read_record(context, "knowledge_base", KnowledgeBase)
-    answered = [r for r in read_days(context, lake, "labelled_conversations", run_day(context)) if r["answer"]]
+    rows = sample_days(context, lake, "labelled_conversations", run_day(context), config.conversations)
+    answered = [row for row in rows if row["answer"]]
     curated = curate(
         read_articles(lake, knowledge.articles.ref),
         answered,

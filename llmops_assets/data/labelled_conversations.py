@@ -1,11 +1,14 @@
 """A day's conversations with what they are about: intent with confidence, and language."""
 
+import heapq
+from collections.abc import Sequence
 from datetime import date
 
 import dagster as dg
 
 from llmops_assets.data.redacted_conversations import redacted_conversations
 from llmops_assets.lib import tables
+from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.labelling import IntentClassifier, language
 from llmops_assets.lib.records import DatasetRef
 from llmops_assets.partitions import DAILY
@@ -21,6 +24,29 @@ def read_days(context: Context, lake: Lake, asset: str, until: date, days: int |
     """Rows of a daily asset up to and including a day, each day at the commit it recorded."""
     refs = list(read_partitions(context, asset, DatasetRef, until=until).values())
     return [row for ref in refs[-(days or len(refs)) :] for row in tables.from_parquet(lake.read(ref.ref))]
+
+
+def sample_days(
+    context: Context, lake: Lake, asset: str, until: date, limit: int, columns: Sequence[str] | None = None
+) -> list[dict]:
+    """At most `limit` rows of a daily asset up to and including a day, in order of day: all, or a sample by hash.
+
+    The days are streamed, so that memory grows with the limit only; a row that is in stays in while days come, unless
+    `limit` rows before it in the order of hashes do.
+    """
+    chosen: list[tuple[int, int, dict]] = []
+    number = 0
+    for found in read_partitions(context, asset, DatasetRef, until=until).values():
+        with lake.open(found.ref.commit, found.ref.path) as file:
+            for row in (row for piece in tables.batches(file, columns) for row in piece):
+                number += 1
+                # A heap of the smallest ranks keeps its largest on top.
+                entry = (-int(hash_json(row["row_id"])[:15], 16), -number, row)
+                if len(chosen) < limit:
+                    heapq.heappush(chosen, entry)
+                elif entry[:2] > chosen[0][:2]:
+                    heapq.heapreplace(chosen, entry)
+    return [row for _, _, row in sorted(chosen, key=lambda entry: -entry[1])]
 
 
 @dg.asset(

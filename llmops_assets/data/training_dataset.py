@@ -9,19 +9,22 @@ from dataclasses import asdict
 import dagster as dg
 from pydantic import Field
 
-from llmops_assets.data.augmented_conversations import augmented_conversations
+from llmops_assets.data.augmented_conversations import augmented_conversations, read_sides
 from llmops_assets.data.eval_suite import eval_suite, read_suite
 from llmops_assets.data.knowledge_base import knowledge_base, read_articles
-from llmops_assets.data.labelled_conversations import labelled_conversations, read_days
-from llmops_assets.lib import datasets, expectations, provenance_diff, tables
+from llmops_assets.data.labelled_conversations import labelled_conversations, sample_days
+from llmops_assets.lib import datasets, expectations, provenance_diff, purposes, tables
+from llmops_assets.lib.curation import HELD_OUT
 from llmops_assets.lib.deduplication import leaks
 from llmops_assets.lib.knowledge import KnowledgeIndex
 from llmops_assets.lib.records import DatasetRef, KnowledgeBase, TrainingSet, UseCase
+from llmops_assets.lib.splits import TRAINING
 from llmops_assets.provenance import address, find_record, materialized, read_record, run_day, run_tags
 from resources.lake.base import GoneError, Lake
 from resources.workspace import Workspace
 
 NAME = "training_dataset"
+PURPOSE = "training"
 PATHS = {part: f"data/{NAME}/{part}.parquet" for part in ("rows", "held_out", "reference", "dropped")}
 PAGE = f"data/{NAME}/expectations.html"
 
@@ -44,7 +47,7 @@ class DatasetConfig(dg.Config):
 
     open_book_share: float = Field(0.8, ge=0, le=1, description="share of rows with retrieved passages in the prompt")
     passages: int = Field(3, ge=1, description="passages of an open-book row")
-    held_out_share: float = Field(0.06, ge=0, lt=1, description="share of row families kept for the loss curve")
+    reference_rows: int = Field(20_000, ge=1, description="questions of the reference for drift, a sample of more")
     seed: int = 17
 
 
@@ -66,6 +69,12 @@ class DatasetConfig(dg.Config):
         dg.AssetCheckSpec(
             "no_personal_data_left", asset=NAME, blocking=True, description="No row shows certain personal data."
         ),
+        dg.AssetCheckSpec(
+            "every_row_allows_training",
+            asset=NAME,
+            blocking=True,
+            description="No row's purpose, lawful basis or retention date speaks against training on it today.",
+        ),
     ],
 )
 def training_dataset(
@@ -81,6 +90,7 @@ def training_dataset(
     """
     day, embedder = run_day(context), workspace.embedder()
     previous = find_record(context, NAME, TrainingSet)
+    case = read_record(context, "use_case", UseCase)
     knowledge = read_record(context, "knowledge_base", KnowledgeBase)
     augmented = read_record(context, "augmented_conversations", DatasetRef)
     suite = read_record(context, "eval_suite", DatasetRef)
@@ -89,19 +99,25 @@ def training_dataset(
     vectors = embedder.vectors([*asked, *(row["question"] for row in candidates)])
     leaking = leaks(candidates, asked, vectors)
     index = KnowledgeIndex.build(read_articles(lake, knowledge.articles.ref), embedder)
-    rows = datasets.with_passages(
-        [row for row in candidates if row["row_id"] not in leaking],
-        index,
-        vectors,
-        share=config.open_book_share,
-        passages=config.passages,
-        seed=config.seed,
-    )
-    rows += datasets.general_rows(workspace.general_pairs())
-    training, held_out = datasets.split(rows, config.held_out_share, config.seed)
+    sides = read_sides(lake, augmented.ref)
+
+    def of_side(side: str) -> list[datasets.Row]:
+        """The rows of a side that leak nothing, with passages."""
+        return datasets.with_passages(
+            [row for row in candidates if sides[row["row_id"]] == side and row["row_id"] not in leaking],
+            index,
+            vectors,
+            share=config.open_book_share,
+            passages=config.passages,
+            seed=config.seed,
+        )
+
+    training = of_side(TRAINING) + datasets.general_rows(workspace.general_pairs())
+    held_out = of_side(HELD_OUT)
+    columns = ["row_id", "day", "question", "predicted_intent"]
     reference = [
         {"row_id": r["row_id"], "day": r["day"], "question": r["question"], "intent": r["predicted_intent"]}
-        for r in read_days(context, lake, "labelled_conversations", day)
+        for r in sample_days(context, lake, "labelled_conversations", day, config.reference_rows, columns)
     ]
     dropped = [{"row_id": i, "question": "", "reason": reason} for i, reason in sorted(leaking.items())]
     parts = {
@@ -115,9 +131,10 @@ def training_dataset(
         for part, data in parts.items():
             draft.put(PATHS[part], data)
         stored = [r for part in ("rows", "held_out") for r in tables.from_parquet(lake.get(draft.branch, PATHS[part]))]
-        rules = read_record(context, "use_case", UseCase).expectations.get(NAME, ())
-        validation = expectations.validate(NAME, [stored], rules)
+        validation = expectations.validate(NAME, [stored], case.expectations.get(NAME, ()))
         left = leaks(stored, asked, embedder.vectors([*asked, *(row["question"] for row in stored)]))
+        terms = purposes.terms(stored, case.row_tags)
+        refused = purposes.refuses(terms, PURPOSE, day)
         redactor = workspace.redactor()
         personal = sum(bool(redactor.leaks(row[c])) for row in stored for c in ("question", "answer"))
         draft.put(PAGE, validation.page.encode())
@@ -128,11 +145,18 @@ def training_dataset(
         )
         yield dg.AssetCheckResult(passed=not left, check_name="no_eval_leakage", metadata={"rows": len(left)})
         yield dg.AssetCheckResult(passed=personal == 0, check_name="no_personal_data_left", metadata={"rows": personal})
+        yield dg.AssetCheckResult(
+            passed=not refused,
+            check_name="every_row_allows_training",
+            description="; ".join(refused) or None,
+            metadata={"terms": dg.MetadataValue.json(terms.model_dump(mode="json"))},
+        )
         failed = [f"{o.name} on {', '.join(o.rows[:3]) or 'the table'}" for o in validation.failed]
-        if failed or left or personal:
+        if failed or left or personal or refused:
             raise dg.Failure(
                 f"the draft does not hold: {', '.join(failed) or 'all expectations met'}; {len(left)} rows leak the "
-                f"eval suite, {personal} show personal data. Main is untouched, the draft is branch {draft.branch}",
+                f"eval suite, {personal} show personal data; training is {'; '.join(refused) or 'allowed'}. Main is "
+                f"untouched, the draft is branch {draft.branch}",
                 allow_retries=False,
             )
     assert draft.merged is not None
@@ -166,6 +190,7 @@ def training_dataset(
             rows=len(reference),
         ),
         until=day,
+        terms=terms,
     )
     yield materialized(
         context,

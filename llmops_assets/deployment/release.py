@@ -1,11 +1,15 @@
 """The atomic tuple that is served, named by the hash of its manifest; made only of what the gate has judged."""
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
 import dagster as dg
 
 from llmops_assets.data.knowledge_base import read_articles
 from llmops_assets.deployment.knowledge_index import knowledge_index
 from llmops_assets.deployment.quantized_model import quantized_model
 from llmops_assets.lib import manifest as manifests
+from llmops_assets.lib import purposes
 from llmops_assets.lib.hashing import canonical_json
 from llmops_assets.lib.records import (
     AdapterRef,
@@ -23,6 +27,7 @@ from llmops_assets.provenance import Context, find_record, materialized, publish
 from resources.lake.base import Lake
 
 NAME = "release"
+PURPOSE = "support"
 
 
 def candidate_manifest(context: Context, lake: Lake) -> ReleaseManifest:
@@ -51,9 +56,19 @@ def read_release(lake: Lake, release_id: str) -> Release:
     deps=["gate", "adapter", knowledge_index, quantized_model, "system_prompt"],
     kinds={"json"},
     owners=["team:operations"],
-    code_version="1",
+    code_version="2",
+    check_specs=[
+        dg.AssetCheckSpec(
+            "every_row_allows_serving",
+            asset=NAME,
+            blocking=True,
+            description="No row that the adapter learned from speaks against using it for support today.",
+        ),
+    ],
 )
-def release(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
+def release(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
+) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """The release: its manifest in the lake, with the gate's evidence. Refused when the gate judged something else."""
     decision = read_record(context, "gate", GateDecision)
     manifest = candidate_manifest(context, lake)
@@ -63,6 +78,19 @@ def release(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> 
         raise dg.Failure(
             f"the gate judged {decision.candidate}, but what is materialized now is {manifest.release_id}: "
             "materialize quality_report and gate again",
+            allow_retries=False,
+        )
+    tuned = read_record(context, "adapter", AdapterRef)
+    refused = purposes.refuses(tuned.terms, PURPOSE, datetime.now(UTC).date())
+    yield dg.AssetCheckResult(
+        passed=not refused,
+        check_name="every_row_allows_serving",
+        description="; ".join(refused) or None,
+        metadata={"terms": dg.MetadataValue.json(tuned.terms.model_dump(mode="json"))},
+    )
+    if refused:
+        raise dg.Failure(
+            f"{manifest.release_id} may not be served: {'; '.join(refused)}. Train without those rows",
             allow_retries=False,
         )
     folder = f"releases/{manifest.release_id}"
@@ -75,11 +103,11 @@ def release(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> 
         manifest_ref=lake.uri(commit, f"{folder}/manifest.json"),
         gate=evidence,
         incumbent=decision.incumbent,
-        adapter=read_record(context, "adapter", AdapterRef),
+        adapter=tuned,
         training=read_record(context, "training_dataset", TrainingSet),
     )
     publish(context, lake, {f"{folder}/release.json": record.model_dump_json().encode()}, release_id=record.release_id)
-    return materialized(
+    yield materialized(
         context,
         record,
         lake=lake,

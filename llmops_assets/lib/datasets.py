@@ -12,6 +12,7 @@ import numpy as np
 
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.knowledge import KnowledgeIndex, passage
+from llmops_assets.lib.purposes import TAGS
 from llmops_assets.lib.records import Article
 
 Row = dict[str, Any]
@@ -31,7 +32,14 @@ def candidate_rows(
         for question in article.questions
     ]
     rows += [
-        _row("closed_book", by_id[link], conversation["question"], conversation["row_id"], provenance(conversation))
+        _row(
+            "closed_book",
+            by_id[link],
+            conversation["question"],
+            conversation["row_id"],
+            provenance(conversation),
+            conversation,
+        )
         for conversation, link in zip(conversations, links, strict=True)
         if link is not None
     ]
@@ -121,16 +129,9 @@ def with_replay(rows: Sequence[Row], known: set[str], replayed: int, seed: int) 
     return [row for row in rows if row["row_id"] not in known or row["row_id"] in chosen]
 
 
-def split(rows: Sequence[Row], share: float, seed: int) -> tuple[list[Row], list[Row]]:
-    """(training, held-out) rows: about `share` of the families held out; variants stay with their origin."""
-    training, held_out = [], []
-    for row in rows:
-        family = row["parent"] or row["row_id"]
-        (held_out if random.Random(f"split {seed} {family}").random() < share else training).append(row)
-    return training, held_out
-
-
-def _row(kind: str, article: Article, question: str, source: str, provenance: str) -> Row:
+def _row(
+    kind: str, article: Article, question: str, source: str, provenance: str, tagged: Mapping[str, Any] | None = None
+) -> Row:
     return {
         "row_id": hash_json([kind, article.id, question, article.answer])[:20],
         "kind": kind,
@@ -142,4 +143,5 @@ def _row(kind: str, article: Article, question: str, source: str, provenance: st
         "method": "",
         "source": source,
         "provenance": provenance,
+        **{tag: (tagged or {}).get(tag, "") for tag in TAGS},
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from llmops_assets.lib.records import Record
+from llmops_assets.lib.records import DataTerms
 
 TAGS = ("lawful_basis", "purpose", "licence", "region", "retain_until")
 """Text columns of a row. `purpose` lists purposes by comma; `retain_until` is a date (YYYY-MM-DD), the last day."""
@@ -27,36 +27,6 @@ class RowTags:
     licence: str
     region: str
     retain_until: date | None
-
-
-class DataTerms(Record):
-    """What holds for rows taken together; merging is associative and commutative, so it holds for datasets of datasets.
-
-    `purposes` None: no row was seen, everything is allowed. `retain_until` None: no row expires.
-    """
-
-    purposes: tuple[str, ...] | None = None
-    licences: tuple[str, ...] = ()
-    regions: tuple[str, ...] = ()
-    lawful_bases: tuple[str, ...] = ()
-    retain_until: date | None = None
-    rows: int = 0
-
-    def merge(self, other: "DataTerms") -> "DataTerms":
-        """Terms of both: purposes that both allow, licences, regions and bases of either, the earlier end."""
-        ends = [end for end in (self.retain_until, other.retain_until) if end is not None]
-        if self.purposes is None or other.purposes is None:
-            purposes = other.purposes if self.purposes is None else self.purposes
-        else:
-            purposes = tuple(sorted(set(self.purposes) & set(other.purposes)))
-        return DataTerms(
-            purposes=purposes,
-            licences=tuple(sorted({*self.licences, *other.licences})),
-            regions=tuple(sorted({*self.regions, *other.regions})),
-            lawful_bases=tuple(sorted({*self.lawful_bases, *other.lawful_bases})),
-            retain_until=min(ends, default=None),
-            rows=self.rows + other.rows,
-        )
 
 
 def row_tags(row: Row, defaults: Mapping[str, str]) -> RowTags:

@@ -133,6 +133,9 @@ class UseCase(Record):
     kpis: tuple[Kpi, ...]
     allowed_purposes: tuple[str, ...] = ("support", "training")
     data_must_stay_on_premises: bool = False
+    tags: dict[str, str] = Field(
+        {}, description="lawful_basis, purpose, licence, region, retain_until of rows that do not say their own"
+    )
     retention_days: int = Field(365, gt=0)
     currency: str = "EUR"
     traffic: TrafficPlan
@@ -146,6 +149,11 @@ class UseCase(Record):
     drift: DriftPolicy = DriftPolicy()
     system_prompt: str
     handover: str = Field(description="what the assistant says when a person must take over")
+
+    @property
+    def row_tags(self) -> dict[str, str]:
+        """The tags of a row that carries none: `tags`, with the allowed purposes where it names none."""
+        return {"purpose": ",".join(self.allowed_purposes), **self.tags}
 
 
 class HostingQuote(Record):
@@ -199,6 +207,36 @@ class EvalItem(Record):
     facts: tuple[tuple[str, ...], ...] = ()
 
 
+class DataTerms(Record):
+    """What holds for rows taken together; merging is associative and commutative, so it holds for datasets of datasets.
+
+    `purposes` None: no row was seen, everything is allowed. `retain_until` None: no row expires.
+    """
+
+    purposes: tuple[str, ...] | None = None
+    licences: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    lawful_bases: tuple[str, ...] = ()
+    retain_until: date | None = None
+    rows: int = 0
+
+    def merge(self, other: "DataTerms") -> "DataTerms":
+        """Terms of both: purposes that both allow, licences, regions and bases of either, the earlier end."""
+        ends = [end for end in (self.retain_until, other.retain_until) if end is not None]
+        if self.purposes is None or other.purposes is None:
+            purposes = other.purposes if self.purposes is None else self.purposes
+        else:
+            purposes = tuple(sorted(set(self.purposes) & set(other.purposes)))
+        return DataTerms(
+            purposes=purposes,
+            licences=tuple(sorted({*self.licences, *other.licences})),
+            regions=tuple(sorted({*self.regions, *other.regions})),
+            lawful_bases=tuple(sorted({*self.lawful_bases, *other.lawful_bases})),
+            retain_until=min(ends, default=None),
+            rows=self.rows + other.rows,
+        )
+
+
 class DatasetRef(Record):
     """A published dataset at a commit and tag, with its content hash and row counts."""
 
@@ -218,6 +256,7 @@ class TrainingSet(Record):
     held_out: DatasetRef
     reference: DatasetRef
     until: date = Field(description="last day of conversations in it")
+    terms: DataTerms = Field(DataTerms(), description="what every row of it allows")
 
 
 class KnowledgeBase(Record):
@@ -271,6 +310,7 @@ class AdapterRef(Record):
     base: ModelRef
     recipe: Recipe
     dataset: DatasetRef
+    terms: DataTerms = Field(DataTerms(), description="what every row allows that it or its warm start learned from")
     warm_start: str = Field("", description="digest of the adapter the training started from")
     inputs_digest: str = Field("", description="hash of everything that determines the weights")
     mlflow_run: str = ""

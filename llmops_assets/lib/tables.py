@@ -1,8 +1,9 @@
 """The tables of the lake: their columns, and Parquet bytes that are equal for equal rows."""
 
 import io
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ CONVERSATIONS = pa.schema(
     [
         ("row_id", TEXT),
         ("conversation", TEXT),
+        ("turn", pa.int16()),
         ("source", TEXT),
         ("day", TEXT),
         ("time", TEXT),
@@ -23,6 +25,11 @@ CONVERSATIONS = pa.schema(
         ("intent", TEXT),
         ("rating", pa.int8()),
         ("correction", TEXT),
+        ("lawful_basis", TEXT),
+        ("purpose", TEXT),
+        ("licence", TEXT),
+        ("region", TEXT),
+        ("retain_until", TEXT),
     ]
 )
 LABELLED = (
@@ -30,7 +37,7 @@ LABELLED = (
     .append(pa.field("intent_confidence", pa.float32()))
     .append(pa.field("language", TEXT))
 )
-QUARANTINE = pa.schema([("row_id", TEXT), ("source", TEXT), ("reason", TEXT)])
+QUARANTINE = pa.schema([("row_id", TEXT), ("source", TEXT), ("place", TEXT), ("reason", TEXT), ("text", TEXT)])
 TRAINING = pa.schema(
     [
         ("row_id", TEXT),
@@ -43,6 +50,11 @@ TRAINING = pa.schema(
         ("method", TEXT),
         ("source", TEXT),
         ("provenance", TEXT),
+        ("lawful_basis", TEXT),
+        ("purpose", TEXT),
+        ("licence", TEXT),
+        ("region", TEXT),
+        ("retain_until", TEXT),
     ]
 )
 PAIRS = pa.schema([("row_id", TEXT), ("question", TEXT), ("chosen", TEXT), ("rejected", TEXT), ("source", TEXT)])
@@ -92,15 +104,62 @@ INTERACTIONS = pa.schema(
 Row = Mapping[str, Any]
 
 
+ROW_GROUP = 10_000
+"""Rows of a row group: what a reader of a large table holds at a time."""
+
+
+class Writer:
+    """A Parquet file written row by row, holding one row group at a time. The file is whole after `close`."""
+
+    def __init__(self, path: Path, schema: pa.Schema, row_group: int = ROW_GROUP) -> None:
+        self.rows = 0
+        self._schema, self._row_group = schema, row_group
+        self._held: list[Row] = []
+        self._writer = pq.ParquetWriter(path, schema, compression="zstd", store_schema=False)
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def write(self, row: Row) -> None:
+        """Append a row; missing values of text columns become "", of others null."""
+        self._held.append(row)
+        self.rows += 1
+        if len(self._held) == self._row_group:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is held and the file's end."""
+        if self._held:
+            self._flush()
+        self._writer.close()
+
+    def _flush(self) -> None:
+        self._writer.write_table(_table(self._held, self._schema))
+        self._held = []
+
+
+def batches(
+    file: IO[bytes] | Path, columns: Sequence[str] | None = None, size: int = ROW_GROUP
+) -> Iterator[list[dict]]:
+    """The rows of a Parquet file in pieces of at most `size`, in order; all columns, or those named."""
+    for batch in pq.ParquetFile(file).iter_batches(size, columns=columns, use_threads=False):
+        yield batch.to_pylist()
+
+
 def to_parquet(rows: Sequence[Row], schema: pa.Schema) -> bytes:
     """Parquet bytes of rows in their order; missing values of text columns become "", of others null."""
-    filled = [
-        {f.name: row.get(f.name, "" if f.type == TEXT else [] if pa.types.is_list(f.type) else None) for f in schema}
-        for row in rows
-    ]
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(filled, schema=schema), buffer, compression="zstd", store_schema=False)
+    pq.write_table(_table(rows, schema), buffer, compression="zstd", store_schema=False)
     return buffer.getvalue()
+
+
+def _table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
+    missing = {f.name: "" if f.type == TEXT else [] if pa.types.is_list(f.type) else None for f in schema}
+    columns = [[row.get(name, default) for row in rows] for name, default in missing.items()]
+    return pa.Table.from_arrays([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
 
 
 def from_parquet(data: bytes) -> list[dict[str, Any]]:

@@ -147,6 +147,7 @@ def adapter(
             base=base,
             recipe=recipe,
             dataset=dataset.rows,
+            terms=dataset.terms.merge(start.terms) if start else dataset.terms,
             warm_start=start.digest if start else "",
             inputs_digest=wanted,
             mlflow_run=run.run_id,

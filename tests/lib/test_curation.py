@@ -16,7 +16,15 @@ ARTICLES = [
 
 
 def conversation(name, question, answer, subject="s", language="en"):
-    return {"row_id": name, "subject": subject, "question": question, "answer": answer, "language": language}
+    return {
+        "row_id": name,
+        "source": "chat",
+        "day": "2026-03-02",
+        "subject": subject,
+        "question": question,
+        "answer": answer,
+        "language": language,
+    }
 
 
 CONVERSATIONS = [

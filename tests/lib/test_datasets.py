@@ -1,7 +1,6 @@
 from support import article
 
 from llmops_assets.lib import datasets
-from llmops_assets.lib.augmentation import augment
 from llmops_assets.lib.deduplication import drop_duplicates, leaks, normalised
 from llmops_assets.lib.knowledge import KnowledgeIndex
 
@@ -58,17 +57,6 @@ def test_passages_stand_as_served_found_as_if_the_question_were_new(words):
         seed=1,
     )
     assert row["passages"] == ["B", "A"], "the question itself would have found A first"
-
-
-def test_a_variant_stays_on_the_side_of_its_origin():
-    source = rows()
-    family = source + augment(source, share=1.0, seed=3).rows
-    training, held_out = datasets.split(family, 0.4, seed=2)
-    assert training
-    assert held_out
-    kept = {row["parent"] or row["row_id"] for row in training}
-    out = {row["parent"] or row["row_id"] for row in held_out}
-    assert not kept & out
 
 
 def test_duplicates_go_by_normalised_text_and_keep_the_reason():
