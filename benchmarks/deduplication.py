@@ -3,7 +3,7 @@
 Usage: python benchmarks/deduplication.py [--rows 20000] [--data FILE.csv] [--json]. Rows are the sample's customers in
 endless variation. Recall: known questions after a greeting, after one slip and after two. Precision: pairs at or above
 the threshold that are of one class, on the sample's own phrasings or on FILE (columns question, text or instruction,
-and intent).
+and intent). Answers: cosines of different articles' answers, and of an answer to itself between an agent's phrases.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from llmops_assets.lib import deduplication
+from llmops_assets.lib.embedding import Embedder, find_embedder_folder
 from llmops_assets.samples import generator
 
 
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one object last")
     arguments = parser.parse_args()
     pairs = _pairs(arguments.data)
-    figures = _speed(arguments.rows) | _found(pairs)
+    figures = _speed(arguments.rows) | _found(pairs) | _answers()
     for name, value in figures.items():
         print(f"{name}: {value:.3f}")
     if arguments.json:
@@ -45,6 +46,7 @@ def _speed(count: int) -> dict[str, float]:
     started = time.process_time()
     deduplication.signatures(plain)
     rensa = count / (time.process_time() - started)
+    other = _datasketch(plain[:3000])
     index = deduplication.NearIndex()
     started = time.process_time()
     texts = ((row["row_id"], row["question"], "") for row in rows)
@@ -52,22 +54,23 @@ def _speed(count: int) -> dict[str, float]:
         pass
     return {
         "rensa_signatures_per_cpu_second": rensa,
-        "datasketch_signatures_per_cpu_second": _datasketch(plain[:3000]),
+        **other,
         "rows_per_cpu_second": count / (time.process_time() - started),
         "rows_held": float(len(index)),
         "bytes_per_row_held_without_id": index.bytes_held / len(index),
     }
 
 
-def _datasketch(plain: list[str]) -> float:
+def _datasketch(plain: list[str]) -> dict[str, float]:
     try:
         from datasketch import MinHash
     except ImportError:
-        return float("nan")
+        print("datasketch is not installed: not measured")
+        return {}
     started = time.process_time()
     groups = [{f" {text} "[i : i + 4].encode() for i in range(len(text) - 1)} for text in plain]
     MinHash.bulk(groups, num_perm=deduplication.PERMUTATIONS)
-    return len(plain) / (time.process_time() - started)
+    return {"datasketch_signatures_per_cpu_second": len(plain) / (time.process_time() - started)}
 
 
 def _pairs(file: Path | None) -> list[tuple[str, str]]:
@@ -108,6 +111,17 @@ def _found(pairs: list[tuple[str, str]]) -> dict[str, float]:
         figures["found_by_index"] = float(np.array(noticed)[near_earlier].mean())
         figures["near_pairs_of_one_class"] = same / total
     return figures | {"near_pairs": float(total)}
+
+
+def _answers() -> dict[str, float]:
+    embedder = Embedder(find_embedder_folder())
+    answers = [article.answer for article in generator.load_articles()]
+    vectors = embedder.embed(answers)
+    wrapped = embedder.embed([f"Hi, thank you for reaching out to us. {answer} Have a nice day!" for answer in answers])
+    return {
+        "answers_that_differ_most_alike": float((vectors @ vectors.T - 2 * np.eye(len(answers))).max()),
+        "answers_that_agree_least_alike": float((vectors * wrapped).sum(axis=1).min()),
+    }
 
 
 def _low(texts: list[str]) -> np.ndarray:
