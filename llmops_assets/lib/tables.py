@@ -29,6 +29,11 @@ LABELLED = (
     CONVERSATIONS.append(pa.field("predicted_intent", TEXT))
     .append(pa.field("intent_confidence", pa.float32()))
     .append(pa.field("language", TEXT))
+    .append(pa.field("sentiment", TEXT))
+    .append(pa.field("resolution", TEXT))
+    .append(pa.field("answer_quality", pa.float32()))
+    .append(pa.field("answer_reasons", pa.list_(TEXT)))
+    .append(pa.field("label_source", TEXT))
 )
 QUARANTINE = pa.schema([("row_id", TEXT), ("source", TEXT), ("reason", TEXT)])
 TRAINING = pa.schema(
@@ -91,14 +96,19 @@ INTERACTIONS = pa.schema(
 Row = Mapping[str, Any]
 
 
-def to_parquet(rows: Sequence[Row], schema: pa.Schema) -> bytes:
-    """Parquet bytes of rows in their order; missing values of text columns become "", of others null."""
+def to_table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
+    """Rows in their order; missing values of text columns become "", of others null."""
     filled = [
         {f.name: row.get(f.name, "" if f.type == TEXT else [] if pa.types.is_list(f.type) else None) for f in schema}
         for row in rows
     ]
+    return pa.Table.from_pylist(filled, schema=schema)
+
+
+def to_parquet(rows: Sequence[Row], schema: pa.Schema) -> bytes:
+    """Parquet bytes of `to_table`."""
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(filled, schema=schema), buffer, compression="zstd", store_schema=False)
+    pq.write_table(to_table(rows, schema), buffer, compression="zstd", store_schema=False)
     return buffer.getvalue()
 
 
