@@ -82,8 +82,8 @@ class DayLabels:
     digest: str = ""
 
 
-def draw_examples(days: Sequence[Open], labels: Mapping[str, Label]) -> Examples:
-    """At most 200 examples per intent out of all days: rows a person labelled first, then those with a given intent.
+def draw_examples(days: Sequence[Open], labels: Mapping[str, Label], *, per_intent: int = MAX_PER_INTENT) -> Examples:
+    """At most `per_intent` examples of each intent out of all days: what people labelled, then what sources did.
 
     Which ones is decided by a hash of their text, so that it depends neither on order nor on what else is there.
     """
@@ -95,7 +95,7 @@ def draw_examples(days: Sequence[Open], labels: Mapping[str, Label]) -> Examples
     counts.update(label.intent for label in labels.values() if label.intent)
     frequent = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:MAX_INTENTS]
     intents = {intent for intent, count in frequent if count >= MINIMUM_EXAMPLES}
-    cap = max(MINIMUM_EXAMPLES, min(MAX_PER_INTENT, MAX_EXAMPLES // max(1, len(intents))))
+    cap = max(MINIMUM_EXAMPLES, min(per_intent, MAX_EXAMPLES // max(1, len(intents))))
     names = pa.array(sorted(intents), pa.string())
     drawn: dict[str, dict[tuple[bool, str], tuple[str, str, bool]]] = {intent: {} for intent in intents}
     for batch in _batches(days, ["row_id", "question", "intent"]):
@@ -140,8 +140,10 @@ def learn(examples: Examples, embedder: Embeds) -> tuple[IntentModel, tuple[Doub
     return model, tuple(sorted(doubts, key=lambda doubt: (doubt.probability, doubt.row_id)))
 
 
-def label_day(day: Open, target: Path, labeller: Labeller, *, embed_answers: int, queue: int) -> DayLabels:
-    """Write a day's rows with their labels into `target` (table `LABELLED`), batch by batch.
+def label_day(
+    day: Open, target: Path, labeller: Labeller, *, embed_answers: int, queue: int, batch_rows: int = BATCH
+) -> DayLabels:
+    """Write a day's rows with their labels into `target` (table `LABELLED`), `batch_rows` at a time.
 
     The answers of at most `embed_answers` different texts, the most frequent ones, are compared with their question;
     the others are judged by their text alone. `queue` is the number of rows chosen for people.
@@ -151,7 +153,7 @@ def label_day(day: Open, target: Path, labeller: Labeller, *, embed_answers: int
     found, pool, total = DayLabels(), Pool(queue), 0
     doubts = {doubt.row_id: doubt for doubt in labeller.doubts}
     with pq.ParquetWriter(target, tables.LABELLED, compression="zstd", store_schema=False) as writer:
-        for batch in _batches([day], None):
+        for batch in _batches([day], None, batch_rows):
             rows = batch.to_pylist()
             vectors = embed_once(labeller.embedder, [row["question"] for row in rows])
             predicted = labeller.model.predict(vectors)
@@ -162,7 +164,7 @@ def label_day(day: Open, target: Path, labeller: Labeller, *, embed_answers: int
                 quality = answer_quality(row["answer"], similar[i], labeller.handover) if row["answer"] else None
                 row.update(_effective(row, labeller.labels.get(row["row_id"])))
                 row["predicted_intent"] = predicted.intents[i]
-                row["intent_confidence"] = float(predicted.confidence[i])
+                row["intent_confidence"] = round(float(predicted.confidence[i]), 4)
                 row["language"] = language(row["question"], labeller.language)
                 row["sentiment"] = sentiment(row["question"])
                 row["resolution"] = RESOLUTIONS[outcomes[found.rows + i]]
@@ -248,7 +250,7 @@ def _candidate(
         answer=row["answer"],
         given_intent=row["intent"],
         suggested_intent=suggested,
-        confidence=round(row["intent_confidence"], 4),
+        confidence=row["intent_confidence"],
         reason=reason,
     )
     return Candidate(item, uncertainty, vector)
@@ -315,10 +317,10 @@ def _similarities(
     return result
 
 
-def _batches(days: Iterable[Open], columns: list[str] | None) -> Iterator[pa.RecordBatch]:
+def _batches(days: Iterable[Open], columns: list[str] | None, rows: int = BATCH) -> Iterator[pa.RecordBatch]:
     for day in days:
         with day() as file:
-            yield from pq.ParquetFile(file).iter_batches(BATCH, columns=columns)
+            yield from pq.ParquetFile(file).iter_batches(rows, columns=columns)
 
 
 def _plain(text: str) -> str:

@@ -257,7 +257,7 @@ def _csv_records(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, Any]
                 raise LabelError(f"{path}, line {reader.line_num}: another number of values than columns")
             yield f"line {reader.line_num}", row
     except csv.Error as error:
-        raise LabelError(f"{path}, line {reader.line_num}: broken CSV ({error})") from None
+        raise LabelError(f"{path}, line {reader.reader.line_num}: broken CSV ({error})") from None
 
 
 # -- kept -------------------------------------------------------------------------------------------------------
