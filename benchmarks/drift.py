@@ -30,7 +30,8 @@ def main() -> None:
     first = generator.START + timedelta(days=7)
     known = [row for row in generator.conversations(1500) if row["time"][:10] < str(first)]
     vectors, intents = embedder.embed([row["question"] for row in known]), [row["intent"] for row in known]
-    reference, classifier = drift.fit_reference(vectors, intents), IntentClassifier(vectors, intents)
+    classifier = IntentClassifier(vectors, intents)
+    reference = drift.fit_reference(vectors, classifier.fill(vectors, intents))
     figures = {}
     for share in (0.0, *SHARES):
         fired, delays, windows = 0, [], []

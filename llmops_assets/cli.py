@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from llmops_assets.labels import Checked
     from resources.lake.base import Lake
+    from resources.workspace import Workspace
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -348,6 +350,127 @@ def _open_lake() -> "Lake":
     try:
         return open_lake(Workspace(home_folder()))
     except (LakeError, SettingsError) as error:
+        raise _fail(error) from None
+
+
+labels = typer.Typer(no_args_is_help=True, help="Intents that people give: the queue out, their labels in.")
+app.add_typer(labels, name="labels")
+
+
+@labels.command("export")
+def export_labels(
+    file: Annotated[Path, typer.Argument(help="where the rows to label are written")],
+    form: Annotated[str, typer.Option("--format", help="csv, jsonl, argilla or labelstudio")] = "csv",
+    limit: Annotated[int, typer.Option(min=1, help="at most so many rows, newest day first")] = 200,
+) -> None:
+    """Write the rows most worth labelling that no person has labelled yet."""
+    _set_up()
+    from llmops_assets.labels import labelled_days, open_queue
+    from llmops_assets.lib.labelling.days import intents_of
+    from llmops_assets.lib.labelling.labelfiles import LabelError, labelstudio_config, write_queue
+    from resources import home_folder, open_lake
+    from resources.lake.base import LakeError
+    from resources.workspace import SettingsError, Workspace
+
+    try:
+        workspace = Workspace(home_folder())
+        opened = open_lake(workspace)
+        known = sorted(intents_of(labelled_days(opened)))
+        items = open_queue(opened, workspace.labels(), limit)
+        file.write_text(write_queue(items, form), encoding="utf-8")
+    except (LabelError, LakeError, SettingsError, OSError) as error:
+        raise _fail(error) from None
+    typer.echo(f"{len(items)} rows to label in {file}")
+    if form == "labelstudio":
+        typer.echo(f"labelling interface of the project:\n{labelstudio_config(known)}")
+    else:
+        typer.echo(f"intents: {', '.join(known)}; unknown where none fits")
+
+
+@labels.command("import")
+def import_labels(
+    file: Annotated[Path, typer.Argument(help="CSV, JSONL, or an export of Argilla 2 or Label Studio")],
+    new_intents: Annotated[bool, typer.Option("--new-intents", help="take in intents nobody used before")] = False,
+) -> None:
+    """Take labels in; a file with one thing wrong is refused whole, one taken in before changes nothing."""
+    _set_up()
+    from datetime import UTC, datetime
+
+    from llmops_assets.lib.labelling.labelfiles import keep_labels
+
+    checked, workspace = _checked(file, new_intents)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    kept, new = keep_labels(workspace.labels_folder, checked.labels, now)
+    typer.echo(f"{len(checked.labels)} labels {'kept as' if new else 'were taken in before:'} {kept}")
+    typer.echo(f"materialize labelled_conversations again for {', '.join(checked.days)}")
+
+
+@labels.command("check")
+def check_labels(
+    file: Annotated[Path, typer.Argument(help="CSV, JSONL, or an export of Argilla 2 or Label Studio")],
+    new_intents: Annotated[bool, typer.Option("--new-intents", help="allow intents nobody used before")] = False,
+) -> None:
+    """Read a file of labels as `import` does, and keep nothing."""
+    _set_up()
+    checked, _ = _checked(file, new_intents)
+    fresh = f", new intents: {', '.join(checked.new_intents)}" if checked.new_intents else ""
+    typer.echo(f"{len(checked.labels)} labels for rows of {', '.join(checked.days)}{fresh}")
+
+
+@labels.command("ask")
+def ask_labels(
+    url: Annotated[str, typer.Option(help="base address of an OpenAI-compatible API, for example http://host/v1")],
+    model: Annotated[str, typer.Option(help="the model's name there")],
+    key: Annotated[str, typer.Option(envvar="OPENAI_API_KEY", help="its key", show_default=False)] = "",
+    limit: Annotated[int, typer.Option(min=1, help="at most so many rows of the queue")] = 200,
+    rows: Annotated[int, typer.Option(min=2, help="rows labelled by people that it is measured on, at least")] = 50,
+    floor: Annotated[float, typer.Option(min=0, max=1, help="where kappa's 95 % interval must start")] = 0.6,
+) -> None:
+    """Let a language model label the queue, if it agrees with people; only redacted questions are sent."""
+    _set_up()
+    from datetime import UTC, datetime
+
+    from llmops_assets.labels import ask_model
+    from llmops_assets.lib.labelling.labelfiles import LabelError, keep_labels
+    from llmops_assets.lib.labelling.llm import AgreementError
+    from resources import home_folder, open_lake
+    from resources.chat_endpoint import ChatEndpoint, ChatError
+    from resources.lake.base import LakeError
+    from resources.workspace import SettingsError, Workspace
+
+    _quiet()
+    try:
+        workspace = Workspace(home_folder())
+        redactor = workspace.redactor()
+        made, measured = ask_model(
+            open_lake(workspace),
+            workspace.labels(),
+            ChatEndpoint(url, model, key).ask,
+            lambda text: not redactor.leaks(text),
+            model=model,
+            limit=limit,
+            minimum_rows=rows,
+            floor=floor,
+        )
+    except (AgreementError, ChatError, LabelError, LakeError, SettingsError) as error:
+        raise _fail(error) from None
+    typer.echo(f"agreement with people: {measured}")
+    if made:
+        kept, _ = keep_labels(workspace.labels_folder, made, datetime.now(UTC).isoformat(timespec="seconds"))
+        typer.echo(f"{len(made)} labels kept as {kept}")
+
+
+def _checked(file: Path, new_intents: bool) -> tuple["Checked", "Workspace"]:
+    from llmops_assets.labels import check
+    from llmops_assets.lib.labelling.labelfiles import LabelError
+    from resources import home_folder, open_lake
+    from resources.lake.base import LakeError
+    from resources.workspace import SettingsError, Workspace
+
+    workspace = Workspace(home_folder())
+    try:
+        return check(open_lake(workspace), file, new_intents=new_intents), workspace
+    except (LabelError, LakeError, SettingsError) as error:
         raise _fail(error) from None
 
 

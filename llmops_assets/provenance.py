@@ -7,7 +7,7 @@ https://docs.dagster.io/guides/build/assets/metadata-and-tags.
 
 import functools
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -144,6 +144,13 @@ def materialized(
         if lake is not None and (link := lake.link(ref)) is not None:
             metadata["lake"] = dg.MetadataValue.url(link)
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(digest[:32]))
+
+
+def table(rows: Iterable[Mapping[str, Any]]) -> dg.TableMetadataValue:
+    """Rows as a table of the Dagster UI; an empty one when there are none."""
+    records = [dg.TableRecord(dict(row)) for row in rows]
+    columns = [dg.TableColumn(name) for name in (records[0].data if records else ("none",))]
+    return dg.MetadataValue.table(records, dg.TableSchema(columns))
 
 
 def address(lake: Lake, ref: LakeRef) -> dg.MetadataValue:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llmops_assets.lib.embedding import CachedEmbedder, Embedder, find_embedder_folder
 from llmops_assets.lib.hashing import hash_json
+from llmops_assets.lib.labelling.labelfiles import Label, kept_labels
 from llmops_assets.lib.records import Article, UseCase
 from llmops_assets.lib.redaction import Redactor, load_subject_key, public_words
 from llmops_assets.lib.sources import READERS, RawRow, SourceError, read_rows
@@ -98,6 +99,11 @@ class Workspace:
         return self.home / "embeddings.db"
 
     @property
+    def labels_folder(self) -> Path:
+        """Folder of the labels that people gave."""
+        return self.home / "labels"
+
+    @property
     def log_url(self) -> str:
         """SQLAlchemy URL of the interaction log."""
         return self.settings.log_url or f"sqlite:///{(self.home / 'interactions.db').resolve()}"
@@ -148,6 +154,10 @@ class Workspace:
     def embedder(self) -> CachedEmbedder:
         """The sentence embedder with its cache."""
         return CachedEmbedder(Embedder(find_embedder_folder()), self.embeddings)
+
+    def labels(self) -> dict[str, Label]:
+        """Row id to the label that people (or a measured model) gave: `llmops labels import`."""
+        return kept_labels(self.labels_folder)
 
     def public_words(self) -> list[str]:
         """Names and addresses in the published answers, which redaction leaves alone."""

@@ -17,7 +17,7 @@ from llmops_assets.lib.augmentation import DEFAULT_METHODS
 from llmops_assets.lib.curation import HELD_OUT, curate
 from llmops_assets.lib.deduplication import Conflict
 from llmops_assets.lib.records import DatasetRef, KnowledgeBase, LakeRef
-from llmops_assets.provenance import find_record, materialized, publish, read_record, run_day
+from llmops_assets.provenance import find_record, materialized, publish, read_record, run_day, table
 from resources.lake.base import Lake
 from resources.workspace import Workspace
 
@@ -135,21 +135,13 @@ def augmented_conversations(
 
 def conflict_table(conflicts: Sequence[Conflict]) -> dg.TableMetadataValue:
     """A line per question and answer, with how many conversations gave it."""
-    return dg.MetadataValue.table(
-        [
-            dg.TableRecord({"question": conflict.question, "answer": answer, "conversations": count})
-            for conflict in conflicts
-            for answer, count in zip(conflict.answers, conflict.counts, strict=True)
-        ],
-        schema=dg.TableSchema(
-            [dg.TableColumn("question"), dg.TableColumn("answer"), dg.TableColumn("conversations", "int")]
-        ),
+    return table(
+        {"question": conflict.question, "answer": answer, "conversations": count}
+        for conflict in conflicts
+        for answer, count in zip(conflict.answers, conflict.counts, strict=True)
     )
 
 
 def counted(name: str, counts: Mapping[str, int]) -> dg.TableMetadataValue:
     """A table of counts in order of their names."""
-    return dg.MetadataValue.table(
-        [dg.TableRecord({name: key, "rows": count}) for key, count in sorted(counts.items())],
-        schema=dg.TableSchema([dg.TableColumn(name), dg.TableColumn("rows", "int")]),
-    )
+    return table({name: key, "rows": count} for key, count in sorted(counts.items()))

@@ -1,23 +1,35 @@
-"""A day's conversations with what they are about: intent with confidence, and language."""
+"""A day's conversations with what they are about and how they went, and the rows most worth a person's time."""
 
 import heapq
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date
+from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from llmops_assets.data.redacted_conversations import redacted_conversations
-from llmops_assets.lib import tables
+from llmops_assets.lib import charts, tables
 from llmops_assets.lib.hashing import hash_json
-from llmops_assets.lib.labelling import IntentClassifier, language
+from llmops_assets.lib.labelling.days import DOUBTS_SHOWN, DayLabels, Labeller, draw_examples, label_day, learn
+from llmops_assets.lib.labelling.queue import to_jsonl
 from llmops_assets.lib.records import DatasetRef
 from llmops_assets.partitions import DAILY
-from llmops_assets.provenance import Context, materialized, publish, read_partitions, run_day
+from llmops_assets.provenance import Context, materialized, publish, read_partitions, run_day, table
 from resources.lake.base import Lake
 from resources.workspace import Workspace
 
 NAME = "labelled_conversations"
 LEARN_FROM_DAYS = 30
+
+
+class LabellingConfig(dg.Config):
+    """What labelling may cost."""
+
+    embed_answers: int = Field(2000, ge=0, description="different answers of a day compared with their question")
+    queue: int = Field(50, ge=0, description="rows of a day chosen for people to label")
 
 
 def read_days(context: Context, lake: Lake, asset: str, until: date, days: int | None = None) -> list[dict]:
@@ -49,48 +61,81 @@ def sample_days(
     return [row for _, _, row in sorted(chosen, key=lambda entry: -entry[1])]
 
 
+def queue_path(day: date) -> str:
+    """Where a day's queue lies in the lake."""
+    return f"data/{NAME}/queue/{day}.jsonl"
+
+
+def shares(counts: Counter[str], rows: int) -> dg.TableMetadataValue:
+    """Values with their rows and share, most frequent first."""
+    ranked = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    return table({"value": value, "rows": count, "share": round(count / rows, 4)} for value, count in ranked)
+
+
+def figures_of(found: DayLabels, labeller: Labeller) -> dict[str, Any]:
+    """What the UI shows of a day's labels."""
+    model, doubts = labeller.model, labeller.doubts
+    columns = ("intent", "language", "sentiment", "resolution", "label_source", "answer_reasons")
+    return {
+        "intents": len(model.classes),
+        "unknown_intent": found.counts["predicted_intent"]["unknown"],
+        "agrees_with_given_intent": found.agreed / found.given if found.given else 0.0,
+        "cross_validated_accuracy": model.accuracy,
+        "calibration_error": model.calibration_error,
+        "mean_answer_quality": found.quality_sum / found.answers if found.answers else 0.0,
+        **{f"{column}_distribution": shares(found.counts[column], found.rows) for column in columns},
+        "intent_chart": dg.MetadataValue.md(charts.bars("intents", found.counts["intent"])),
+        "doubted_labels": len(doubts),
+        "label_errors": table(asdict(doubt) for doubt in doubts[:DOUBTS_SHOWN]),
+        "queue_size": len(found.queue),
+    }
+
+
 @dg.asset(
     deps=[redacted_conversations],
     partitions_def=DAILY,
     kinds={"scikitlearn", "parquet"},
     owners=["team:data-engineering"],
-    code_version="1",
+    code_version="2",
 )
 def labelled_conversations(
-    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], workspace: dg.ResourceParam[Workspace]
+    context: dg.AssetExecutionContext,
+    config: LabellingConfig,
+    lake: dg.ResourceParam[Lake],
+    workspace: dg.ResourceParam[Workspace],
 ) -> dg.MaterializeResult:
-    """One day of conversations with predicted intent, its confidence, and language.
+    """One day of conversations with intent and confidence, language, sentiment, resolution and answer quality.
 
-    The classifier learns from the rows of the last 30 days that carry an intent.
+    The intents are learned from at most 200 rows each of the last 30 days: those that people labelled
+    (`llmops labels import`), then those whose source gives an intent, without likely label errors.
     """
-    day, embedder = run_day(context), workspace.embedder()
-    known = read_days(context, lake, "redacted_conversations", day, LEARN_FROM_DAYS)
-    rows = [row for row in known if row["day"] == str(day)]
-    classifier = IntentClassifier(embedder.embed([row["question"] for row in known]), [r["intent"] for r in known])
-    predicted = classifier.predict(embedder.embed([row["question"] for row in rows])) if rows else []
-    labelled = [
-        {**row, "predicted_intent": intent, "intent_confidence": confidence, "language": language(row["question"])}
-        for row, (intent, confidence) in zip(rows, predicted, strict=True)
-    ]
-    path = f"data/{NAME}/{day}.parquet"
-    commit = publish(context, lake, {path: tables.to_parquet(labelled, tables.LABELLED)}, rows=len(labelled))
-    given = [row for row in labelled if row["intent"]]
-    agreed = sum(row["intent"] == row["predicted_intent"] for row in given)
-    record = DatasetRef(
-        name=NAME,
-        ref=lake.uri(commit, path),
-        digest=tables.digest(labelled, ["row_id", "question", "predicted_intent"]),
-        rows=len(labelled),
-        counts={"with_intent": len(given)},
-    )
+    day, labels, use_case = run_day(context), workspace.labels(), workspace.use_case()
+    refs = read_partitions(context, "redacted_conversations", DatasetRef, until=day)
+    days = {found: lambda at=ref.ref: lake.open(at.commit, at.path) for found, ref in refs.items()}
+    examples = draw_examples(list(days.values())[-LEARN_FROM_DAYS:], labels)
+    embedder = workspace.embedder()
+    model, doubts = learn(examples, embedder)
+    labeller = Labeller(model, embedder, labels, doubts, use_case.language, use_case.handover)
+    path, queue = f"data/{NAME}/{day}.parquet", queue_path(day)
+    with workspace.scratch() as folder:
+        found = label_day(
+            days[day], folder / "day.parquet", labeller, embed_answers=config.embed_answers, queue=config.queue
+        )
+        commit = publish(context, lake, {path: folder / "day.parquet", queue: to_jsonl(found.queue)}, rows=found.rows)
+    counts = {"with_intent": found.given, **{f"by_{k}": n for k, n in sorted(found.counts["label_source"].items())}}
+    record = DatasetRef(name=NAME, ref=lake.uri(commit, path), digest=found.digest, rows=found.rows, counts=counts)
     return materialized(
         context,
         record,
         lake=lake,
         ref=record.ref,
         digest=record.digest,
-        rows=len(labelled),
-        intents=len(classifier.classes),
-        agrees_with_given_intent=agreed / len(given) if given else 0.0,
-        inputs={"conversations": len(known)},
+        rows=found.rows,
+        figures=figures_of(found, labeller),
+        queue=str(lake.uri(commit, queue)),
+        inputs={
+            "conversations": refs[day].ref,
+            "examples": len(examples.questions),
+            "labels": hash_json([label.model_dump() for label in labels.values()]),
+        },
     )

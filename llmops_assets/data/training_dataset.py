@@ -19,7 +19,7 @@ from llmops_assets.lib.deduplication import leaks
 from llmops_assets.lib.knowledge import KnowledgeIndex
 from llmops_assets.lib.records import DatasetRef, KnowledgeBase, TrainingSet, UseCase
 from llmops_assets.lib.splits import TRAINING
-from llmops_assets.provenance import address, find_record, materialized, read_record, run_day, run_tags
+from llmops_assets.provenance import address, find_record, materialized, read_record, run_day, run_tags, table
 from resources.lake.base import GoneError, Lake
 from resources.workspace import Workspace
 
@@ -215,18 +215,14 @@ def _shown(diff: provenance_diff.DatasetDiff | None) -> dict[str, object]:
         return {}
     figures: dict[str, object] = {f"rows_{change}": count for change, count in diff.counts.items()}
     if diff.rows:
-        figures["changes"] = dg.MetadataValue.table(
-            [
-                dg.TableRecord(
-                    {
-                        "change": row.change,
-                        "provenance": row.provenance,
-                        "columns": ", ".join(row.columns),
-                        "before": row.before[:200],
-                        "after": row.after[:200],
-                    }
-                )
-                for row in diff.rows
-            ]
+        figures["changes"] = table(
+            {
+                "change": row.change,
+                "provenance": row.provenance,
+                "columns": ", ".join(row.columns),
+                "before": row.before[:200],
+                "after": row.after[:200],
+            }
+            for row in diff.rows
         )
     return figures

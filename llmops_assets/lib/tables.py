@@ -36,6 +36,11 @@ LABELLED = (
     CONVERSATIONS.append(pa.field("predicted_intent", TEXT))
     .append(pa.field("intent_confidence", pa.float32()))
     .append(pa.field("language", TEXT))
+    .append(pa.field("sentiment", TEXT))
+    .append(pa.field("resolution", TEXT))
+    .append(pa.field("answer_quality", pa.float32()))
+    .append(pa.field("answer_reasons", pa.list_(TEXT)))
+    .append(pa.field("label_source", TEXT))
 )
 QUARANTINE = pa.schema([("row_id", TEXT), ("source", TEXT), ("place", TEXT), ("reason", TEXT), ("text", TEXT)])
 TRAINING = pa.schema(
@@ -102,8 +107,6 @@ INTERACTIONS = pa.schema(
 )
 
 Row = Mapping[str, Any]
-
-
 ROW_GROUP = 10_000
 """Rows of a row group: what a reader of a large table holds at a time."""
 
@@ -137,7 +140,7 @@ class Writer:
         self._writer.close()
 
     def _flush(self) -> None:
-        self._writer.write_table(_table(self._held, self._schema))
+        self._writer.write_table(to_table(self._held, self._schema))
         self._held = []
 
 
@@ -150,13 +153,14 @@ def batches(
 
 
 def to_parquet(rows: Sequence[Row], schema: pa.Schema) -> bytes:
-    """Parquet bytes of rows in their order; missing values of text columns become "", of others null."""
+    """Parquet bytes of `to_table`."""
     buffer = io.BytesIO()
-    pq.write_table(_table(rows, schema), buffer, compression="zstd", store_schema=False)
+    pq.write_table(to_table(rows, schema), buffer, compression="zstd", store_schema=False)
     return buffer.getvalue()
 
 
-def _table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
+def to_table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
+    """Rows in their order; missing values of text columns become "", of lists [], of others null."""
     missing = {f.name: "" if f.type == TEXT else [] if pa.types.is_list(f.type) else None for f in schema}
     columns = [[row.get(name, default) for row in rows] for name, default in missing.items()]
     return pa.Table.from_arrays([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)

@@ -37,9 +37,10 @@ def drift_report(
     rows = [row for row in read_days(context, lake, "interactions", day) if row["time"][:10] == str(day)]
     known = tables.from_parquet(lake.read(serving.training.reference.ref))
     vectors = embedder.embed([row["question"] for row in known])
-    reference = drift.fit_reference(vectors, [row["intent"] for row in known])
+    classifier = IntentClassifier(vectors, [row["intent"] for row in known])
+    reference = drift.fit_reference(vectors, classifier.fill(vectors, [row["intent"] for row in known]))
     asked = embedder.embed([row["question"] for row in rows])
-    intents = [i for i, _ in IntentClassifier(vectors, [row["intent"] for row in known]).predict(asked)] if rows else []
+    intents = [intent for intent, _ in classifier.predict(asked)] if rows else []
     times = [datetime.fromisoformat(row["time"]) for row in rows]
     judgement = drift.judge_day(reference, times, asked, intents, policy)
     folder = f"monitoring/{NAME}/{day}"

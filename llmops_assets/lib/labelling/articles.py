@@ -1,67 +1,13 @@
-"""What a conversation is about: intents learned from the rows that carry one, with confidence; and the language.
-
-Logistic regression on sentence embeddings: as accurate as fine-tuning from five examples a class, in a second.
-"""
+"""Articles and conversations: which article an answer repeats, and a knowledge base made out of conversations."""
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import Article
-
-MINIMUM_EXAMPLES = 3
-"""Rows an intent needs before it is learned."""
-MAX_PER_INTENT = 200
-
-
-class IntentClassifier:
-    """Predicts an intent with its probability from unit embeddings (n, d)."""
-
-    def __init__(self, vectors: np.ndarray, intents: Sequence[str]) -> None:
-        from sklearn.linear_model import LogisticRegression
-
-        counts = Counter(intent for intent in intents if intent)
-        self.classes = sorted(intent for intent, count in counts.items() if count >= MINIMUM_EXAMPLES)
-        self._model = None
-        if len(self.classes) < 2:
-            return
-        taken: Counter[str] = Counter()
-        chosen = []
-        for index, intent in enumerate(intents):
-            if intent in self.classes and taken[intent] < MAX_PER_INTENT:
-                taken[intent] += 1
-                chosen.append(index)
-        self._model = LogisticRegression(C=10.0, max_iter=300)
-        self._model.fit(vectors[chosen], [intents[i] for i in chosen])
-
-    def predict(self, vectors: np.ndarray) -> list[tuple[str, float]]:
-        """(intent, probability) of each row; ("", 0.0) when there was too little to learn from."""
-        if self._model is None:
-            only = self.classes[0] if self.classes else ""
-            return [(only, 1.0 if only else 0.0)] * len(vectors)
-        probabilities = self._model.predict_proba(vectors)
-        best = probabilities.argmax(axis=1)
-        return [(str(self._model.classes_[i]), float(row[i])) for i, row in zip(best, probabilities, strict=True)]
-
-
-_COMMON = {
-    "en": ["the", "is", "a", "to", "my", "i", "you", "how", "do", "can", "it", "what", "for", "of", "and", "in"],
-    "de": ["der", "die", "das", "ist", "ich", "nicht", "mein", "wie", "kann", "und", "zu", "ein", "wo", "bitte"],
-    "fr": ["le", "la", "les", "est", "je", "mon", "pas", "comment", "puis", "et", "un", "une", "où", "vous"],
-    "es": ["el", "la", "los", "es", "mi", "no", "cómo", "puedo", "y", "un", "una", "dónde", "por", "qué"],
-    "nl": ["de", "het", "een", "is", "ik", "mijn", "niet", "hoe", "kan", "en", "waar", "wat", "ik"],
-}
-
-
-def language(text: str) -> str:
-    """Two-letter code of a text's language by its most common words; "en" when nothing speaks for another."""
-    words = Counter(text.lower().split())
-    scores = {code: sum(words[word] for word in common) for code, common in _COMMON.items()}
-    best = max(scores, key=lambda code: (scores[code], code == "en"))
-    return best if scores[best] > scores["en"] else "en"
 
 
 def article_links(answers: np.ndarray, article_answers: np.ndarray, *, minimum: float = 0.75) -> list[int | None]:

@@ -1,0 +1,182 @@
+import csv
+import io
+import json
+from xml.etree import ElementTree
+
+import pytest
+
+from llmops_assets.lib.labelling.labelfiles import (
+    Label,
+    LabelError,
+    check_labels,
+    keep_labels,
+    kept_labels,
+    labelstudio_config,
+    read_labels,
+    settle,
+    write_queue,
+)
+from llmops_assets.lib.labelling.queue import QueueItem
+
+ITEMS = [
+    QueueItem(
+        row_id=f"r{n}",
+        day="2026-03-02",
+        question=f'Where, "exactly", is it?\nNumber {n} é',
+        answer="Here.",
+        given_intent="",
+        suggested_intent="delivery" if n else "",
+        confidence=0.5,
+        reason="unknown",
+    )
+    for n in range(3)
+]
+TIME = "2026-03-05T10:00:00+00:00"
+
+
+def labels_of(path) -> list[Label]:
+    return [placed.label for placed in read_labels(path)]
+
+
+def written(tmp_path, content, name="labels.txt"):
+    path = tmp_path / name
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_table_filled_by_hand_comes_back(tmp_path, form):
+    text = write_queue(ITEMS, form)
+    read = list(csv.DictReader(io.StringIO(text))) if form == "csv" else [json.loads(x) for x in text.splitlines()]
+    assert [row["question"] for row in read] == [item.question for item in ITEMS]
+    read[0].update(intent=" delivery ", annotator="ann", time=TIME)
+    read[2].update(intent="Unknown")
+    if form == "csv":
+        buffer = io.StringIO()
+        writer = csv.DictWriter(buffer, list(read[0]), delimiter=";")
+        writer.writeheader()
+        writer.writerows(read)
+        text = "\ufeff" + buffer.getvalue()
+    else:
+        text = "\n".join(json.dumps(row) for row in read)
+    assert labels_of(written(tmp_path, text)) == [
+        Label(row_id="r0", intent="delivery", annotator="ann", time=TIME),
+        Label(row_id="r2", intent=""),
+    ]
+
+
+def test_argilla_records_go_out_as_its_client_reads_them_and_come_back_with_responses(tmp_path):
+    records = json.loads(write_queue(ITEMS, "argilla"))
+    assert set(records[0]) == {"id", "fields", "metadata", "suggestions", "responses", "vectors", "_server_id"}
+    assert records[1]["suggestions"]["intent"] == {"value": "delivery", "score": 0.5, "agent": "llmops_assets"}
+    assert records[0]["suggestions"] == {}
+    user = "3f0bd3e4-7d5b-4a38-8e0e-0d4b6a4f2a11"
+    records[1]["responses"] = {"intent": [{"value": "returns", "user_id": user}, {"value": "delivery", "user_id": "b"}]}
+    assert labels_of(written(tmp_path, records)) == [
+        Label(row_id="r1", intent="returns", annotator=user),
+        Label(row_id="r1", intent="delivery", annotator="b"),
+    ]
+
+
+def test_flattened_argilla_records_count_only_when_submitted(tmp_path):
+    record = {
+        "id": "r1",
+        "question": "q",
+        "intent.responses": ["returns", "delivery"],
+        "intent.responses.users": ["a", "b"],
+        "intent.responses.status": ["submitted", "draft"],
+    }
+    assert labels_of(written(tmp_path, [record])) == [Label(row_id="r1", intent="returns", annotator="a")]
+
+
+def test_label_studio_tasks_go_out_with_predictions_and_come_back_with_annotations(tmp_path):
+    tasks = json.loads(write_queue(ITEMS, "labelstudio"))
+    result = tasks[1]["predictions"][0]["result"][0]
+    interface = ElementTree.fromstring(labelstudio_config(["delivery", 'a "b" & c']))
+    choices = interface.find("Choices")
+    assert (choices.get("name"), choices.get("toName")) == (result["from_name"], result["to_name"])
+    assert interface.find(f"Text[@name='{result['to_name']}']").get("value") == "$question"
+    assert [c.get("value") for c in choices] == ["delivery", 'a "b" & c', "unknown"]
+    annotation = {"id": 7, "completed_by": 3, "was_cancelled": False, "updated_at": TIME, "result": [result]}
+    tasks[1].update(id=12, annotations=[annotation, {**annotation, "was_cancelled": True}])
+    tasks[2].update(annotations=[{**annotation, "completed_by": {"id": 4, "email": "ann@lumora.example"}}])
+    assert labels_of(written(tmp_path, tasks)) == [
+        Label(row_id="r1", intent="delivery", annotator="3", time=TIME),
+        Label(row_id="r2", intent="delivery", annotator="ann@lumora.example", time=TIME),
+    ]
+
+
+def test_label_studios_short_json_is_read_by_its_row_id(tmp_path):
+    task = {"id": 12, "row_id": "r1", "question": "q", "intent": "delivery", "annotator": 3, "updated_at": TIME}
+    assert labels_of(written(tmp_path, [task])) == [Label(row_id="r1", intent="delivery", annotator="3", time=TIME)]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"row_id": "a", "intent": "x"}\n{"row_id": ', "line 2, column"),
+        ('[{"row_id": "a", "intent": "x"},\n{]', "line 2, column 2: broken JSON"),
+        ("[1]", "record 1: a int"),
+        ('{"row_id": "a", "intent": 5}', "line 1: the intent of row 'a' is no name"),
+        ("row_id,intent\na,x,y\n", "line 2: another number of values"),
+        ("row_id,intent\na\n", "line 2: another number of values"),
+        ('row_id,intent\na,"x\n', "line 2: broken CSV"),
+        ("id,topic\na,x\n", "line 2: no 'row_id'; there are id, topic"),
+        ("row_id,intent\na,\n", "holds no label"),
+        ("", "holds no label"),
+        ("row_id,intent\n,x\n", "line 2: no row id"),
+        ('[{"id": "a", "fields": {}, "responses": {"intent": "x"}}]', "record 1: responses.intent is no list"),
+        (
+            '[{"data": {"row_id": "a"}, "annotations": [{"result": [{"from_name": "intent", "type": "choices", '
+            '"value": {"choices": ["x", "y"]}}]}]}]',
+            "record 1: 2 intents in one annotation",
+        ),
+    ],
+)
+def test_broken_files_are_refused_with_the_place(tmp_path, content, message):
+    with pytest.raises(LabelError, match=r"labels\.txt") as refused:
+        read_labels(written(tmp_path, content))
+    assert message in str(refused.value)
+
+
+def test_another_encoding_and_a_missing_file_are_refused(tmp_path):
+    path = tmp_path / "latin.csv"
+    path.write_bytes("row_id,intent\na,x\nb,é\n".encode("latin-1"))
+    with pytest.raises(LabelError, match="line 3: not UTF-8"):
+        read_labels(path)
+    with pytest.raises(LabelError, match="No such file"):
+        read_labels(tmp_path / "none.csv")
+
+
+def test_unknown_rows_and_intents_are_named_with_their_places(tmp_path):
+    path = written(tmp_path, "row_id,intent\nr1,delivery\nr9,delivery\nr2,fame\n")
+    found = read_labels(path)
+    with pytest.raises(LabelError, match=r"1 row ids are in no day of the lake \(line 3: 'r9'\)"):
+        check_labels(path, found, {"r1", "r2"}, {"delivery"})
+    with pytest.raises(LabelError, match=r"line 4: 'fame'.*--new-intents"):
+        check_labels(path, found, {"r1", "r2", "r9"}, {"delivery"})
+    check_labels(path, found, {"r1", "r2", "r9"}, {"delivery"}, new_intents=True)
+
+
+def test_the_same_labels_are_kept_once_whatever_their_order(tmp_path):
+    labels = [Label(row_id="a", intent="x", annotator="ann"), Label(row_id="b", intent="", time=TIME)]
+    first, new = keep_labels(tmp_path / "labels", labels, "2026-04-01T00:00:00+00:00")
+    again, new_again = keep_labels(tmp_path / "labels", labels[::-1], "2026-05-01T00:00:00+00:00")
+    assert (first, new, new_again) == (again, True, False)
+    assert kept_labels(tmp_path / "labels") == {
+        "a": Label(row_id="a", intent="x", annotator="ann", time="2026-04-01T00:00:00+00:00"),
+        "b": Label(row_id="b", intent="", time=TIME),
+    }
+    assert kept_labels(tmp_path / "none") == {}
+
+
+def label(intent: str, annotator: str, time: str = TIME) -> Label:
+    return Label(row_id="a", intent=intent, annotator=annotator, time=time)
+
+
+def test_of_several_labels_the_one_most_people_ended_with_counts():
+    two = [label("x", "ann"), label("x", "bob"), label("y", "cyd", "2026-04-01T00:00:00+00:00")]
+    assert settle(two).intent == "x"
+    changed = [*two, label("y", "bob", "2026-04-02T00:00:00+00:00")]
+    assert settle(changed).intent == settle(changed[::-1]).intent == "y"
+    assert settle([label("x", "ann"), label("y", "llm:m"), label("y", "llm:n")]).intent == "x"
