@@ -102,7 +102,7 @@ def main() -> None:
     for model, shares in base.items():
         print(f"{model}, as they are: " + "  ".join(f"{name} {share:.3f}" for name, share in shares.items()))
     effects: dict[str, dict] = {}
-    sets = {method: (method,) for method in arguments.methods} | {"defaults": augmentation.DEFAULT_METHODS}
+    sets = {method: (method,) for method in arguments.methods} | {"slang+typos+fillers": ("slang", "typos", "fillers")}
     for name, methods in sets.items():
         varied = []
         for seed, drawn in enumerate(draws):

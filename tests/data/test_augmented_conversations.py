@@ -27,7 +27,11 @@ def test_rows_are_split_varied_and_explained_and_keep_their_sides(tmp_path):
     generator.write_archive(home / "inbox", 14 * 40)
     with dg.DagsterInstance.ephemeral() as instance:
         run = {"instance": instance, "resources": build_resources(home)}
-        assert dg.materialize([*BEFORE, augmented_conversations], partition_key=DAY, **run).success
+        trio = {"methods": ["slang", "typos", "fillers"]}
+        first_options = {"ops": {"augmented_conversations": {"config": trio}}}
+        assert dg.materialize(
+            [*BEFORE, augmented_conversations], partition_key=DAY, run_config=first_options, **run
+        ).success
         first = instance.get_latest_materialization_event(dg.AssetKey("augmented_conversations"))
         options = {"ops": {"augmented_conversations": {"config": {"held_out_share": 0.5}}}}
         again = dg.materialize([augmented_conversations], run_config=options, **run)

@@ -12,6 +12,7 @@ QUESTIONS = (
     "Where do I find the invoice, and how long does delivery take?",
     "My parcel is late and nobody answers",
 )
+TRIO = ("slang", "typos", "fillers")
 ROWS = [
     {
         "row_id": f"r{n}",
@@ -110,23 +111,24 @@ def test_a_model_that_skips_a_text_is_refused():
 
 
 def test_rare_groups_are_brought_up_to_the_target_and_full_ones_left_alone():
-    made = augment(ROWS, share=0.0, seed=1, target=3)
+    made = augment(ROWS, share=0.0, seed=1, target=3, methods=TRIO)
     assert Counter(row["article"] for row in made.rows) == {"few": 2}
     assert len({row["question"] for row in made.rows}) == 2
     assert {row["parent"] for row in made.rows} == {"r0"}
-    assert augment(ROWS[::-1], share=0.0, seed=1, target=3).rows == made.rows
+    assert augment(ROWS[::-1], share=0.0, seed=1, target=3, methods=TRIO).rows == made.rows
     never = augment(ROWS[:1], share=0.0, seed=1, target=50, methods=("slang",))
     assert len(never.rows) == 1, "one method without chance has one variant to give"
 
 
 def test_variants_have_no_variants():
-    made = augment(ROWS, share=1.0, seed=1)
-    assert augment(made.rows, share=1.0, seed=1, target=9).rows == []
+    made = augment(ROWS, share=1.0, seed=1, methods=TRIO)
+    assert made.rows
+    assert augment(made.rows, share=1.0, seed=1, target=9, methods=TRIO).rows == []
 
 
 def test_about_the_share_of_the_rows_get_a_variant():
     many = [{**ROWS[3], "row_id": f"m{n}"} for n in range(400)]
-    assert 90 <= len(augment(many, share=0.3, seed=5).rows) <= 150
+    assert 90 <= len(augment(many, share=0.3, seed=5, methods=TRIO).rows) <= 150
 
 
 def test_an_unknown_method_is_named_with_those_there_are():
@@ -135,7 +137,8 @@ def test_an_unknown_method_is_named_with_those_there_are():
 
 
 def test_defaults_and_thresholds_are_of_methods_that_exist():
-    assert set(DEFAULT_METHODS) <= set(METHODS)
+    assert DEFAULT_METHODS == (), "docs/decisions/augmentation.md says that none has been measured to help"
+    assert augment(ROWS, share=1.0, seed=1, target=9).rows == []
     assert set(MEANING) == set(METHODS)
 
 

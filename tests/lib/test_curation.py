@@ -37,7 +37,13 @@ CONVERSATIONS = [
 
 
 def curated(words, **more):
-    settings = {"seed": 1, "rows_per_article": 6, "share": 0.5, "held_out_share": 0.2} | more
+    settings = {
+        "seed": 1,
+        "rows_per_article": 6,
+        "share": 0.5,
+        "held_out_share": 0.2,
+        "methods": ("slang", "typos"),
+    } | more
     return curate(ARTICLES, CONVERSATIONS, words.embed, **settings)
 
 
