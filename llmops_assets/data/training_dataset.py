@@ -3,10 +3,11 @@
 Write, audit, publish: a lake branch, Great Expectations and the leakage check on it, then merge and tag.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 import dagster as dg
+import numpy as np
 from pydantic import Field
 
 from llmops_assets.data.augmented_conversations import augmented_conversations, read_sides
@@ -15,7 +16,7 @@ from llmops_assets.data.knowledge_base import knowledge_base, read_articles
 from llmops_assets.data.labelled_conversations import labelled_conversations, sample_days
 from llmops_assets.lib import datasets, expectations, provenance_diff, purposes, tables
 from llmops_assets.lib.curation import HELD_OUT
-from llmops_assets.lib.deduplication import leaks
+from llmops_assets.lib.deduplication import contaminated, leaks
 from llmops_assets.lib.knowledge import KnowledgeIndex
 from llmops_assets.lib.records import DatasetRef, KnowledgeBase, TrainingSet, UseCase
 from llmops_assets.lib.splits import TRAINING
@@ -25,8 +26,21 @@ from resources.workspace import Workspace
 
 NAME = "training_dataset"
 PURPOSE = "training"
-PATHS = {part: f"data/{NAME}/{part}.parquet" for part in ("rows", "held_out", "reference", "dropped")}
+PATHS = {
+    "rows": datasets.TRAINING_ROWS,
+    **{part: f"data/{NAME}/{part}.parquet" for part in ("held_out", "reference", "dropped")},
+}
 PAGE = f"data/{NAME}/expectations.html"
+
+
+def leaking_rows(
+    rows: Sequence[datasets.Row], asked: Sequence[str], vectors: Mapping[str, np.ndarray]
+) -> dict[str, str]:
+    """Row id to reason for rows that repeat a question of the eval suite: equal, near by letters, or by meaning."""
+    found = leaks(rows, asked, vectors)
+    near = {hit.trained for hit in contaminated(asked, (("", row["row_id"], row["question"]) for row in rows))}
+    letters = {row["row_id"]: "nearly equals a held-out question" for row in rows if row["question"] in near}
+    return {**letters, **found}
 
 
 def changes_since(previous: TrainingSet | None, rows: list[dict], lake: Lake) -> provenance_diff.DatasetDiff | None:
@@ -97,7 +111,7 @@ def training_dataset(
     asked = [item.question for item in read_suite(lake, suite.ref)]
     candidates = tables.from_parquet(lake.read(augmented.ref))
     vectors = embedder.vectors([*asked, *(row["question"] for row in candidates)])
-    leaking = leaks(candidates, asked, vectors)
+    leaking = leaking_rows(candidates, asked, vectors)
     index = KnowledgeIndex.build(read_articles(lake, knowledge.articles.ref), embedder)
     sides = read_sides(lake, augmented.ref)
 
@@ -132,7 +146,7 @@ def training_dataset(
             draft.put(PATHS[part], data)
         stored = [r for part in ("rows", "held_out") for r in tables.from_parquet(lake.get(draft.branch, PATHS[part]))]
         validation = expectations.validate(NAME, [stored], case.expectations.get(NAME, ()))
-        left = leaks(stored, asked, embedder.vectors([*asked, *(row["question"] for row in stored)]))
+        left = leaking_rows(stored, asked, embedder.vectors([*asked, *(row["question"] for row in stored)]))
         terms = purposes.terms(stored, case.row_tags)
         refused = purposes.refuses(terms, PURPOSE, day)
         redactor = workspace.redactor()
@@ -162,7 +176,7 @@ def training_dataset(
     assert draft.merged is not None
     columns = ["row_id", "question", "answer"]
     digest = tables.digest(training, columns)
-    tag = f"training-dataset-{digest[:12]}"
+    tag = f"{datasets.TRAINING_TAG}{digest[:12]}"
     if tag not in lake.tags():
         lake.tag(tag, draft.merged)
     counts = {kind: sum(row["kind"] == kind for row in training) for kind in ("closed_book", "open_book", "general")}

@@ -16,6 +16,9 @@ from llmops_assets.lib.purposes import TAGS
 from llmops_assets.lib.records import Article
 
 Row = dict[str, Any]
+TRAINING_ROWS = "data/training_dataset/rows.parquet"
+"""Where a published training dataset lies, at the commit of its tag."""
+TRAINING_TAG = "training-dataset-"
 
 
 def candidate_rows(
