@@ -18,6 +18,7 @@ from llmops_assets.jobs import weekly
 HEAVY = (
     "torch", "transformers", "peft", "trl", "datasets", "accelerate", "evidently", "great_expectations", "mlflow",
     "presidio_analyzer", "presidio_anonymizer", "spacy", "kubernetes", "sklearn", "scipy", "xllamacpp", "gguf",
+    "cleanlab", "py3langid",
 )  # fmt: skip
 SNAPSHOT = Path(__file__).parent / "graph.json"
 

@@ -1,6 +1,7 @@
 """A day's conversations with what they are about and how they went, and the rows most worth a person's time."""
 
 import heapq
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -86,7 +87,7 @@ def figures_of(found: DayLabels, labeller: Labeller) -> dict[str, Any]:
         **{f"{column}_distribution": shares(found.counts[column], found.rows) for column in columns},
         "intent_chart": dg.MetadataValue.md(charts.bars("intents", found.counts["intent"])),
         "doubted_labels": len(doubts),
-        "label_errors": table(asdict(doubt) for doubt in doubts[:DOUBTS_SHOWN]),
+        "label_errors": table({**asdict(d), "question": d.question[:80]} for d in doubts[:DOUBTS_SHOWN]),
         "queue_size": len(found.queue),
     }
 
@@ -111,17 +112,21 @@ def labelled_conversations(
     """
     day, labels, use_case = run_day(context), workspace.labels(), workspace.use_case()
     refs = read_partitions(context, "redacted_conversations", DatasetRef, until=day)
-    days = {found: lambda at=ref.ref: lake.open(at.commit, at.path) for found, ref in refs.items()}
-    examples = draw_examples(list(days.values())[-LEARN_FROM_DAYS:], labels)
-    embedder = workspace.embedder()
+    if day not in refs:
+        raise dg.Failure(f"redacted_conversations has no {day}: materialize it for that day first")
+    past = [lambda at=ref.ref: lake.open(at.commit, at.path) for ref in list(refs.values())[-LEARN_FROM_DAYS:]]
+    examples, embedder = draw_examples(past, labels), workspace.embedder()
     model, doubts = learn(examples, embedder)
     labeller = Labeller(model, embedder, labels, doubts, use_case.language, use_case.handover)
     path, queue = f"data/{NAME}/{day}.parquet", queue_path(day)
     with workspace.scratch() as folder:
+        source, target = folder / "redacted.parquet", folder / "labelled.parquet"
+        with lake.open(refs[day].ref.commit, refs[day].ref.path) as stored, source.open("wb") as copy:
+            shutil.copyfileobj(stored, copy, 1 << 20)
         found = label_day(
-            days[day], folder / "day.parquet", labeller, embed_answers=config.embed_answers, queue=config.queue
+            lambda: source.open("rb"), target, labeller, embed_answers=config.embed_answers, queue=config.queue
         )
-        commit = publish(context, lake, {path: folder / "day.parquet", queue: to_jsonl(found.queue)}, rows=found.rows)
+        commit = publish(context, lake, {path: target, queue: to_jsonl(found.queue)}, rows=found.rows)
     counts = {"with_intent": found.given, **{f"by_{k}": n for k, n in sorted(found.counts["label_source"].items())}}
     record = DatasetRef(name=NAME, ref=lake.uri(commit, path), digest=found.digest, rows=found.rows, counts=counts)
     return materialized(

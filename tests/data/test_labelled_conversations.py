@@ -100,6 +100,13 @@ def test_tiny_days_and_days_without_intents_pass(tmp_path):
             assert len(labelled) == len(rows) == metadata["rows"].value
 
 
+def test_a_day_that_was_not_ingested_fails_and_says_what_to_do(tmp_path):
+    with dg.DagsterInstance.ephemeral() as instance:
+        redacted(instance, tmp_path, DAYS[0], sample(5))
+        with pytest.raises(dg.Failure, match=f"has no {DAYS[1]}: materialize it"):
+            label(instance, tmp_path, DAYS[1])
+
+
 @pytest.mark.parametrize("form", ["csv", "jsonl", "argilla", "labelstudio"])
 def test_every_format_goes_out_and_what_people_fill_in_is_checked(installation, tmp_path, form):
     _, home, _, (_, _, queue) = installation

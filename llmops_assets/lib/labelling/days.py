@@ -163,8 +163,10 @@ def label_day(
                 given = row["intent"]
                 quality = answer_quality(row["answer"], similar[i], labeller.handover) if row["answer"] else None
                 row.update(_effective(row, labeller.labels.get(row["row_id"])))
-                row["predicted_intent"] = predicted.intents[i]
-                row["intent_confidence"] = round(float(predicted.confidence[i]), 4)
+                # A person who found that no intent fits has refuted the model's.
+                refuted = row["label_source"] == "human" and not row["intent"]
+                row["predicted_intent"] = "" if refuted else predicted.intents[i]
+                row["intent_confidence"] = 0.0 if refuted else round(float(predicted.confidence[i]), 4)
                 row["language"] = language(row["question"], labeller.language)
                 row["sentiment"] = sentiment(row["question"])
                 row["resolution"] = RESOLUTIONS[outcomes[found.rows + i]]

@@ -91,6 +91,7 @@ def test_a_persons_label_counts_more_than_the_sources_and_a_models_less(tmp_path
     assert got["r1"] == (rows[1]["intent"], "source")
     assert got["r200"] == ("chosen", "llm")
     assert got["r2"] == ("", "human")
+    assert labelled[2]["predicted_intent"] == ""
     assert not {"r0", "r2"} & {item.row_id for item in found.queue}
     before, _ = run(day_of(rows), tmp_path, words)
     assert before.digest != found.digest
