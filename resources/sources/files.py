@@ -5,7 +5,6 @@ A row lands on the day of its conversation, whatever file it is in. What is in w
 """
 
 import functools
-import hashlib
 import json
 import uuid
 from collections.abc import Iterator, Sequence
@@ -25,8 +24,10 @@ from llmops_assets.lib.sources import (
     Shape,
     Source,
     SourceError,
+    changes,
     dated,
     scan,
+    states_of,
     stem,
 )
 
@@ -84,16 +85,11 @@ class Files(Source):
 
     def changed_since(self, cursor: str) -> Changes:
         """Days whose content differs from the cursor's. A day that has lost all its rows counts as changed."""
-        known: dict[str, str] = json.loads(cursor) if cursor else {}
         parts: dict[str, list[str]] = {}
         for entry in self._index().values():
-            for day, digest in entry["days"].items():
-                parts.setdefault(day, []).append(digest)
-        found = {day: hash_json(digests)[:12] for day, digests in sorted(parts.items())}
-        gone = {day: "" for day in known if day not in found and known[day]}
-        changed = {day: state for day, state in {**found, **gone}.items() if known.get(day) != state}
-        days = {date.fromisoformat(day): state for day, state in sorted(changed.items())}
-        return Changes(days, json.dumps({**known, **found, **gone}))
+            for day, state in entry["days"].items():
+                parts.setdefault(day, []).append(state)
+        return changes({date.fromisoformat(day): hash_json(states)[:12] for day, states in parts.items()}, cursor)
 
     def read(self, day: date) -> Iterator[Item]:
         """Rows of the files that have some of that day; other files are not opened."""
@@ -153,12 +149,14 @@ class Files(Source):
     def _system(self) -> tuple[Any, str]:
         import fsspec
 
-        return fsspec.core.url_to_fs(self.url, **self._options)
+        try:
+            return fsspec.core.url_to_fs(self.url, **self._options)
+        except (ImportError, ValueError) as error:
+            raise SourceError(f"{self.url}: this kind of storage is not there ({error})") from None
 
     def _open(self, file: str) -> AbstractContextManager[BinaryIO]:
-        if "://" not in self.url:
-            return open(file, "rb", buffering=1 << 20)
-        return self._system[0].open(file, "rb")
+        system = self._system[0]
+        return open(file, "rb", buffering=1 << 20) if "file" in system.protocol else system.open(file, "rb")
 
     # -- days -----------------------------------------------------------------------------------------------------
 
@@ -212,18 +210,13 @@ class Files(Source):
         return found
 
     def _days(self, file: str) -> dict[str, str]:
-        hashes: dict[date, Any] = {}
         try:
-            for day, item in self.dated(file):
-                if day not in hashes:
-                    hashes[day] = hashlib.blake2b(digest_size=8)
-                hashes[day].update(_content(item))
+            return {str(day): state for day, state in states_of(self.dated(file)).items()}
         except SourceError:
             # Reading that day will say it; a file that may hold any day stops all of them.
             if (named := day_in_name(file)) is None:
                 raise
             return {str(named): "broken"}
-        return {str(day): found.hexdigest() for day, found in sorted(hashes.items())}
 
 
 def day_in_name(file: str) -> date | None:
@@ -237,16 +230,6 @@ def day_in_name(file: str) -> date | None:
 def _is_read(name: str, form: str) -> bool:
     hidden = any(part.startswith((".", "_")) for part in name.split("/"))
     return not hidden and (bool(form) or Path(name.lower().removesuffix(".gz")).suffix in READERS)
-
-
-def _content(item: Item) -> bytes:
-    if isinstance(item, Rejected):
-        text = (item.id, item.reason, item.text)
-    else:
-        time = item.time.isoformat() if item.time else ""
-        told = (item.id, item.question, item.answer, item.correction, item.intent, item.subject, item.source, time)
-        text = (*told, str(item.rating), item.lawful_basis, item.purpose, item.licence, item.region, item.retain_until)
-    return "\x1f".join(text).encode("utf-8", "replace") + b"\n"
 
 
 def _by_time(row: RawRow) -> str:

@@ -1,13 +1,25 @@
 """Conversations in a Hugging Face dataset: a folder that `save_to_disk` wrote, or an id on the hub where there is a
 network."""
 
+import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from llmops_assets.lib.hashing import hash_json
-from llmops_assets.lib.sources import Changes, RawRow, Rejected, Shape, Source, SourceError, dated, rows_of
+from llmops_assets.lib.sources import (
+    Changes,
+    RawRow,
+    Rejected,
+    Shape,
+    Source,
+    SourceError,
+    changes,
+    dated,
+    rows_of,
+    states_of,
+)
 
 _BATCH = 1000
 
@@ -26,14 +38,13 @@ class HuggingFace(Source):
         self._day = day
 
     def changed_since(self, cursor: str) -> Changes:
-        """All days of the dataset when it is another version than the cursor's."""
+        """Days whose content differs from the cursor's. The dataset is read only when it is another version."""
+        known = json.loads(cursor) if cursor else {"version": "", "days": ""}
         version = self._version()
-        if cursor == version:
+        if known["version"] == version:
             return Changes({}, cursor)
-        days: dict[date, int] = {}
-        for day, _ in self._dated():
-            days[day] = days.get(day, 0) + 1
-        return Changes({day: hash_json([version, days[day]])[:12] for day in sorted(days)}, version)
+        found = changes(states_of(self._dated()), known["days"])
+        return Changes(found.days, json.dumps({"version": version, "days": found.cursor}))
 
     def read(self, day: date) -> Iterator[RawRow | Rejected]:
         """The rows of a day."""
@@ -76,7 +87,7 @@ class HuggingFace(Source):
 
         try:
             return str(HfApi().dataset_info(self._dataset).sha)
-        except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
+        except (HfHubHTTPError, OfflineModeIsEnabled, OSError, ValueError) as error:
             said = str(error).splitlines()[0][:300]
             raise SourceError(
                 f"{self.name}: {self._dataset} is no folder, and the hub does not answer ({said})"

@@ -27,7 +27,11 @@ class Sql(Source):
     ) -> None:
         self.name = name
         self._shape = shape
-        self._engine = sa.create_engine(url, pool_pre_ping=True)
+        try:
+            self._engine = sa.create_engine(url, pool_pre_ping=True)
+        except (SQLAlchemyError, ImportError) as error:
+            said = str(error).splitlines()[0][:200]
+            raise SourceError(f"{name}: the database's URL cannot be used ({said})") from None
         quote = self._engine.dialect.identifier_preparer.quote
         rows = f"({query})" if query else ".".join(map(quote, table.split(".")))
         self._rows = sa.text(f"{rows} AS source_rows")
@@ -57,20 +61,21 @@ class Sql(Source):
 
     def _changed_since(self, known: dict[str, Any]) -> Changes:
         found: dict[date, list[Any]] = {}
-        newest, equal = None, 0
         with self._engine.connect().execution_options(yield_per=1000) as connection:
             moment, watermark = self._columns(connection)
             newest = connection.execute(sa.select(sa.func.max(watermark)).select_from(self._rows)).scalar()
             if newest is None:
                 return Changes({}, "")
-            count = sa.select(sa.func.count()).select_from(self._rows).where(watermark == newest)
-            equal = connection.execute(count).scalar_one()
+            count = sa.select(sa.func.count()).select_from(self._rows)
+            equal = connection.execute(count.where(watermark == newest)).scalar_one()
             state = {"watermark": str(newest), "equal": equal}
             if state == known:
                 return Changes({}, json.dumps(known))
             query = sa.select(sa.func.coalesce(moment, watermark), watermark).select_from(self._rows)
             if known:
-                query = query.where(watermark >= self._bound(newest, known["watermark"]))
+                bound = self._bound(newest, known["watermark"])
+                equal = connection.execute(count.where(watermark == bound)).scalar_one()
+                query = query.where(watermark > bound if equal == known["equal"] else watermark >= bound)
             for value, mark in connection.execute(query):
                 day = self._day(value)
                 newest_of_day = found.setdefault(day, ["", 0])

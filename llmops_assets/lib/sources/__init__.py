@@ -4,7 +4,7 @@ What is read here is not redacted yet: callers hold a row only until the redacto
 over a network are in resources/sources. Why it is so: docs/decisions/sources.md.
 """
 
-from llmops_assets.lib.sources.contract import Changes, Source
+from llmops_assets.lib.sources.contract import Changes, Source, changes, states_of
 from llmops_assets.lib.sources.formats import READERS, Input
 from llmops_assets.lib.sources.reading import NO_TIME, check, dated, read_rows, resolved, rows_of, scan, stem
 from llmops_assets.lib.sources.rows import (
@@ -34,6 +34,7 @@ __all__ = [
     "Shape",
     "Source",
     "SourceError",
+    "changes",
     "check",
     "content_id",
     "dated",
@@ -41,6 +42,7 @@ __all__ = [
     "resolved",
     "rows_of",
     "scan",
+    "states_of",
     "stem",
     "time_of",
 ]

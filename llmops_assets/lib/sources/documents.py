@@ -84,6 +84,8 @@ class _Page(HTMLParser):
         self._open: _Open | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "dd" and self._open is not None and not self._open.title:
+            self.handle_endtag("dt")  # HTML lets it out
         if tag in _HIDDEN:
             self._hidden += 1
         elif tag in _HEADINGS:

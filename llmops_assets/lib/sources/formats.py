@@ -38,12 +38,10 @@ class Input:
         Without an encoding: UTF-8, or UTF-16 where a byte order mark says so. A line that is not UTF-8 is given with
         replaced characters and a fault; SourceError when the whole file seems to be in another encoding.
         """
-        start = self.file.peek(_PROBE)[:_PROBE]
-        encoding = self.encoding or ("utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "")
-        if encoding:
+        if encoding := self.known_encoding():
             yield from self._decoded(encoding)
             return
-        self._refuse_other_encodings(start)
+        self._refuse_other_encodings(self.start())
         number = 0
         while line := self.file.readline(MAX_LINE):
             number += 1
@@ -60,6 +58,14 @@ class Input:
                 text = line.decode(errors="replace")
                 fault = RowFault(f"not UTF-8; {_SAVE}", f"byte {error.start + 1} of the line", text[:MAX_TEXT])
                 yield number, text, fault
+
+    def start(self) -> bytes:
+        """The first bytes of the file, which are still read afterwards."""
+        return self.file.peek(_PROBE)[:_PROBE]
+
+    def known_encoding(self) -> str:
+        """The given encoding, or UTF-16 where a byte order mark says so, or ""."""
+        return self.encoding or ("utf-16" if self.start()[:2] in (b"\xff\xfe", b"\xfe\xff") else "")
 
     def text(self) -> str:
         """The whole text of a document. SourceError when it cannot be decoded."""
@@ -109,14 +115,15 @@ def _utf8(line: bytes) -> bool:
 
 def unpacked(name: str, file: BinaryIO) -> tuple[str, io.BufferedReader]:
     """The name without .gz, and the bytes: decompressed when they begin as gzip does, whatever the name."""
-    opened = file if isinstance(file, io.BufferedReader) else _buffered(file)
+    opened = file if isinstance(file, io.BufferedReader) else _buffered(file, _CHUNK)
     if opened.peek(2)[:2] == b"\x1f\x8b":
-        opened = _buffered(gzip.GzipFile(fileobj=opened))
+        # Little at a time: what is whole before the place where a file breaks off counts as readable.
+        opened = _buffered(gzip.GzipFile(fileobj=opened), _PROBE)
     return name.removesuffix(".gz"), opened
 
 
-def _buffered(file: Any) -> io.BufferedReader:
-    return io.BufferedReader(file, _CHUNK)
+def _buffered(file: Any, size: int) -> io.BufferedReader:
+    return io.BufferedReader(file, size)
 
 
 def _jsonl(source: Input) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
@@ -148,19 +155,19 @@ def _no_object(value: Any, what: str, text: str = "") -> RowFault:
     return RowFault(f"a {type(value).__name__}; every {what} must be a JSON object", "", text[:MAX_TEXT])
 
 
-_LISTS = ("tickets", "conversations", "rows", "data", "items", "results")
+_LIST = re.compile(r'\{\s*"(?:tickets|conversations|rows|data|items|results)"\s*:\s*\[')
 _BLANK = re.compile(r"[\s,]*")
 
 
 def _json(source: Input) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
-    """A JSON list of objects, alone or under a key of _LISTS at the beginning of an object; or JSON lines."""
-    start = source.file.peek(_PROBE)[:_PROBE].removeprefix(b"\xef\xbb\xbf").lstrip()
-    key = re.match(rb'\{\s*"(?:' + "|".join(_LISTS).encode() + rb')"\s*:\s*(?=\[)', start)
-    if not start.startswith(b"[") and not key:
+    """A JSON list of objects, alone or under a key of _LIST at the beginning of an object; or JSON lines."""
+    encoding = source.known_encoding() or "utf-8-sig"
+    start = source.start().decode(encoding, errors="ignore").lstrip()
+    if not start.startswith("[") and not _LIST.match(start):
         yield from _jsonl(source)
         return
     pieces = iter(lambda: text.read(_CHUNK), "")
-    text = io.TextIOWrapper(source.file, source.encoding or "utf-8-sig")
+    text = io.TextIOWrapper(source.file, encoding)
     try:
         buffer = next(pieces, "")
         position, number = buffer.index("[") + 1, 0
@@ -184,7 +191,7 @@ def _json(source: Input) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
             number, position = number + 1, end
             yield f"element {number}", row if isinstance(row, dict) else _no_object(row, "element")
     except UnicodeDecodeError:
-        raise SourceError(f"{source.name}: not UTF-8; {_SAVE}") from None
+        raise SourceError(f"{source.name}: not {encoding}; {_SAVE}") from None
     finally:
         text.detach()
 
@@ -208,6 +215,10 @@ class _Feed:
     def begin(self) -> None:
         """The next line begins a record."""
         self.taken = []
+
+    def text(self) -> str:
+        """The record as it stands in the file."""
+        return "".join(line for _, line, _ in self.taken)[:MAX_TEXT]
 
     def take_back(self) -> None:
         """Give the record's lines but the first again."""
@@ -239,8 +250,8 @@ def _csv(source: Input) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
         except csv.Error as error:
             broken = RowFault(f"broken CSV ({error})", "", feed.taken[0][1][:MAX_TEXT])
             feed.take_back()
-        line, _, fault = feed.taken[0]
-        if broken is None and len(values) < 2 and not "".join(values).strip():
+        line, text, fault = feed.taken[0]
+        if not text.strip() and len(feed.taken) == 1:
             continue
         if header is None:
             if unreadable := broken or fault:
@@ -258,11 +269,9 @@ def _csv(source: Input) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
         elif len(values) == len(header):
             yield place, dict(zip(header, values, strict=True))
         elif len(values) > len(header):
-            text = delimiter.join(values)[:MAX_TEXT]
-            yield place, RowFault("more values than columns; quote texts with commas", "", text)
+            yield place, RowFault("more values than columns; quote texts with commas", "", feed.text())
         else:
-            text = delimiter.join(values)[:MAX_TEXT]
-            yield place, RowFault("the row is cut off", f"column {header[len(values)]}", text)
+            yield place, RowFault("the row is cut off", f"column {header[len(values)]}", feed.text())
 
 
 def _parquet(source: Input) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:

@@ -1,5 +1,6 @@
 """Reading whole files: leniently, with the rows that cannot be used, or strictly, up to the first of them."""
 
+import gzip
 import zlib
 from array import array
 from collections import Counter
@@ -21,6 +22,7 @@ from llmops_assets.lib.sources.rows import (
     SourceError,
     content_id,
     raw_text,
+    time_of,
 )
 
 NO_TIME = "has no time; add one, or set first_day in settings.yaml"
@@ -53,7 +55,8 @@ def scan(file: BinaryIO, name: str, shape: Shape, form: str = "", encoding: str 
             count += 1
             yield item
     except (EOFError, OSError, zlib.error) as error:
-        why = "truncated or damaged gzip" if isinstance(error, (EOFError, zlib.error)) else "cannot be read"
+        packed = isinstance(error, (EOFError, zlib.error, gzip.BadGzipFile))
+        why = "truncated or damaged gzip" if packed else "cannot be read"
         raise SourceError(f"{name}: {why} after {count} readable rows ({error}); none of them is used") from None
     if count == 0:
         raise SourceError(f"{name}: holds no rows")
@@ -109,15 +112,18 @@ def _rejected(
     shape: Shape, name: str, place: str, fault: RowFault, record: Mapping[str, Any] | None = None
 ) -> Rejected:
     where = ", ".join(part for part in (name, place, fault.at) if part)
-    text = raw_text(record) if record is not None else fault.text[:MAX_TEXT]
-    return Rejected(shape.name or shape.channel, where, fault.reason, _own_id(shape, record or {}), text)
-
-
-def _own_id(shape: Shape, record: Mapping[str, Any]) -> str:
+    source = shape.name or shape.channel
+    if record is None:
+        return Rejected(source, where, fault.reason, "", fault.text[:MAX_TEXT])
     columns = shape.columns(list(record), required=())
-    found = next((record[columns[name]] for name in ("id", "conversation") if name in columns), "")
+    own_id = next((record[columns[name]] for name in ("id", "conversation") if name in columns), "")
     prefix = f"{shape.name}/" if shape.name else ""
-    return f"{prefix}{found}"[:200] if isinstance(found, (str, int)) and found != "" else ""
+    name = f"{prefix}{own_id}"[:200] if isinstance(own_id, (str, int)) and own_id != "" else ""
+    try:
+        time = time_of(record.get(columns.get("time", "")), "", shape.latest)
+    except RowFault:
+        time = None
+    return Rejected(source, where, fault.reason, name, raw_text(record), time.date() if time else None)
 
 
 def read_rows(path: Path, mapping: Mapping[str, str] | None = None, form: str = "") -> Iterator[RawRow]:
@@ -150,7 +156,7 @@ def dated(
 ) -> Iterator[tuple[date, RawRow | Rejected]]:
     """Every item with its day: a row's own, or `default` for rows without a time, which are rejected if it is None.
 
-    What cannot be a row is of the day of the row before it, or else of the first row, or else of `fallback`.
+    What cannot be a row and tells no day is of the day of the item before it, or else after it, or else of `fallback`.
     SourceError when there is no day at all.
     """
     day, waiting = default, []
@@ -164,6 +170,9 @@ def dated(
                 continue
             place, text = f"{name}, row {item.number}", f"{item.question}\n{item.answer}"
             item = Rejected(item.source, place, NO_TIME, item.id, text)
+        if item.day is not None:
+            yield from ((item.day, rejected) for rejected in waiting)
+            waiting, day = [], item.day
         if day is None:
             waiting.append(item)
         else:

@@ -75,6 +75,7 @@ class Rejected:
     """What cannot be a row: where it stands (`file.csv, row 12 (line 40)`), why, its id and its raw text ("" if none).
 
     `text` is not redacted and at most MAX_TEXT characters; `reason` repeats no text of the row beyond a few characters.
+    `day` is None where the row itself tells none.
     """
 
     source: str
@@ -82,6 +83,7 @@ class Rejected:
     reason: str
     id: str = ""
     text: str = ""
+    day: date | None = None
 
 
 class RowFault(ValueError):
