@@ -115,12 +115,14 @@ def build(
     except ValueError:
         raise typer.BadParameter(f"{day!r}: write a day as 2026-03-08") from None
     try:
-        if not workspace.source_files():
-            if workspace.settings.source is not None:
-                raise SettingsError(f"{workspace.settings.source}: no such file or folder, or none that can be read")
+        found = workspace.source_days()
+        if not found:
+            if workspace.settings.source is not None or workspace.settings.sources:
+                raise SettingsError("the sources that settings.yaml names hold no conversations")
             files = generator.write_archive(workspace.home / "inbox", SAMPLE_CONVERSATIONS)
             console.print(f"no conversations yet: the sample's two weeks are written to {files[0].parent}")
-        days = [found for found in workspace.source_days() if wanted is None or found <= wanted]
+            found = workspace.source_days()
+        days = [day for day in found if wanted is None or day <= wanted]
         if not days:
             raise SettingsError(f"no conversations on or before {wanted}: give a later --day")
         with dg.DagsterInstance.get() as instance:

@@ -97,8 +97,8 @@ def new_topic_of(workspace: Workspace, embedder_limit: int = 30) -> str:
     import numpy as np
 
     groups: dict[str, list[str]] = {}
-    for file in workspace.source_files():
-        for row, _ in workspace.with_days(file):
+    for day in workspace.source_days():
+        for row in workspace.conversations(day):
             if row.intent:
                 groups.setdefault(row.intent, []).append(row.question)
     large = {intent: questions for intent, questions in groups.items() if len(questions) >= 20}

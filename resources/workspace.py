@@ -9,19 +9,22 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Generator, Iterator
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from llmops_assets.lib.embedding import CachedEmbedder, Embedder, find_embedder_folder
-from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.labelling.labelfiles import Label, kept_labels
 from llmops_assets.lib.records import Article, UseCase
 from llmops_assets.lib.redaction import Redactor, load_subject_key, public_words
-from llmops_assets.lib.sources import READERS, RawRow, SourceError, read_rows
+from llmops_assets.lib.sources import RawRow, Rejected, Shape, Source, SourceError, resolved
 from llmops_assets.samples import generator
+from resources.sources import Files, SourceEntry, Spread, open_source
+
+INBOX = "inbox"
+"""Name of the source that `source` (or the folder inbox) is; its rows keep the ids of their files."""
 
 
 class SettingsError(ValueError):
@@ -33,6 +36,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    sources: tuple[SourceEntry, ...] = Field((), description="where conversations come from: docs/extending.md")
     source: Path | None = Field(None, description="a file or a folder of conversations; none: <home>/inbox")
     source_format: str = Field("", description="jsonl, csv or parquet where a file's ending does not say it")
     mapping: dict[str, str] = Field({}, description="our column -> the file's column, where names differ")
@@ -59,6 +63,14 @@ class Settings(BaseModel):
     lake_port: int = Field(8750, ge=1, le=65535)
     mlflow_uri: str = Field("", description="tracking server; none: a SQLite file in the home")
     log_url: str = Field("", description="SQLAlchemy URL of the interaction log; none: SQLite in the home")
+
+    @field_validator("sources")
+    @classmethod
+    def _names_differ(cls, entries: tuple[SourceEntry, ...]) -> tuple[SourceEntry, ...]:
+        names = [INBOX, *(entry.name for entry in entries)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two sources are named {twice[0]!r} ({INBOX!r} is the name of `source`)")
+        return entries
 
 
 class Workspace:
@@ -171,85 +183,39 @@ class Workspace:
 
     # -- conversations ------------------------------------------------------------------------------------------
 
-    def source_files(self) -> list[Path]:
-        """The files conversations are read from, in order of their names."""
-        source = self.settings.source or self.home / "inbox"
-        if source.is_dir():
-            return sorted(p for p in source.iterdir() if p.suffix in READERS and not p.name.startswith("."))
-        return [source] if source.exists() else []
-
-    def conversations(self, day: date) -> Iterator[RawRow]:
-        """The conversations of a day, not redacted. A file named after another day is not opened."""
-        for file in self.source_files():
-            named = _day_in_name(file)
-            if named is not None:
-                if named == day:
-                    yield from read_rows(file, self.settings.mapping, self.settings.source_format)
-                continue
-            yield from (row for row, its_day in self.with_days(file) if its_day == day)
+    def sources(self) -> list[Source]:
+        """The sources that the settings name, in their order; none of them: the inbox, once there is one."""
+        settings = self.settings
+        found: list[Source] = []
+        inbox = settings.source or self.home / "inbox"
+        if settings.source is not None or (not settings.sources and inbox.exists()):
+            spread = Spread(
+                first_day=settings.first_day,
+                days=settings.days,
+                replay=settings.replay,
+                new_intent=settings.new_topic_intent,
+                new_day=settings.new_topic_day,
+                limit=settings.limit,
+            )
+            shape, index = Shape(mapping=settings.mapping), self.home / "sources" / f"{INBOX}.json"
+            found.append(Files(INBOX, str(inbox), shape, form=settings.source_format, spread=spread, index=index))
+        now = datetime.now(UTC)
+        found += [open_source(entry, home=self.home, log_url=self.log_url, now=now) for entry in settings.sources]
+        return found
 
     def source_days(self) -> list[date]:
         """Days that have conversations, in order."""
-        days: set[date] = set()
-        for file in self.source_files():
-            named = _day_in_name(file)
-            days.update([named] if named else [its_day for _, its_day in self.with_days(file)])
-        return sorted(days)
+        return sorted({day for source in self.sources() for day in source.changed_since("").days})
 
-    def with_days(self, file: Path) -> Iterator[tuple[RawRow, date]]:
-        """Rows with their day: of their time, or spread evenly: by time where all have one, else by hash.
+    def read(self, day: date) -> Iterator[RawRow | Rejected]:
+        """The conversations of a day from all sources, not redacted, and what cannot be one; every id once."""
+        for source in self.sources():
+            yield from resolved(functools.partial(source.read, day))
 
-        The order of a file without times says nothing of time (it is often sorted by topic, which would look like
-        drift every day). An intent that only begins on `new_topic_day` is spread over the days from there on, all
-        others over all days.
-        """
-        settings = self.settings
-        rows = list(read_rows(file, settings.mapping, settings.source_format))
-        if settings.limit is not None:
-            # The new topic comes on a few days only: thinned like the rest it would hardly be seen on any of them.
-            arriving = [row for row in rows if self._arrives(row)]
-            rows = _thinned([row for row in rows if not self._arrives(row)], settings.limit)
-            rows += _thinned(arriving, settings.limit // 8)
-        timed = [row.time is not None for row in rows]
-        if all(timed) and not settings.replay:
-            yield from ((row, row.time.date()) for row in rows if row.time is not None)
-            return
-        if settings.first_day is None:
-            number = timed.index(False) + 1
-            raise SourceError(f"{file}, row {number}: has no time; add one, or set first_day in settings.yaml")
-        last = settings.first_day + timedelta(days=settings.days - 1)
-        new = [row for row in rows if self._arrives(row)]
-        old = [row for row in rows if not self._arrives(row)]
-        for group, first in ((old, settings.first_day), (new, settings.new_topic_day or settings.first_day)):
-            span = (last - first).days + 1
-            ordered = sorted(group, key=_by_time if all(timed) else _shuffled)
-            for position, row in enumerate(ordered):
-                yield row, first + timedelta(days=position * span // len(group))
-
-    def _arrives(self, row: RawRow) -> bool:
-        """Whether a row is about the topic that only begins on `new_topic_day`."""
-        settings = self.settings
-        return bool(row.intent and row.intent == settings.new_topic_intent and settings.new_topic_day)
-
-
-def _thinned(rows: list[RawRow], limit: int) -> list[RawRow]:
-    """At most so many of the rows, evenly spaced."""
-    count = min(limit, len(rows))
-    return [rows[position * len(rows) // count] for position in range(count)]
-
-
-def _by_time(row: RawRow) -> str:
-    assert row.time is not None
-    return f"{row.time.astimezone(UTC).isoformat(timespec='microseconds')} {row.number:012d}"
-
-
-def _shuffled(row: RawRow) -> str:
-    return hash_json([row.id, row.question])
-
-
-def _day_in_name(file: Path) -> date | None:
-    """The day in a file name such as conversations-2026-03-02.jsonl."""
-    try:
-        return date.fromisoformat(file.stem[-10:])
-    except ValueError:
-        return None
+    def conversations(self, day: date) -> Iterator[RawRow]:
+        """The conversations of a day, strictly: SourceError on the first that cannot be used."""
+        for source in self.sources():
+            for item in source.read(day):
+                if isinstance(item, Rejected):
+                    raise SourceError(f"{item.place}: {item.reason}")
+                yield item

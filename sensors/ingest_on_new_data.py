@@ -1,7 +1,6 @@
-"""Starts `ingest_day` for every day whose source files are new or have changed."""
+"""Starts `ingest_day` for every day that is new or has changed in any source."""
 
 import json
-from datetime import date
 
 import dagster as dg
 
@@ -14,29 +13,29 @@ MAX_REQUESTS = 20
 """Days asked for in one tick; the rest follows in the next ones."""
 
 
-def signatures(workspace: Workspace) -> dict[date, str]:
-    """Every day of the sources with a name for its state: size and time of the files it may be in."""
-    files = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in workspace.source_files()]
-    result = {}
-    for day in workspace.source_days():
-        own = [entry for entry in files if str(day) in entry[0]] or files
-        result[day] = hash_json([list(entry) for entry in own])[:12]
-    return result
-
-
 @dg.sensor(job=ingest_day, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.STOPPED)
 def ingest_on_new_data(
     context: dg.SensorEvaluationContext, workspace: dg.ResourceParam[Workspace]
 ) -> dg.SensorResult | dg.SkipReason:
-    """Requests one run per new or changed day; the cursor remembers what was asked for."""
-    known: dict[str, str] = json.loads(context.cursor) if context.cursor else {}
+    """Requests one run per new or changed day; the cursor holds each source's own, and the days not yet asked for."""
+    known = json.loads(context.cursor) if context.cursor else {}
+    cursors: dict[str, str] = known.get("sources", {})
+    waiting: dict[str, str] = known.get("waiting", {})
     partitions = set(DAILY.get_partition_keys())
-    found = {str(day): name for day, name in signatures(workspace).items() if str(day) in partitions}
-    changed = [day for day in sorted(found) if known.get(day) != found[day]][:MAX_REQUESTS]
-    if not changed:
-        return dg.SkipReason(f"{len(found)} days in the sources, none new or changed")
+    sources = workspace.sources()
+    for source in sources:
+        changes = source.changed_since(cursors.get(source.name, ""))
+        cursors[source.name] = changes.cursor
+        for day, state in changes.days.items():
+            if str(day) in partitions:
+                waiting[str(day)] = hash_json([waiting.get(str(day), ""), source.name, state])[:12]
+    chosen = sorted(waiting)[:MAX_REQUESTS]
+    cursor = json.dumps({"sources": cursors, "waiting": {d: waiting[d] for d in sorted(waiting) if d not in chosen}})
+    if not chosen:
+        context.update_cursor(cursor)
+        return dg.SkipReason(f"{len(sources)} sources, no day of theirs is new or changed")
     requests = [
-        dg.RunRequest(run_key=f"ingest-{day}-{found[day]}", partition_key=day, tags={"cause": f"data-{day}"})
-        for day in changed
+        dg.RunRequest(run_key=f"ingest-{day}-{waiting[day]}", partition_key=day, tags={"cause": f"data-{day}"})
+        for day in chosen
     ]
-    return dg.SensorResult(run_requests=requests, cursor=json.dumps({**known, **{d: found[d] for d in changed}}))
+    return dg.SensorResult(run_requests=requests, cursor=cursor)

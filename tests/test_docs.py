@@ -3,19 +3,25 @@
 import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 
 from resources.lake.embedded import EmbeddedLake
+from resources.workspace import Settings, Workspace
 
 CHECKS = {
-    "sources": """
-import gzip, json, pathlib, tempfile
-file = pathlib.Path(tempfile.mkdtemp()) / "a.gz"
-file.write_bytes(gzip.compress(json.dumps({"question": "q", "answer": "a"}).encode()))
-assert [row.answer for row in module.read_rows(file)] == ["a"]
+    "sources.formats": """
+import pathlib, tempfile
+from llmops_assets.lib.sources import read_rows
+file = pathlib.Path(tempfile.mkdtemp()) / "a.mbox"
+file.write_text("From x\\nFrom: anna@mail.example\\n\\nWhere is it?\\n-- answer --\\nOn its way.\\n")
+assert [(row.question, row.answer, row.subject) for row in read_rows(file)] == [
+    ("Where is it?", "On its way.", "anna@mail.example")
+]
 """,
     "evalsuite": """
 from support import article
@@ -69,6 +75,33 @@ def test_the_asset_of_contributing_materializes_and_is_described(root, tmp_path)
         event = instance.get_latest_materialization_event(dg.AssetKey("busiest_hour"))
     assert result.success
     assert event.asset_materialization.metadata["record"].value == {"hour": None, "interactions": 0}
+
+
+def test_the_source_of_contributing_is_read_by_day_and_tells_what_changed(root, tmp_path, monkeypatch):
+    (tmp_path / "helpdesk.py").write_text(blocks(root / "CONTRIBUTING.md")[1])
+    monkeypatch.syspath_prepend(tmp_path)
+    case = "<case id='{}'><time>2026-03-0{}T10:00:00</time><question>q</question><answer>{}</answer></case>"
+    file, days = tmp_path / "helpdesk.xml", [date(2026, 3, 2), date(2026, 3, 3)]
+    file.write_text(f"<cases>{case.format(1, 2, 'a')}{case.format(2, 3, 'b')}{case.format(3, 3, '')}</cases>")
+    workspace = Workspace(tmp_path / "home")
+    entry = {"kind": "python", "name": "helpdesk", "factory": "helpdesk:Helpdesk", "options": {"path": str(file)}}
+    workspace.write_settings(Settings.model_validate({"sources": [entry]}))
+    assert workspace.source_days() == days
+    row, rejected = workspace.read(days[1])
+    assert (row.id, row.answer) == ("helpdesk/2", "b")
+    assert (rejected.id, rejected.reason[:8]) == ("helpdesk/3", "is empty")
+    (source,) = workspace.sources()
+    changes = source.changed_since("")
+    assert not source.changed_since(changes.cursor).days
+    file.write_text(f"<cases>{case.format(1, 2, 'a')}{case.format(2, 3, 'corrected')}</cases>")
+    assert list(source.changed_since(changes.cursor).days) == [days[1]]
+
+
+def test_the_settings_of_extending_are_valid(root):
+    (written,) = blocks(root / "docs" / "extending.md", "yaml")
+    assert {entry.kind for entry in Settings.model_validate(yaml.safe_load(written)).sources} == {
+        "files", "sql", "huggingface", "interactions", "python"
+    }  # fmt: skip
 
 
 def test_every_make_target_the_readme_names_exists(root):

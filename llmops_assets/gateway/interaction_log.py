@@ -116,6 +116,21 @@ class InteractionLog:
             row["correction"] = feedback["correction"] if feedback else ""
         return rows
 
+    def days_with_feedback(self, after: int) -> tuple[dict[str, int], int]:
+        """Days (UTC) of the interactions whose feedback is numbered above `after`, each with its last number; the last.
+
+        `after` itself is the last where there is none.
+        """
+        query = (
+            sa.select(sa.func.substr(INTERACTIONS.c.time, 1, 10), sa.func.max(FEEDBACK.c.number))
+            .join(FEEDBACK, INTERACTIONS.c.id == FEEDBACK.c.interaction)
+            .where(FEEDBACK.c.number > after)
+            .group_by(sa.func.substr(INTERACTIONS.c.time, 1, 10))
+        )
+        with self._engine.connect() as connection:
+            days = {row[0]: row[1] for row in connection.execute(query)}
+        return days, max(days.values(), default=after)
+
     def find(self, name: str) -> list[Interaction]:
         """The interaction of an id, or all interactions of a subject's pseudonym, in order of time."""
         wanted = sa.or_(INTERACTIONS.c.id == name, INTERACTIONS.c.subject == name)

@@ -63,11 +63,15 @@ def test_a_format_given_by_name_goes_before_the_ending(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", "question,reply to\nx,y\n", "row 1: no column for the answer"),
+        ("a.csv", "question,reply to\nx,y\n", r"row 1 \(line 2\): no column for the answer"),
         ("a.jsonl", jsonl(ROWS[0], {"question": " ", "answer": "x"}), "line 2, column question: is empty"),
         ("a.jsonl", '{"question": "x", "answer": "y"}\n{"question": \n', "line 2, character 14: broken JSON"),
         ("a.jsonl", '["x"]\n', "line 1: a list; every line must be a JSON object"),
-        ("a.csv", "question,answer\nx,y\nJos\xe9,z\n".encode("latin1"), "line 3, byte 4 of the line: not UTF-8"),
+        (
+            "a.csv",
+            "question,answer\nx,y\nJos\xe9,z\n".encode("latin1"),
+            r"line 3\), byte 4 of the line: not UTF-8",
+        ),
         ("a.csv", "question,answer\nx\n", r"row 1 \(line 2\), column answer: the row is cut off"),
         ("a.csv", "question,answer\nx,y,z\n", "more values than columns"),
         ("a.csv", 'question,answer\n"x,y\n', "row 1 .*broken CSV"),

@@ -1,0 +1,335 @@
+"""File formats: JSONL, JSON, CSV, Parquet, Markdown and HTML as mappings with their places, each also gzip-compressed.
+
+A reader streams; a broken row is a RowFault in its place, a broken file a SourceError.
+"""
+
+import csv
+import gzip
+import io
+import json
+import re
+import shutil
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from llmops_assets.lib.sources.documents import Section, html_sections, markdown_sections
+from llmops_assets.lib.sources.rows import MAX_TEXT, RowFault, SourceError
+
+MAX_LINE = 16 * 1024 * 1024
+"""Bytes of one line; a longer one is skipped as a fault."""
+_PROBE = 64 * 1024
+_CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Input:
+    """An opened file: its name for messages, its bytes (decompressed, with `peek`), and its encoding ("" detects)."""
+
+    name: str
+    file: io.BufferedReader
+    encoding: str = ""
+
+    def lines(self) -> Iterator[tuple[int, str, RowFault | None]]:
+        """(number from 1, text with its line end, fault) of every line.
+
+        Without an encoding: UTF-8, or UTF-16 where a byte order mark says so. A line that is not UTF-8 is given with
+        replaced characters and a fault; SourceError when the whole file seems to be in another encoding.
+        """
+        if encoding := self.known_encoding():
+            yield from self._decoded(encoding)
+            return
+        self._refuse_other_encodings(self.start())
+        number = 0
+        while line := self.file.readline(MAX_LINE):
+            number += 1
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            if len(line) == MAX_LINE and not line.endswith(b"\n"):
+                while (rest := self.file.readline(MAX_LINE)) and not rest.endswith(b"\n"):
+                    pass
+                yield number, "\n", RowFault(f"longer than {MAX_LINE} bytes")
+                continue
+            try:
+                yield number, line.decode(), None
+            except UnicodeDecodeError as error:
+                text = line.decode(errors="replace")
+                fault = RowFault(f"not UTF-8; {_SAVE}", f"byte {error.start + 1} of the line", text[:MAX_TEXT])
+                yield number, text, fault
+
+    def start(self) -> bytes:
+        """The first bytes of the file, which are still read afterwards."""
+        return self.file.peek(_PROBE)[:_PROBE]
+
+    def known_encoding(self) -> str:
+        """The given encoding, or UTF-16 where a byte order mark says so, or ""."""
+        return self.encoding or ("utf-16" if self.start()[:2] in (b"\xff\xfe", b"\xfe\xff") else "")
+
+    def text(self) -> str:
+        """The whole text of a document. SourceError when it cannot be decoded."""
+        lines = []
+        for number, line, fault in self.lines():
+            if fault is not None:
+                raise SourceError(f"{self.name}, line {number}: {fault.reason}")
+            lines.append(line.replace("\r\n", "\n"))
+        return "".join(lines)
+
+    def _decoded(self, encoding: str) -> Iterator[tuple[int, str, None]]:
+        number, text = 0, None
+        try:
+            text = io.TextIOWrapper(self.file, encoding, newline="\n")
+            for number, line in enumerate(text, start=1):
+                yield number, line.removeprefix("\ufeff") if number == 1 else line, None
+        except (UnicodeError, LookupError) as error:
+            raise SourceError(f"{self.name}, after line {number}: not {encoding} ({error})"[:400]) from None
+        finally:
+            if text is not None:
+                text.detach()
+
+    def _refuse_other_encodings(self, start: bytes) -> None:
+        if start.isascii() and b"\0" not in start:
+            return
+        lines = start.split(b"\n")
+        bad = [number for number, line in enumerate(lines[:-1] if len(start) == _PROBE else lines) if not _utf8(line)]
+        good = sum(not line.isascii() for line in lines) - len(bad)
+        if b"\0" in start and start.count(b"\0") > len(start) // 4:
+            raise SourceError(f"{self.name}: looks like UTF-16 without a byte order mark; {_SAVE}")
+        if len(bad) > 1 and good <= 0:
+            raise SourceError(
+                f"{self.name}, line {bad[0] + 1}: not UTF-8, nor are {len(bad) - 1} more of the first lines; {_SAVE}"
+            )
+
+
+_SAVE = "save the file as UTF-8 (for example: iconv -f latin1 -t utf-8), or name its encoding in the settings"
+
+
+def _utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def unpacked(name: str, file: BinaryIO) -> tuple[str, io.BufferedReader]:
+    """The name without .gz, and the bytes: decompressed when they begin as gzip does, whatever the name."""
+    opened = file if isinstance(file, io.BufferedReader) else _buffered(file, _CHUNK)
+    if opened.peek(2)[:2] == b"\x1f\x8b":
+        # Little at a time: what is whole before the place where a file breaks off counts as readable.
+        opened = _buffered(gzip.GzipFile(fileobj=opened), _PROBE)
+    return name.removesuffix(".gz"), opened
+
+
+def _buffered(file: Any, size: int) -> io.BufferedReader:
+    return io.BufferedReader(file, size)
+
+
+def _jsonl(source: Input) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
+    for number, line, fault in source.lines():
+        place = f"line {number}"
+        if fault is not None:
+            yield place, fault
+        elif line.strip():
+            try:
+                row = json.loads(line)
+                if "\\ud" in line or "\\uD" in line:
+                    json.dumps(row, ensure_ascii=False).encode()
+            except json.JSONDecodeError as error:
+                position = min(error.pos, len(line.rstrip("\r\n"))) + 1
+                yield place, RowFault(f"broken JSON ({error.msg})", f"character {position}", line[:MAX_TEXT])
+            except (ValueError, RecursionError) as error:
+                yield place, RowFault(_why(error), "", line[:MAX_TEXT])
+            else:
+                yield place, row if isinstance(row, dict) else _no_object(row, "line", line)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, UnicodeError):
+        return "half of a character (a lone surrogate)"
+    return "nested too deeply" if isinstance(error, RecursionError) else "a number with too many digits"
+
+
+def _no_object(value: Any, what: str, text: str = "") -> RowFault:
+    return RowFault(f"a {type(value).__name__}; every {what} must be a JSON object", "", text[:MAX_TEXT])
+
+
+_LIST = re.compile(r'\{\s*"(?:tickets|conversations|rows|data|items|results)"\s*:\s*\[')
+_BLANK = re.compile(r"[\s,]*")
+
+
+def _json(source: Input) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
+    """A JSON list of objects, alone or under a key of _LIST at the beginning of an object; or JSON lines."""
+    encoding = source.known_encoding() or "utf-8-sig"
+    start = source.start().decode(encoding, errors="ignore").lstrip()
+    if not start.startswith("[") and not _LIST.match(start):
+        yield from _jsonl(source)
+        return
+    pieces = iter(lambda: text.read(_CHUNK), "")
+    text = io.TextIOWrapper(source.file, encoding)
+    try:
+        buffer = next(pieces, "")
+        position, number = buffer.index("[") + 1, 0
+        decoder = json.JSONDecoder()
+        while True:
+            blank = _BLANK.match(buffer, position)
+            position = blank.end() if blank else position
+            if position < len(buffer) and buffer[position] == "]":
+                return
+            try:
+                row, end = decoder.raw_decode(buffer, position)
+                if end == len(buffer):
+                    raise json.JSONDecodeError("unfinished", buffer, end)
+            except (json.JSONDecodeError, RecursionError) as error:
+                more = next(pieces, "") if len(buffer) - position < MAX_LINE else ""
+                if not more:
+                    at = "the list does not end" if position == len(buffer) else f"broken JSON ({error})"[:120]
+                    raise SourceError(f"{source.name}, element {number + 1}: {at}") from None
+                buffer, position = buffer[position:] + more, 0
+                continue
+            number, position = number + 1, end
+            yield f"element {number}", row if isinstance(row, dict) else _no_object(row, "element")
+    except UnicodeDecodeError:
+        raise SourceError(f"{source.name}: not {encoding}; {_SAVE}") from None
+    finally:
+        text.detach()
+
+
+class _Feed:
+    """Lines for csv.reader that can be taken back, when an unclosed quote has swallowed them."""
+
+    def __init__(self, source: Input) -> None:
+        self._lines = source.lines()
+        self._again: deque[tuple[int, str, RowFault | None]] = deque()
+        self.taken: list[tuple[int, str, RowFault | None]] = []
+
+    def __iter__(self) -> "_Feed":
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._lines)
+        self.taken.append(line)
+        return line[1]
+
+    def begin(self) -> None:
+        """The next line begins a record."""
+        self.taken = []
+
+    def text(self) -> str:
+        """The record as it stands in the file."""
+        return "".join(line for _, line, _ in self.taken)[:MAX_TEXT]
+
+    def take_back(self) -> None:
+        """Give the record's lines but the first again."""
+        self._again.extendleft(reversed(self.taken[1:]))
+        del self.taken[1:]
+
+
+def _csv(source: Input) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
+    """Comma, semicolon, tab or bar between values: the one that the first line has most of. Files that were put one
+    after the other may each have their header. A broken quote costs its own line only."""
+    feed, header, ordered, number = _Feed(source), None, [], 0
+    first = next(feed, None)
+    if first is None:
+        return
+    if named := re.fullmatch(r"sep=(.)\r?\n?", first):
+        delimiter = named[1]
+    else:
+        delimiter = max(",;\t|", key=re.sub(r'"[^"]*"', "", first).count)
+        feed._again.append(feed.taken[0])
+    reader = csv.reader(feed, delimiter=delimiter, strict=True)
+    while True:
+        feed.begin()
+        values: list[str] = []
+        broken = None
+        try:
+            values = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            broken = RowFault(f"broken CSV ({error})", "", feed.taken[0][1][:MAX_TEXT])
+            feed.take_back()
+        line, text, fault = feed.taken[0]
+        if not text.strip() and len(feed.taken) == 1:
+            continue
+        if header is None:
+            if unreadable := broken or fault:
+                raise SourceError(f"{source.name}, line {line}: the header cannot be read, {unreadable.reason}")
+            header, ordered = values, sorted(values)
+            continue
+        if values == header or (len(values) == len(header) and sorted(values) == ordered):
+            header = values
+            continue
+        number += 1
+        place = f"row {number} (line {feed.taken[-1][0]})"
+        broken = broken or next((fault for _, _, fault in feed.taken if fault), None)
+        if broken is not None:
+            yield place, broken
+        elif len(values) == len(header):
+            yield place, dict(zip(header, values, strict=True))
+        elif len(values) > len(header):
+            yield place, RowFault("more values than columns; quote texts with commas", "", feed.text())
+        else:
+            yield place, RowFault("the row is cut off", f"column {header[len(values)]}", feed.text())
+
+
+def _parquet(source: Input) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    with tempfile.TemporaryFile() as unpacked_file:
+        raw: Any = source.file
+        if isinstance(getattr(source.file, "raw", None), gzip.GzipFile):
+            # The footer is at the end: seeking in gzip would decompress again and again.
+            shutil.copyfileobj(source.file, unpacked_file)
+            raw = unpacked_file
+        try:
+            number = 0
+            for batch in parquet.ParquetFile(raw).iter_batches(batch_size=1000):
+                columns = [_plain_times(column).to_pylist() for column in batch.columns]
+                for values in zip(*columns, strict=True):
+                    number += 1
+                    yield f"row {number}", dict(zip(batch.schema.names, values, strict=True))
+        except (pa.ArrowException, OSError) as error:
+            after = f" after row {number}" if number else ""
+            raise SourceError(f"{source.name}: broken Parquet{after} ({error})"[:400]) from None
+
+
+def _plain_times(column: Any) -> Any:
+    """Nanoseconds as microseconds, which the standard library's datetime can hold."""
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        return column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    return column
+
+
+def _sections(source: Input, sections: Iterator[Section]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    name = source.name.rsplit("/", 1)[-1]
+    for section in sections:
+        where = " > ".join((*section.path, section.title))
+        yield f"line {section.line}", {"id": f"{name}#{where}", "question": section.title, "answer": section.text}
+
+
+def _markdown(source: Input) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    return _sections(source, markdown_sections(source.text()))
+
+
+def _html(source: Input) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    return _sections(source, html_sections(source.text()))
+
+
+Reader = Callable[[Input], Iterator[tuple[str, Mapping[str, Any] | RowFault]]]
+"""Yields (place, row as the file has it, or why it cannot be read); SourceError where the file is broken."""
+READERS: dict[str, Reader] = {
+    ".jsonl": _jsonl,
+    ".ndjson": _jsonl,
+    ".json": _json,
+    ".csv": _csv,
+    ".tsv": _csv,
+    ".parquet": _parquet,
+    ".md": _markdown,
+    ".html": _html,
+}
+"""Ending to reader; `.gz` may follow every ending. A new format is one function here: docs/extending.md."""
