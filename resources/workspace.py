@@ -19,7 +19,7 @@ from llmops_assets.lib.embedding import CachedEmbedder, Embedder, find_embedder_
 from llmops_assets.lib.labelling.labelfiles import Label, kept_labels
 from llmops_assets.lib.records import Article, UseCase
 from llmops_assets.lib.redaction import Redactor, load_subject_key, public_words
-from llmops_assets.lib.sources import RawRow, Rejected, Shape, Source, SourceError, resolved
+from llmops_assets.lib.sources import RawRow, Rejected, Shape, Source, SourceError, articles_of, resolved
 from llmops_assets.samples import generator
 from resources.sources import Files, SourceEntry, Spread, open_source
 
@@ -46,7 +46,9 @@ class Settings(BaseModel):
     days: int = Field(14, ge=1, description="over how many days rows are spread")
     replay: bool = Field(False, description="spread rows over the days even when they carry a time")
     use_case: Path | None = Field(None, description="YAML; none: the sample's")
-    knowledge: Path | None = Field(None, description="YAML list of articles; none: the sample's")
+    knowledge: Path | None = Field(
+        None, description="articles: YAML, or Markdown, HTML, CSV, a folder; none: the sample's"
+    )
     knowledge_from_conversations: bool = Field(False, description="make articles out of the conversations instead")
     new_topic_intent: str = Field("", description="intent that arrives on `new_topic_day` (a demonstration's)")
     new_topic_day: date | None = None
@@ -148,6 +150,8 @@ class Workspace:
             return ()
         if self.settings.knowledge is None:
             return generator.articles_on(day)
+        if self.settings.knowledge.suffix not in (".yaml", ".yml"):
+            return articles_of(self.settings.knowledge)
         try:
             rows = yaml.safe_load(self.settings.knowledge.read_text())
             articles = [Article.model_validate(row) for row in rows]

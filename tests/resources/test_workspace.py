@@ -58,6 +58,27 @@ def test_a_new_topic_is_thinned_less_than_the_rest(tmp_path):
     assert sum(len(topics) - topics.count("new") for topics in some.values()) == 80
 
 
+def test_articles_come_out_of_documents(tmp_path):
+    folder = tmp_path / "faq"
+    (folder / "pay").mkdir(parents=True)
+    (folder / "shipping.md").write_text("# Shipping\n## How long?\nTwo days.\n")
+    (folder / "pay" / "cards.html").write_text("<h2>Which cards?</h2><p>All &amp; more</p>")
+    (folder / "more.csv").write_text("id,question,answer,intent\n7,Who?,We.,about\n")
+    workspace = Workspace(tmp_path / "home")
+    workspace.write_settings(Settings(knowledge=folder))
+    assert [(a.id, a.intent, a.title, a.answer, a.questions) for a in workspace.articles(FIRST)] == [
+        ("7", "about", "Who?", "We.", ("Who?",)),
+        ("pay/cards.html#Which cards?", "cards", "Which cards?", "All & more", ("Which cards?",)),
+        ("shipping.md#Shipping > How long?", "shipping", "How long?", "Two days.", ("How long?",)),
+    ]
+    (folder / "again.csv").write_text("id,question,answer\n7,Who else?,Nobody.\n")
+    with pytest.raises(SourceError, match=r"more.csv, row 1: there is an article '7' already"):
+        workspace.articles(FIRST)
+    workspace.write_settings(Settings(knowledge=tmp_path / "home"))
+    with pytest.raises(SourceError, match="holds no document"):
+        workspace.articles(FIRST)
+
+
 def test_rows_without_a_time_need_a_first_day(tmp_path):
     with pytest.raises(SourceError, match=r"row 1: has no time.*None of the 280 rows of rows.csv"):
         days_of(tmp_path, times=False)

@@ -10,7 +10,7 @@ from support import drift_report
 from llmops_assets.lib.records import UseCase
 from llmops_assets.samples import generator
 from resources.workspace import Settings, Workspace
-from sensors.ingest_on_new_data import ingest_on_new_data
+from sensors.ingest_on_new_data import MAX_REQUESTS, ingest_on_new_data
 from sensors.retrain_on_drift import retrain_on_drift
 
 DAY = date(2026, 3, 11)
@@ -70,3 +70,24 @@ def test_new_and_changed_days_are_requested_once(instance, tmp_path):
     second = data_tick(instance, workspace, first.cursor)
     assert [r.partition_key for r in second.run_requests] == ["2026-03-05"]
     assert second.run_requests[0].run_key != first.run_requests[3].run_key
+
+
+def test_each_source_has_its_own_cursor_and_days_over_the_limit_wait(instance, tmp_path):
+    days = [DAY + timedelta(days=n) for n in range(MAX_REQUESTS + 3)]
+
+    def row(day: date, **changes) -> str:
+        return json.dumps({"id": str(day), "question": "q", "answer": "a", "time": str(day), **changes}) + "\n"
+
+    for name, own_days in (("a", days), ("b", days[:1])):
+        (tmp_path / f"{name}.jsonl").write_text("".join(map(row, own_days)))
+    entries = [{"kind": "files", "name": name, "url": str(tmp_path / f"{name}.jsonl")} for name in ("a", "b")]
+    workspace = Workspace(tmp_path / "home")
+    workspace.write_settings(Settings.model_validate({"sources": entries}))
+    first = data_tick(instance, workspace)
+    assert [r.partition_key for r in first.run_requests] == [str(day) for day in days[:MAX_REQUESTS]]
+    (tmp_path / "b.jsonl").write_text(row(days[0]) + row(days[-1]) + row(days[1]))
+    second = data_tick(instance, workspace, first.cursor)
+    assert [r.partition_key for r in second.run_requests] == [str(day) for day in (days[1], *days[MAX_REQUESTS:])]
+    assert isinstance(data_tick(instance, workspace, second.cursor), dg.SkipReason)
+    keys = [r.run_key for r in (*first.run_requests, *second.run_requests)]
+    assert len(set(keys)) == len(keys)

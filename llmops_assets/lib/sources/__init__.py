@@ -6,7 +6,17 @@ over a network are in resources/sources. Why it is so: docs/decisions/sources.md
 
 from llmops_assets.lib.sources.contract import Changes, Source, changes, states_of
 from llmops_assets.lib.sources.formats import READERS, Input
-from llmops_assets.lib.sources.reading import NO_TIME, check, dated, read_rows, resolved, rows_of, scan, stem
+from llmops_assets.lib.sources.reading import (
+    NO_TIME,
+    articles_of,
+    check,
+    dated,
+    read_rows,
+    resolved,
+    rows_of,
+    scan,
+    stem,
+)
 from llmops_assets.lib.sources.rows import (
     COLUMNS,
     MAX_TEXT,
@@ -34,6 +44,7 @@ __all__ = [
     "Shape",
     "Source",
     "SourceError",
+    "articles_of",
     "changes",
     "check",
     "content_id",

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from llmops_assets.lib.records import Article
 from llmops_assets.lib.sources import chats
 from llmops_assets.lib.sources.formats import READERS, Input, Reader, unpacked
 from llmops_assets.lib.sources.rows import (
@@ -144,6 +145,27 @@ def read_rows(path: Path, mapping: Mapping[str, str] | None = None, form: str = 
 def check(path: Path, mapping: Mapping[str, str] | None = None, form: str = "") -> int:
     """Read a whole file and return its number of rows; SourceError on the first thing wrong."""
     return sum(1 for _ in read_rows(path, mapping, form))
+
+
+def articles_of(path: Path) -> tuple[Article, ...]:
+    """The articles of a document, or of all in a folder: each question (a heading, or a row's) with its answer.
+
+    The intent is the row's, or the document's name. SourceError on the first thing wrong, or when there are none.
+    """
+    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in READERS) if path.is_dir() else [path]
+    found: dict[str, Article] = {}
+    for file in files:
+        for row in read_rows(file):
+            name = row.id if file == path else f"{file.relative_to(path).parent / row.id}"
+            if name in found:
+                raise SourceError(f"{file}, row {row.number}: there is an article {name!r} already; rename one")
+            intent = row.intent or stem(file.name)
+            found[name] = Article(
+                id=name, intent=intent, title=row.question, answer=row.answer, questions=(row.question,)
+            )
+    if not found:
+        raise SourceError(f"{path}: holds no document that can be read")
+    return tuple(found.values())
 
 
 def stem(name: str) -> str:
