@@ -24,6 +24,8 @@ from resources.lake.base import ConflictError
 from resources.lake.embedded import EmbeddedLake
 
 PIECE = 1 << 20
+SCRATCH = Path(".llmops")
+"""On the disk an installation is on: a temporary folder may be in memory, where syncing costs nothing."""
 SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -52,12 +54,11 @@ def read_and_hash(lake: EmbeddedLake, commit: str, path: str) -> None:
 
 
 def one_file(size: int, folder: Path) -> dict[str, float]:
-    """Commit, read and copy-and-hash of one file; ratios and this process's growth in memory."""
+    """Commit, read and copy-and-hash of one file; ratios and this process's peak memory in MB."""
     source = folder / "source"
     with source.open("wb") as file:
         for _ in range(size // PIECE):
             file.write(os.urandom(PIECE))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     copies, commits, reads = [], [], []
     for turn in range(3):
         copies.append(timed(lambda: copy_and_hash(source, folder / "copy")))
@@ -71,12 +72,12 @@ def one_file(size: int, folder: Path) -> dict[str, float]:
         commit = lake.resolve("main")
         reads.append(timed(lambda lake=lake, commit=commit: read_and_hash(lake, commit, "file")))
         shutil.rmtree(lake.root)
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     base = statistics.median(copies)
     return {
         "commit": statistics.median(commits) / base,
         "read": statistics.median(reads) / base,
-        "rss_mb": grown,
+        "rss_mb": peak,
     }
 
 
@@ -167,7 +168,7 @@ def damage_by_kills(kills: int, folder: Path, seed: int) -> tuple[int, int]:
 
 
 def in_child(work: Callable[..., dict[str, float]], size: int) -> dict[str, float]:
-    with tempfile.TemporaryDirectory(dir=".") as folder, ProcessPoolExecutor(1, mp_context=SPAWN) as pool:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder, ProcessPoolExecutor(1, mp_context=SPAWN) as pool:
         return pool.submit(work, size, Path(folder)).result()
 
 
@@ -178,6 +179,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=7)
     arguments = parser.parse_args()
+    SCRATCH.mkdir(exist_ok=True)
     sizes = {"1 MB": 1 << 20, "100 MB": 100 << 20, "1 GB": 1 << 30}
     found = {}
     for name, size in sizes.items():
@@ -185,10 +187,10 @@ def main() -> None:
         print(f"{name}: " + ", ".join(f"{key} {value:.2f}" for key, value in found[name].items()), flush=True)
     small = in_child(small_files, 10_000)
     print(f"10,000 files of 200 bytes: commit {small['commit']:.2f}", flush=True)
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
         lost = lost_updates(arguments.publishes, 4, Path(folder))
     print(f"{arguments.publishes} publishes by 4 processes: {lost} lost", flush=True)
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
         corrupt, half = damage_by_kills(arguments.kills, Path(folder), arguments.seed)
     print(f"{arguments.kills} kills: {corrupt} corrupt, {half} half visible", flush=True)
     if arguments.json:

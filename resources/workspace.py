@@ -12,13 +12,14 @@ from collections.abc import Generator, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import dagster as dg
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from llmops_assets.lib.embedding import CachedEmbedder, Embedder, find_embedder_folder
 from llmops_assets.lib.labelling.labelfiles import Label, kept_labels
 from llmops_assets.lib.records import Article, UseCase
-from llmops_assets.lib.redaction import Redactor, load_subject_key, public_words
+from llmops_assets.lib.redaction import SUBJECT_KEY_VARIABLE, Redactor, load_subject_keys, public_words
 from llmops_assets.lib.sources import RawRow, Rejected, Shape, Source, SourceError, articles_of, resolved
 from llmops_assets.samples import generator
 from resources.sources import Files, SourceEntry, Spread, open_source
@@ -183,7 +184,12 @@ class Workspace:
 
     def redactor(self) -> Redactor:
         """The redactor with the use case's identifiers."""
-        return Redactor(self.use_case().identifiers, load_subject_key(self.subject_key), allow=self.public_words())
+        given = dg.EnvVar(SUBJECT_KEY_VARIABLE).get_value()
+        try:
+            newest, *older = load_subject_keys(self.subject_key, given)
+        except ValueError as error:
+            raise SettingsError(f"{SUBJECT_KEY_VARIABLE if given else self.subject_key}: {error}") from None
+        return Redactor(self.use_case().identifiers, newest, allow=self.public_words(), old_keys=older)
 
     # -- conversations ------------------------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
-"""Run a gateway: `python -m llmops_assets.gateway --root FOLDER …`. Everything it needs is on the command line."""
+"""Run a gateway: `python -m llmops_assets.gateway --root FOLDER …`. Everything it needs is on the command line, but the
+secret behind pseudonyms where its owner keeps it in the environment."""
 
 import argparse
 import json
@@ -15,7 +16,7 @@ from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.gateway.releases import Releases
 from llmops_assets.lib.embedding import CachedEmbedder, Embedder, find_embedder_folder
 from llmops_assets.lib.records import SubjectPattern
-from llmops_assets.lib.redaction import Redactor, load_subject_key
+from llmops_assets.lib.redaction import SUBJECT_KEY_VARIABLE, Redactor, load_subject_keys
 
 
 def main() -> None:
@@ -36,7 +37,8 @@ def main() -> None:
     arguments = parser.parse_args()
     about = json.loads(arguments.redaction.read_text()) if arguments.redaction else {"identifiers": [], "allow": []}
     identifiers = [SubjectPattern.model_validate(p) for p in about["identifiers"]]
-    redactor = Redactor(identifiers, load_subject_key(arguments.subject_key), allow=about["allow"])
+    newest, *older = load_subject_keys(arguments.subject_key, os.environ.get(SUBJECT_KEY_VARIABLE))
+    redactor = Redactor(identifiers, newest, allow=about["allow"], old_keys=older)
     redactor.redact(["Loads the language model before the first customer comes."])
     embedder = Embedder(arguments.embedder or find_embedder_folder())
     cached = CachedEmbedder(embedder, arguments.cache) if arguments.cache else embedder

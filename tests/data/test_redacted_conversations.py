@@ -4,10 +4,12 @@ import json
 
 import dagster as dg
 import pytest
+import yaml
 
 from llmops_assets.data.redacted_conversations import redacted_conversations
 from llmops_assets.lib import tables
 from llmops_assets.planning.use_case import use_case
+from llmops_assets.samples import generator
 from resources import build_resources, open_lake
 from resources.workspace import Settings, Workspace
 
@@ -51,27 +53,78 @@ def test_a_day_is_redacted_published_and_the_same_when_run_again(home):
     assert lake.resolve("main") == first
 
 
-def test_ids_that_come_twice_stop_the_line_and_main_stays(home):
-    write(home, {"id": "1", "question": "first"}, {"id": "1", "question": "second"})
+def stored(home, what: str = "") -> list[dict]:
+    return tables.from_parquet(
+        open_lake(Workspace(home)).get("main", f"data/redacted_conversations/{what}{DAY}.parquet")
+    )
+
+
+def test_of_rows_with_one_id_the_last_counts_and_the_other_is_quarantined_with_its_place(home):
+    write(home, {"id": "1", "question": "first question"}, {"id": "1", "question": "second question"})
+    assert materialize(home).success
+    assert [row["question"] for row in stored(home)] == ["second question"]
+    (other,) = stored(home, "quarantine/")
+    assert (other["row_id"], other["reason"]) == ("1", "replaced by a later row with the same id")
+
+
+def test_a_broken_line_is_quarantined_without_its_personal_data_and_counted(home):
+    write(home, {"question": "where is my parcel"})
+    with (home / "inbox" / f"conversations-{DAY}.jsonl").open("a") as file:
+        file.write('{"question": "write to anna.smith@mail.example", broken\n')
+    result = materialize(home)
+    assert result.success
+    (rejected,) = stored(home, "quarantine/")
+    assert f"conversations-{DAY}.jsonl, line 2" in rejected["place"]
+    assert "broken JSON" in rejected["reason"]
+    assert "anna.smith" not in str(rejected)
+    metadata = result.asset_materializations_for_node("redacted_conversations")[0].metadata
+    assert metadata["quarantined"].value == 1
+    assert [r.data["rows"] for r in metadata["rejections"].records] == [1]
+    assert len(stored(home)) == 1
+
+
+def test_a_name_is_masked_in_every_turn_of_its_conversation_and_tags_stay(home):
+    turns = [
+        {"role": "customer", "text": "Hi, my name is Anna Keller, where is my parcel?"},
+        {"role": "agent", "text": "Let me look, Anna."},
+        {"role": "customer", "text": "Thanks. Anna again: may my neighbour take it?"},
+        {"role": "agent", "text": "Yes."},
+    ]
+    row = {"id": "c1", "messages": turns, "time": f"{DAY}T10:00:00", "purpose": "support", "licence": "own"}
+    (home / "inbox" / f"conversations-{DAY}.jsonl").write_text(json.dumps(row) + "\n")
+    assert materialize(home).success
+    rows = stored(home)
+    assert [row["turn"] for row in rows] == [0, 1]
+    assert len({row["conversation"] for row in rows}) == 1
+    assert not any("Anna" in text for row in rows for text in (row["question"], row["answer"]))
+    assert {(row["purpose"], row["licence"]) for row in rows} == {("support", "own")}
+
+
+def test_an_id_that_is_a_mail_address_becomes_a_pseudonym(home):
+    write(home, {"id": "anna.smith@mail.example", "question": "where is my parcel"})
+    assert materialize(home).success
+    assert stored(home)[0]["row_id"].startswith("s-")
+
+
+def test_a_rule_of_the_use_case_stops_the_line_and_names_the_row(home):
+    case = yaml.safe_load((generator.FOLDER / "use_case.yaml").read_text())
+    rule = {"type": "expect_column_values_to_not_match_regex", "column": "question", "regex": "tourist"}
+    case["expectations"] = {"redacted_conversations": [rule]}
+    (home / "case.yaml").write_text(yaml.safe_dump(case))
+    Workspace(home).write_settings(Settings(use_case=home / "case.yaml"))
+    write(home, {"id": "good", "question": "where is my parcel"}, {"id": "bad", "question": "are you a tourist office"})
     result = materialize(home)
     assert not result.success
     checks = {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
-    assert checks == {"no_personal_data_left": True, "row_ids_unique": False}
+    assert checks["expectations_hold"] is False
+    assert checks["no_personal_data_left"] is True
+    failure = next(e for e in result.all_events if e.is_step_failure)
+    assert "on bad" in str(failure.step_failure_data.error)
     lake = open_lake(Workspace(home))
     assert list(lake.list("main")) == []
     (draft,) = [name for name in lake.branches() if name != "main"]
     assert [s.path for s in lake.list(draft)] == [
         f"data/redacted_conversations/{DAY}.parquet",
+        f"data/redacted_conversations/expectations/{DAY}.html",
         f"data/redacted_conversations/quarantine/{DAY}.parquet",
     ]
-
-
-def test_a_broken_line_fails_with_file_and_line_and_publishes_nothing(home):
-    write(home, {"question": "fine"})
-    with (home / "inbox" / f"conversations-{DAY}.jsonl").open("a") as file:
-        file.write("{broken\n")
-    result = materialize(home)
-    assert not result.success
-    failure = next(e for e in result.all_events if e.is_step_failure)
-    assert "line 2" in str(failure.step_failure_data.error)
-    assert list(open_lake(Workspace(home)).list("main")) == []

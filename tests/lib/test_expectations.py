@@ -27,6 +27,10 @@ def test_sound_rows_hold_every_rule_of_the_suite():
     assert found.failed == ()
 
 
+def test_the_same_rows_give_the_same_page():
+    assert validate("training_dataset", [ROWS]).page == validate("training_dataset", [ROWS]).page
+
+
 def test_a_broken_rule_names_its_rows_and_the_page_shows_no_value():
     rows = [*ROWS, row(30, question="write to anna.smith@mail.example"), row(31, answer="�"), row(31)]
     found = validate("training_dataset", [rows])

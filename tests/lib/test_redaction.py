@@ -29,7 +29,7 @@ def patterns() -> Redactor:
         ("track 1Z999AA10123456784", "track <TRACKING_1>"),
         ("I live at 14 Maple Street.", "I live at <ADDRESS_1>"),
         ("my name is Anna Keller", "my name is <PERSON_1>"),
-        ("born on 12 May 1980", "<DATE_OF_BIRTH_1>"),
+        ("born on 12 May 1980", "born on <DATE_OF_BIRTH_1>"),
     ],
 )
 def test_identifiers_are_replaced_by_their_type(patterns, text, redacted):

@@ -1,0 +1,129 @@
+"""The data stage on archives of growing size: rows per CPU second, peak memory, and what a second process brings.
+
+Every day of an archive is read, redacted, written to the lake and audited there by what the asset
+`redacted_conversations` calls; then the days are curated into training candidates as `augmented_conversations` does
+it, without embeddings. Every size runs in a process of its own, so that its peak memory is its own. Larger archives
+have more days, not larger ones: days are the partitions. Writing the archive is not counted.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import resource
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from llmops_assets.data import redacted_conversations as stage
+from llmops_assets.lib import conversations
+from llmops_assets.samples import generator
+from resources import open_lake
+from resources.workspace import Settings, Workspace
+
+SPAWN = multiprocessing.get_context("spawn")
+ROWS_PER_DAY = 10_000
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a process needed for its days: CPU and wall seconds after loading, rows, and its peak memory in MB."""
+
+    rows: int
+    masked: int
+    cpu: float
+    wall: float
+    peak_mb: float
+
+
+def write_archive(home: Path, rows: int) -> list[date]:
+    """An inbox of days with `ROWS_PER_DAY` conversations each; the days."""
+    workspace = Workspace(home)
+    workspace.write_settings(Settings())
+    (home / "inbox").mkdir()
+    days = []
+    source = generator.conversations(rows)
+    for number in range(max(1, rows // ROWS_PER_DAY)):
+        day = generator.START + timedelta(days=number)
+        days.append(day)
+        with (home / "inbox" / f"conversations-{day}.jsonl").open("w", encoding="utf-8") as file:
+            for _, row in zip(range(ROWS_PER_DAY), source, strict=False):
+                moved = f"{day}{row['time'][10:]}"
+                file.write(json.dumps({**row, "time": moved}, ensure_ascii=False) + "\n")
+    return days
+
+
+def ingest(home: Path, days: list[date]) -> Spent:
+    """Ingest days one after the other, as one worker of a back-fill does."""
+    workspace = Workspace(home)
+    lake, redactor = open_lake(workspace), workspace.redactor()
+    rules = workspace.use_case().expectations.get(stage.NAME, ())
+    redactor.redact(["Warm up: I am Anna Smith."])
+    # The first audit imports Great Expectations.
+    stage.expectations.validate(stage.NAME, [], rules)
+    rows = masked = 0
+    began, began_cpu = time.perf_counter(), time.process_time()
+    for day in days:
+        with workspace.scratch() as scratch:
+            cleared = conversations.redacted(workspace.read(day), day, redactor)
+            tally = stage.write_day(cleared, scratch / "day.parquet", scratch / "quarantine.parquet")
+            with lake.transaction(f"Conversations of {day}", {}, name="benchmark") as draft:
+                draft.put(stage.path_of(day), scratch / "day.parquet")
+                draft.put(stage.quarantine_of(day), scratch / "quarantine.parquet")
+                found = stage.audit(lake, draft.branch, day, redactor, rules)
+                if found.leaking or found.doubles or found.validation.failed:
+                    raise RuntimeError(f"the audit of {day} failed: {found}")
+        rows += tally.rows
+        masked += tally.masked.total()
+    cpu, wall = time.process_time() - began_cpu, time.perf_counter() - began
+    return Spent(rows, masked, cpu, wall, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def measured(rows: int, processes: int) -> list[Spent]:
+    """An archive of so many rows, ingested by so many processes side by side."""
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
+        home = Path(folder) / "home"
+        days = write_archive(home, rows)
+        open_lake(Workspace(home))
+        Workspace(home).redactor()  # makes the key before workers ask for it
+        with ProcessPoolExecutor(processes, mp_context=SPAWN) as pool:
+            return list(pool.map(ingest, [home] * processes, [days[n::processes] for n in range(processes)]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--json", action="store_true", help="print one object last")
+    arguments = parser.parse_args()
+    found: dict[int, Spent] = {}
+    for size in arguments.sizes:
+        [found[size]] = measured(size, 1)
+        spent = found[size]
+        print(
+            f"{size:,} conversations: {spent.rows / spent.cpu:,.0f} rows per CPU second, {spent.wall:.0f} s, "
+            f"{spent.masked:,} values masked, peak memory {spent.peak_mb:.0f} MB",
+            flush=True,
+        )
+    small, large = found[min(found)], found[max(found)]
+    # Two workers against one on the same archive, by the wall clock.
+    pair_size = sorted(found)[min(1, len(found) - 1)]
+    pair = measured(pair_size, 2)
+    speedup = found[pair_size].wall / max(spent.wall for spent in pair)
+    print(f"{pair_size:,} conversations by two processes: {speedup:.2f} times as fast as by one")
+    result = {
+        "rows_per_cpu_second": round(large.rows / large.cpu, 1),
+        "time_linearity": round((large.cpu / large.rows) / (small.cpu / small.rows), 3),
+        "memory_growth": round(large.peak_mb / small.peak_mb - 1, 3),
+        "two_process_speedup": round(speedup, 3),
+    }
+    for name, value in result.items():
+        print(f"{name}: {value}")
+    if arguments.json:
+        print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""Postal addresses: runs of capital words, numbers and street words that hold what an address holds.
+
+A run is an address when it has a street word with a number, or a house number and a postcode apart by a comma. Behind
+a cue ("my address is", "ship it to") less is asked of it and small letters may stand in it.
+"""
+
+import re
+from collections.abc import Iterator
+
+from llmops_assets.lib.redaction.identifiers import DATE
+from llmops_assets.lib.redaction.spans import Folded, Span
+from llmops_assets.lib.redaction.words import COMMON_WORDS, NEVER_NAMES
+
+SCORE = 0.92
+
+_STREET_WORDS = frozenset(
+    """
+    street st road rd avenue ave av lane ln drive dr way court ct boulevard blvd bd square sq place pl terrace
+    crescent close gardens grove mews parkway pkwy highway hwy alley row circle cir trail trl plaza quay esplanade
+    expressway straße strasse str weg platz allee gasse ring ufer damm rue chemin impasse allée quai cours calle
+    avenida avda plaza paseo camino carretera ronda travesía glorieta acceso alameda callejón cuesta pasaje rambla
+    urbanización cañada vial pasadizo via viale piazza corso strada vicolo largo piazzale borgo contrada straat laan
+    plein gracht kade singel dijk ulica ul aleja al aleje osiedle os plac rua travessa praça estrada marg nagar chowk
+    gali colony enclave vihar gade vej gatan gata vägen katu tie utca út tér ulice náměstí apo fpo dpo psc
+    """.split()
+)
+_STREET_ENDINGS = (
+    "straße", "strasse", "str.", "gasse", "allee", "platz", "ufer", "damm", "straat", "laan", "gracht", "plein",
+    "singel", "kade", "dijk", "steeg", "gatan", "vägen", "gata", "gade", "vej", "veien", "gaten", "katu", "kuja",
+    "tie", "utca",
+    "-weg", "weg",
+)  # fmt: skip
+_UNIT_WORDS = frozenset(
+    """
+    apt apartment flat suite unit studio floor fl room rm building bldg block house no nr h.no box po p.o p.o. piso
+    puerta bajo esc escalera interno int scala app appartamento appartement app. bis ter bus lok m lokal plot door
+    sector near whg wohnung etage og hinterhaus c/o bp cedex dept department km
+    """.split()
+)
+_PARTICLES = frozenset(
+    "de la le les du des del della delle dei degli di da do dos das the of and y et e und op aan van der den "
+    "ten ter het 's"
+    " sur sous en lès am an im bei in zu zur zum ob upon on l d".split()
+)
+_UNIT_NUMBER = re.compile(r"\d{1,5}[A-Za-z]?$|\d{1,4}[A-Za-z]?[/-]\d{1,4}[A-Za-z]?$|[A-Za-z]\d{1,4}$")
+_POSTCODE = re.compile(
+    r"(?<![\w/.])(?:\d{4,6}|\d{5}-\d{3,4}|\d{2}-\d{3}|\d{3} ?\d{2,3}|\d{4}-\d{3}|[A-Z]{1,2}\d[A-Z\d]? "
+    r"?\d[A-Z]{2}|\d{4} ?[A-Z]{2}"
+    r"|[A-Z]\d[A-Z] ?\d[A-Z]\d)(?![\w/.]\d|\w)"
+)
+_HOUSE = re.compile(r"(?<![\w.])(?:\d{1,5}[A-Za-z]?|\d{1,4}[A-Za-z]?[/-]\d{1,4}[A-Za-z]?|\d{1,3}[A-Z])(?![\w])")
+_TOKEN = re.compile(
+    r"(?:[hH]\.? ?[nN]o\.?|[Pp]\.? ?[Oo]\.?(?= [Bb]ox)|\d[\w]*(?:[/-]\w+)*|[^\W\d_][\w'./-]*[\w]|[^\W\d_])\.?"
+)
+_GAP = re.compile(r" ?,? ?\n? {0,8}| ?[-/] ?|\.? ?, ?")
+_ABBREVIATION = re.compile(
+    r"(?i)(?:[^\W\d]|st|ste|str|apt|no|nr|av|ave|avda|blvd|bd|pl|pza|dr|rd|ln|ct|sq|fl|rm|bldg|ul|al|os|dept"
+    r"|mt|ft|jr|sr|h\.no|h\. ?no|p\.o|c|gen|ing|prof|[\w-]+str|app|dpto|ctra|urb|gral|sta|sto)\.$"
+)
+_BARRIER = re.compile(
+    rf"(?i)(?<!\d){DATE}|\d{{1,2}}:\d{{2}}|[€$£]\s?\d[\d.,]*|\d[\d.,]*\s?(?:[€$£%]|eur\b|euros?\b|usd\b|gbp\b|pln\b)"
+)
+_CUE = re.compile(
+    r"(?i)(?:\b(?:address|adresse|anschrift|lieferadresse|dirección|indirizzo|adres|endereço|domicilio|wohnort"
+    r"|morada)(?: \w+){0,4}? ?(?:is|to|was|:|=|ist|lautet|est|es|è|jest|é|,)|\b(?:address|adresse|adres"
+    r"|indirizzo):?"
+    r"|\b(?:live|lives|living|reside|resides|residing|located|stay|staying|based|meet me) (?:at|in|on)|\bmoved "
+    r"to|\bmoving to|\brelocated to"
+    r"|\b(?:send|sent|ship|shipped|deliver|delivered|post|mail|forward|dispatch|redirect|return|route|come|go"
+    r"|bring|courier|replacement|delivery|parcel|package|order|it|collect|collection)"
+    r"(?: \w+){0,4}? (?:to|at|from)(?: my (?:new )?(?:address|home|place|house|flat))?(?: at)?[:,]?"
+    r"|\bwohne(?:n)?(?: \w+){0,2}? (?:in|an)(?: der| dem)?|\bj'habite(?: au)?|\bhabite|\bvivo en|\babito (?:in"
+    r"|a)|\bik woon (?:op|aan|in)|\bmieszkam przy"
+    r"|\b(?:nach|an|à|a|naar|pod|para)(?: folgende adresse| l'adresse)?:|\bsure, it's|\bit's|\bit is)\s+"
+)
+
+
+def find(text: Folded, *, asked: bool = False, prefilter: bool = True) -> list[Span]:
+    """Addresses in a text; `asked`: it answers a question for one. Every address holds a digit."""
+    if prefilter and not text.has_digit:
+        return []
+    spans = [s for s in (_judged(text.text, *run) for run in _runs(text.text)) if s is not None]
+    starts = {match.end() for match in _CUE.finditer(text.text)} | ({0} if asked else set())
+    for start in sorted(starts):
+        span = _behind_cue(text.text, start, asked=asked)
+        if span is not None:
+            spans.append(span)
+    return spans
+
+
+def _runs(text: str) -> Iterator[tuple[int, int]]:
+    """Runs of address words: capital words, numbers, particles, street and unit words, commas and line breaks."""
+    barriers = [match.span() for match in _BARRIER.finditer(text)]
+    start = end = last = -1
+    for match in _TOKEN.finditer(text):
+        token_end = match.end()
+        token = match[0]
+        if token.endswith(".") and not _ABBREVIATION.search(token):
+            token, token_end = token[:-1], token_end - 1
+        blocked = any(s < token_end and match.start() < e for s, e in barriers)
+        belongs = not blocked and _belongs(token)
+        joined = start >= 0 and _GAP.fullmatch(text, last, match.start()) is not None
+        if start >= 0 and not (joined and belongs):
+            yield start, end
+            start = -1
+        if belongs and start < 0 and _begins(token):
+            start = match.start()
+        if belongs and start >= 0:
+            last = token_end
+            if token.lower().strip(".") not in _PARTICLES:
+                end = token_end
+        if match[0] != token and start >= 0 and not _ABBREVIATION.search(match[0]):
+            yield start, end
+            start = -1
+    if start >= 0:
+        yield start, end
+
+
+def _belongs(token: str) -> bool:
+    lower = token.lower().rstrip(".")
+    if token[0].isdigit():
+        return sum(c.isdigit() for c in token) <= 10
+    if token[0].isupper():
+        return True
+    return lower in _PARTICLES or lower in _STREET_WORDS or lower in _UNIT_WORDS or _street(lower)
+
+
+def _begins(token: str) -> bool:
+    lower = token.lower().rstrip(".")
+    return token[0].isdigit() or lower in _STREET_WORDS or lower in _UNIT_WORDS or token[0].isupper() or _street(lower)
+
+
+def _street(lower: str) -> bool:
+    return len(lower) > 6 and lower.endswith(_STREET_ENDINGS)
+
+
+def _judged(text: str, start: int, end: int) -> Span | None:
+    """The run as an address, cut to where it begins, or None."""
+    run = text[start:end]
+    if not re.search(r"\d", run):
+        return None
+    chunks = [(m.start(), m[0]) for m in re.finditer(r"[^,\n]+", run)]
+    tokens = [m[0].lower().rstrip(".") for m in _TOKEN.finditer(run)]
+    street = [t for t in tokens if t in _STREET_WORDS or _street(t) or (re.search(r"str$", t) and len(t) > 5)]
+    capital = any(
+        t[0].isupper() and t.lower().rstrip(".") not in NEVER_NAMES - _STREET_WORDS
+        for t in re.findall(r"[^\W\d_][\w'.-]*", run)
+    )
+    if not capital:
+        return None
+    # The first chunk that belongs: one with a number, or a street or unit word; names and greetings stand before it.
+    first = 0
+    while first < len(chunks) - 1 and not (
+        re.search(r"\d", chunks[first][1]) or any(_is_street(t) for t in _TOKEN.findall(chunks[first][1]))
+    ):
+        first += 1
+    body_start = start + chunks[first][0]
+    while text[body_start].isspace():
+        body_start += 1
+    body = text[body_start:end]
+    numbers = list(_HOUSE.finditer(body))
+    postcodes = list(_POSTCODE.finditer(body))
+    apart = any(
+        p.start() != n.start() and re.search(r"[,\n]|- ?\d{6}", body[min(p.start(), n.start()) : max(p.end(), n.end())])
+        for p in postcodes
+        for n in numbers
+        if not (p.start() <= n.start() < p.end())
+    )
+    words = len(re.findall(r"[^\W\d_]{2,}", body))
+    if street and (numbers or postcodes) and words >= 2 and _street_beside_number(body):
+        return Span(body_start, end, "ADDRESS", SCORE)
+    if street and words == 1 and any(_street(t) for t in street) and numbers:
+        return Span(body_start, end, "ADDRESS", SCORE)
+    if apart and words >= 2:
+        return Span(body_start, end, "ADDRESS", SCORE)
+    return None
+
+
+def _is_street(token: str) -> bool:
+    lower = token.lower().rstrip(".")
+    return lower in _STREET_WORDS or lower in _UNIT_WORDS or _street(lower)
+
+
+def _street_beside_number(body: str) -> bool:
+    """Whether number and street word stand as `12 Mill Lane`, `Lane 12` or `rue de Fleury, 97378 Lévy` do."""
+    return (
+        re.match(r"(?:\d|[^\W\d_][\w.]*(?: [^\W\d_][\w'.-]*){0,6},? \d|[^,\n]*,)", body) is not None
+        or _POSTCODE.search(body) is not None
+    )
+
+
+def _behind_cue(text: str, start: int, *, asked: bool) -> Span | None:
+    """What stands between a cue and the end of the sentence, as far as its words can belong to an address."""
+    barriers = [match.span() for match in _BARRIER.finditer(text)]
+    end = at = start
+    small = False
+    if asked:
+        opening = re.compile(
+            r"(?i)(?:(?:yes|yeah|sure|ok|okay|of course|it is|it's|its|hi|hello|please|the|new|address|my|is|:"
+            r"|,|\.|!)[\s,.!:]*)*"
+        ).match(text, start)
+        assert opening is not None
+        start = end = at = opening.end()
+    while match := _TOKEN.match(text, at):
+        token = match[0]
+        lower = token.lower().rstrip(".")
+        stop = token.endswith(".") and not _ABBREVIATION.search(token)
+        if any(s < match.end() and match.start() < e for s, e in barriers):
+            break
+        if token[0].islower() and lower not in _PARTICLES and not _is_street(token):
+            if lower in COMMON_WORDS:
+                break
+            small = True
+        if lower not in _PARTICLES:
+            end = match.end() - (1 if stop else 0)
+        if stop:
+            break
+        gap = _GAP.match(text, match.end())
+        if gap is None or (gap.end() == match.end()):
+            break
+        at = gap.end()
+    found = text[start:end]
+    if not re.search(r"\d", found) or len(re.findall(r"[^\W\d_]{2,}", found)) < 2 or len(found) < 8:
+        return None
+    tokens = list(_TOKEN.findall(found))
+    if small and not asked and not any(_is_street(t) for t in tokens):
+        return None
+    if not ("," in found or "\n" in found or any(_is_street(t) for t in tokens)):
+        return None
+    if not _HOUSE.search(found) and not _POSTCODE.search(found):
+        return None
+    return Span(start, end, "ADDRESS", SCORE)

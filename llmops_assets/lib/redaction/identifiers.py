@@ -1,0 +1,546 @@
+"""Recognisers of numbers and addresses on a network: what a shape, a checksum or a word beside it gives away.
+
+National identity numbers, IBAN and tax numbers are checked by python-stdnum (https://arthurdejong.org/python-stdnum/),
+phone numbers by phonenumbers. Names are in names.py, streets in addresses.py.
+"""
+
+import functools
+import importlib
+import ipaddress
+import re
+
+from llmops_assets.lib.redaction.spans import Recogniser
+from llmops_assets.lib.redaction.words import COMMON_WORDS
+
+PHONE_REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "PL", "IN")
+"""Countries whose national formats are tried on numbers without a country code."""
+
+_MONTHS = (
+    "jan feb mar apr mai may jun jul aug sep oct okt nov dec dez janv févr fév mars avr juin juil août déc ene abr ago "
+    "dic gen mag giu lug set ott maart mei sty lut kwi maj cze lip sie wrz paź lis gru"
+).split()
+_MONTH = rf"(?:{'|'.join(_MONTHS)})[^\W\d_]*\.?"
+DATE = (
+    r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2} ?[-/.] ?\d{1,2} ?[-/.] ?(?:\d{4}|\d{2})"
+    rf"|\d{{1,2}}(?:st|nd|rd|th|er|\.|º)?[ -](?:de |of )?{_MONTH}(?: de|,)?[ -](?:\d{{4}}|'?\d{{2}})"
+    rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}})(?!\d)"
+)
+"""A day with its year, as people of several countries write it."""
+
+_DATE_OR_TIME = re.compile(
+    rf"(?i)(?<!\d){DATE}(?: \d{{1,2}}:\d{{2}})?|\d{{1,2}}:\d{{2}}|(?:19|20)\d\d ?- ?(?:19|20)\d\d\b"
+)
+_UNIT_AFTER = re.compile(
+    r"(?i) ?(?:%|°|[€$£¥₹]|(?:eur|euros?|usd|gbp|pln|zł|dollars?|pounds?|cents?|rupees?|rs|inr|hours?|hrs?|days?|weeks?"
+    r"|months?|years?|minutes?|mins?|seconds?|times|points?|miles|km|kg|grams?|mm|cm|m|ml|litres?|watts?|kw|kwh|w|v|mah"
+    r"|lumens?|lm|colou?rs?|pixels?|px|mb|gb|tb|kb|mbps|hz|khz|mhz|ghz|rpm|items|units|pieces|customers|people|users"
+    r"|stunden|tage|heures|jours|horas|días|uur|dagen)\b)"
+)
+_MONEY_BEFORE = re.compile(r"(?i)(?:[€$£¥₹]|\b(?:eur|usd|gbp|rs\.?|inr|pln)) ?$")
+_PHONE_WORD = re.compile(
+    r"(?i)\b(?:call|phone|telephone|tel|mobile|cell|reach|ring|dial|sms|text me|fax|whats ?app|landline"
+    r"|contact|callback"
+    r"|number|handy|telefon|rufen|anrufen|nummer|rufnummer|téléphone|portable|appel\w*|joindre|numéro|teléfono|móvil"
+    r"|llam\w+|número|telefono|cellulare|chiam\w+|numero|telefoon|bel\w*|bereik\w*|komórk\w*|zadzwo\w*"
+    r"|telefonu|dzwoni\w*"
+    r"|telefone|telemóvel|celular|lig\w+)\b[^.!?\n]{0,40}$"
+)
+_NUMBER_WORD = r"(?:number|numbers|num|no|nr|id|code|ref|reference|nummer|numéro|número|numero|numer|n[°º])"
+_FILLER = (
+    rf"(?:[ :#=]|(?:{_NUMBER_WORD}|is|was|are|the|my|it's|with|under|of mine|ist|lautet|est|es|è|jest|die"
+    rf"|meine|le|la|el|mi"
+    rf"|het|mijn)\b\.?){{1,10}}"
+)
+_CODE = (
+    r"#?(?=[A-Z0-9/_-]*\d[A-Z0-9/_-]*\d[A-Z0-9/_-]*\d)[A-Z0-9][A-Z0-9/_-]{2,24}(?:(?<=\d{4}) \d{4} \d{2,4}| "
+    r"\d{4,}(?= \d|\b))?(?![\w@]|[.,]\d)"
+)
+
+
+def _cued(entity: str, nouns: str, score: float) -> Recogniser:
+    """A code with at least three digits behind a noun such as `order`."""
+    pattern = rf"(?i)\b(?:{nouns})(?:s|'s)?\b{_FILLER}(?P<value>{_CODE})"
+    return Recogniser(
+        entity, re.compile(pattern), score, digit=True, words=tuple(nouns.lower().split("|")), accepts=_code
+    )
+
+
+def _code(match: re.Match[str]) -> bool:
+    """Whether what stands behind a noun is a code, and neither a year, a date, an amount nor a few pieces."""
+    value, text = match["value"], match.string
+    digits = sum(c.isdigit() for c in value)
+    if _UNIT_AFTER.match(text, match.end("value")) and digits < 7:
+        return False
+    if any(d.start() < match.end("value") and d.end() > match.start("value") for d in _dates(text)):
+        return False
+    if re.search(rf"(?i)#|\b{_NUMBER_WORD}\b", text[match.start() : match.start("value")] + value[:1]):
+        return True
+    return digits >= 4 and not re.fullmatch(r"(?:19|20)\d\d", value)
+
+
+@functools.lru_cache(maxsize=64)
+def _dates(text: str) -> list[re.Match[str]]:
+    return list(_DATE_OR_TIME.finditer(text))
+
+
+def _luhn(match: re.Match[str]) -> bool:
+    digits = [int(c) for c in match.group() if c.isdigit()][::-1]
+    total = sum(d if i % 2 == 0 else (d * 2 - 9 if d > 4 else d * 2) for i, d in enumerate(digits))
+    return total % 10 == 0 and len(set(digits)) > 1
+
+
+def _free_number(match: re.Match[str]) -> bool:
+    """Whether a long number is no amount, no measure and no date."""
+    text = match.string
+    if _UNIT_AFTER.match(text, match.end()) or _MONEY_BEFORE.search(text[max(0, match.start() - 6) : match.start()]):
+        return False
+    return not any(d.start() < match.end() and d.end() > match.start() for d in _dates(text))
+
+
+def _grouped_number(match: re.Match[str]) -> bool:
+    value = match.group()
+    # 1 000 000 and 12-15 000 are amounts.
+    return _free_number(match) and not re.search(r"(?:^|\D)000$", value) and sum(c.isdigit() for c in value) >= 9
+
+
+def _phone(match: re.Match[str]) -> bool:
+    value, text = match.group(), match.string
+    number = re.split(r"(?i)\s?(?:x|ext)", value)[0]
+    digits = re.sub(r"\D", "", number)
+    if not 6 <= len(digits) <= 13 or not _free_number(match) or re.fullmatch(r"\d+(?:[.,]\d{1,2})?", number):
+        return False
+    if re.fullmatch(r"\d{1,4}(?:\.\d{1,3}){1,3}", value) and not value.startswith("0"):
+        return False
+    if _PHONE_WORD.search(text[max(0, match.start() - 60) : match.start()]):
+        return True
+    if len(digits) < 8:
+        return False
+    if value[0] in "0(" or re.fullmatch(r"\d{3}[ .-]\d{3}[ .-]\d{4}", number):
+        return True
+    return not re.search(r"(?:^|\D)000$", number) and _valid_phone(number)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _valid_phone(number: str) -> bool:
+    import phonenumbers
+
+    for region in PHONE_REGIONS:
+        try:
+            if phonenumbers.is_valid_number(phonenumbers.parse(number, region)):
+                return True
+        except phonenumbers.NumberParseException:
+            continue
+    return False
+
+
+def _iban(match: re.Match[str]) -> bool:
+    return _standard("iban", match.group())
+
+
+def _ip(match: re.Match[str]) -> bool:
+    try:
+        ipaddress.ip_address(match.group())
+    except ValueError:
+        return False
+    return not re.search(r"(?i)\b(?:version|firmware|release|build|v) ?$", match.string[: match.start()][-12:])
+
+
+@functools.lru_cache(maxsize=10_000)
+def _standard(module: str, value: str) -> bool:
+    """Whether a number is valid by python-stdnum's module of that name."""
+    return bool(importlib.import_module(f"stdnum.{module}").is_valid(value))
+
+
+def _national(module: str, shape: str) -> Recogniser:
+    return Recogniser(
+        "NATIONAL_ID",
+        re.compile(rf"(?<![\w-])(?:{shape})(?![\w-])"),
+        0.93,
+        digit=True,
+        accepts=lambda match: _standard(module, match.group()),
+    )
+
+
+_MAIL_HOSTS = (
+    "gmail googlemail yahoo hotmail outlook live icloud me msn aol proton protonmail gmx web mail posteo "
+    "t-online orange "
+    "free wanadoo laposte libero tiscali alice wp onet interia o2 ziggo kpn xs4all terra telefonica zoho "
+    "fastmail yandex "
+    "rediffmail"
+).split()
+_DOT = r"(?: ?[\[({<]? ?\b(?:dot|punto|punkt|point|kropka|punt|ponto)\b ?[\])}>]? ?| ?\. ?)"
+_MAIL_WORD = re.compile(
+    r"(?i)e-?mail|\bmail|correo|courriel|adress|indirizzo|adres\b|dirección|reach|contact|write to|send"
+)
+
+
+def _plain_at(match: re.Match[str]) -> bool:
+    """Whether `x at y.z` in words is an address: `bought it at shop.com` is not."""
+    host, local = match["host"].lower(), match["local"]
+    if host in _MAIL_HOSTS or re.search(r"[\d._+]|\b(?:dot|underscore|punkt|punto|point)\b", local):
+        return True
+    return _MAIL_WORD.search(match.string[max(0, match.start() - 50) : match.start()]) is not None
+
+
+_SPOKEN = (
+    r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple"
+    r"|null|eins|zwei|zwo|drei|vier|fünf|sechs|sieben|acht|neun|un|deux|trois|quatre|cinq|sept|huit|neuf|zéro"
+    r"|cero|uno|dos|tres|cuatro|cinco|siete|ocho|nueve)"
+)
+
+RECOGNISERS: tuple[Recogniser, ...] = (
+    Recogniser("EMAIL", re.compile(r"[\w.+%'-]{0,63}[\w+%-]@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}"), 1.0, words=("@",)),
+    Recogniser(
+        "EMAIL",
+        re.compile(
+            r"(?i)[\w+-]{1,40}(?:(?: (?:dot|punto|punkt|point|underscore|dash|hyphen|minus) | ?[\[(](?:dot"
+            r"|\.)[\])] ?|[._])"
+            r"[\w+-]{1,40}){0,4} ?(?:[\[({<] ?(?:at|@|a|arroba|chez) ?[\])}>]| @ ?|@ ) ?"
+            rf"[\w-]{{1,40}}(?:{_DOT}[\w-]{{2,24}}){{1,3}}"
+        ),
+        1.0,
+        words=("@", "at", "(a", "[a", "arroba", "chez"),
+    ),
+    Recogniser(
+        "EMAIL",
+        re.compile(
+            r"(?i)\b(?P<local>[\w+-]{1,40}(?:(?: (?:dot|punto|punkt|point|kropka|underscore|dash|hyphen|minus) |[._])"
+            r"[\w+-]{1,40}){0,4}) (?:at|arroba|chiocciola|małpa|apenstaartje|ät) "
+            rf"(?P<host>[\w-]{{1,40}}){_DOT}(?:[\w-]{{2,24}}{_DOT})?[a-z]{{2,10}}\b"
+        ),
+        0.97,
+        words=("at", "arroba", "chiocciola", "małpa", "apenstaartje", "ät"),
+        accepts=_plain_at,
+    ),
+    # Spelled letter by letter.
+    Recogniser(
+        "EMAIL",
+        re.compile(
+            r"(?i)(?<!\S)[\w.](?: [\w.]){2,40} (?:@|at|\(at\)) [\w-](?: [\w-]){1,40} (?:\.|dot) \w(?: [\w.]){1,8}(?!\S)"
+        ),
+        1.0,
+        words=("@", "at"),
+    ),
+    Recogniser(
+        "IBAN",
+        re.compile(r"(?i)(?<![A-Z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?![A-Z0-9])"),
+        1.0,
+        digit=True,
+        accepts=_iban,
+    ),
+    # With a typing error it is still an account number.
+    Recogniser(
+        "IBAN",
+        re.compile(
+            r"(?<![A-Z0-9])[A-Z]{2}\d{2}(?:[ -]?(?=[A-Z]{0,4}\d)[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?![A-Za-z0-9])"
+        ),
+        0.9,
+        digit=True,
+    ),
+    Recogniser("CARD", re.compile(r"(?<![\d-])(?:\d[ -]?){12,18}\d(?!\d)"), 0.96, digit=True, accepts=_luhn),
+    Recogniser("CARD", re.compile(r"(?<![\d-])\d{4}([ -])\d{4}\1\d{4}\1\d{2,4}(?!\d)"), 0.85, digit=True),
+    Recogniser(
+        "IP",
+        re.compile(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d]|\.\d)"),
+        0.95,
+        digit=True,
+        accepts=_ip,
+    ),
+    Recogniser(
+        "IP",
+        re.compile(r"(?i)(?<![:.\w])(?=[0-9a-f:]*[0-9])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?![:\w])"),
+        0.95,
+        digit=True,
+        accepts=_ip,
+    ),
+    Recogniser(
+        "DEVICE", re.compile(r"(?i)(?<![\w:-])[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}(?![\w:-])"), 0.9, words=(":", "-")
+    ),
+    Recogniser(
+        "PHONE",
+        re.compile(
+            r"(?<![\w.+])(?:\+|00)[ ]?\d{1,3}[ ./-]{0,2}(?:\(\d{1,5}\)|\d{1,5})(?:[ ./-]{0,2}\d{2,5}){1,5}"
+            r"(?:\s?(?:x|ext\.?) ?\d{1,5})?(?![\w/])"
+        ),
+        0.97,
+        digit=True,
+    ),
+    Recogniser("PHONE", re.compile(r"(?<![\w.-])0\d{8,11}(?!\w)"), 0.9, digit=True, accepts=_free_number),
+    Recogniser(
+        "PHONE",
+        re.compile(
+            r"(?<![\w.,/#+-])(?:\(0?\d{1,5}\)|\d{2,5})(?:(?: [./-] |[ ./-])?\(?\d{2,5}\)?){1,5}(?:\s?(?:x"
+            r"|ext\.?) ?\d{1,5})?"
+            r"(?![\w/-]|[.,:]\d)"
+        ),
+        0.88,
+        digit=True,
+        accepts=_phone,
+    ),
+    Recogniser("SOCIAL_SECURITY", re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"), 0.93, digit=True),
+    Recogniser(
+        "SOCIAL_SECURITY",
+        re.compile(r"(?i)\b(?:ssn|social security|social)\b\D{0,30}(?P<value>\d{3}[ .-]?\d{2}[ .-]?\d{4})(?!\d)"),
+        0.94,
+        digit=True,
+        words=("ssn", "social"),
+    ),
+    _national("gb.nino", r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]"),
+    _national("gb.nhs", r"\d{3} \d{3} \d{4}"),
+    _national("de.idnr", r"\d{2} ?\d{3} ?\d{3} ?\d{3}"),
+    _national("fr.nir", r"[12] ?\d{2} ?\d{2} ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}"),
+    _national("es.dni", r"\d{8} ?-?[A-Z]"),
+    _national("es.nie", r"[XYZ]-?\d{7}-?[A-Z]"),
+    _national("it.codicefiscale", r"(?i:[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z])"),
+    _national("nl.bsn", r"\d{3}[. ]\d{3}[. ]\d{3}|\d{4}[. ]\d{2}[. ]\d{3}|\d{9}"),
+    _national("pl.pesel", r"\d{11}"),
+    _national("pt.nif", r"\d{3} ?\d{3} ?\d{3}"),
+    _national("br.cpf", r"\d{3}\.?\d{3}\.?\d{3}-?\d{2}"),
+    _national("be.nn", r"\d{2}\.?\d{2}\.?\d{2}-?\d{3}\.?\d{2}"),
+    _national("ch.ssn", r"756\.?\d{4}\.?\d{4}\.?\d{2}"),
+    _national("se.personnummer", r"(?:\d{2})?\d{6}[-+]\d{4}"),
+    _national("dk.cpr", r"\d{6}-\d{4}"),
+    _national("no.fodselsnummer", r"\d{6} \d{5}"),
+    _national("fi.hetu", r"\d{6}[-+A]\d{3}[A-Z0-9]"),
+    _national("cz.rc", r"\d{6}/\d{3,4}"),
+    _national("ie.pps", r"\d{7}[A-W][A-IW]?"),
+    _national("in_.aadhaar", r"[2-9]\d{3} ?\d{4} ?\d{4}"),
+    _national("in_.pan", r"[A-Z]{5}\d{4}[A-Z]"),
+    Recogniser(
+        "TRACKING",
+        re.compile(
+            r"(?<![A-Za-z0-9])(?:1Z ?[0-9A-Z]{3} ?[0-9A-Z]{3} ?(?:[0-9A-Z]{2} ?){2}[0-9A-Z]{4} ?[0-9A-Z]{2}"
+            r"|[A-Z]{2} ?(?:\d{9}|\d{3} \d{3} \d{3}) ?[A-Z]{2}"
+            r"|J{1,2}D\d{10,20}|J(?:VGL|D)\d{10,20}|TBA\d{9,13}|(?:\d{4} ){4,5}\d{2,4})(?![A-Za-z0-9])"
+        ),
+        0.96,
+        digit=True,
+    ),
+    Recogniser(
+        "TRACKING",
+        re.compile(r"(?i)(?<![a-z0-9])(?:1z[0-9a-z]{16}|[a-z]{2}\d{9}[a-z]{2}|jjd\d{10,20})(?![a-z0-9])"),
+        0.95,
+        digit=True,
+    ),
+    _cued(
+        "ORDER_NUMBER",
+        "order|orders|purchase|bestellung|commande|pedido|ordine|bestelling|zamówienie|zamówienia|encomenda|auftrag",
+        0.92,
+    ),
+    _cued("TICKET_NUMBER", "ticket|case|incident|complaint|request|sr|vorgang|sprawa|dossier", 0.91),
+    _cued(
+        "CUSTOMER_NUMBER",
+        "customer|client|account|member|membership|loyalty|subscriber|policy|contract|kundennummer|kunden"
+        "|kundenkonto|vertrag|cliente|klant|klantnummer|compte|cuenta|conto|konto",
+        0.91,
+    ),
+    _cued(
+        "TRACKING",
+        "tracking|track|parcel|package|shipment|consignment|waybill|delivery|sendung|sendungsnummer|paket"
+        "|colis|suivi|paquete|envío|seguimiento|pacco|spedizione|pakket|przesyłka",
+        0.9,
+    ),
+    _cued(
+        "ID_NUMBER",
+        "reference|ref|invoice|receipt|transaction|booking|reservation|payment|rma|serial|imei|licence|license"
+        "|id|voucher|rechnung|rechnungsnummer|facture|factura|fattura|factuur|buchung|bestellnummer"
+        "|auftragsnummer",
+        0.89,
+    ),
+    Recogniser(
+        "ORDER_NUMBER",
+        re.compile(r"(?<![\w&])#\d{4,}(?!\w)|(?<![A-Za-z0-9])(?:ORD|ORDER|INV|PO|SO)[-_#]?\d{3,}[\w-]*"),
+        0.9,
+        digit=True,
+    ),
+    Recogniser(
+        "ID_NUMBER",
+        re.compile(
+            r"(?<![\w/-])(?!(?:ISO|IEC|EN|DIN|RFC|KB|CVE|RAL|HTTP)\b)(?:[A-Z]{1,5}[-/_#]?\d{5,}(?:[-/]?[A-Z0-9]{1,8})*"
+            r"|(?:TKT|TICKET|TT|CASE|REF|RMA|CUST|ACC|ACCT|SR|INC|REQ|CS|TR|REQ|CRM|MEM|ID|RE|CU|KD)[-_#/]?\d{3,}[\w-]*"
+            r"|[A-Z]{2,5}(?:-[A-Z0-9]*\d{2,}[A-Z0-9]*){2,}|\d{3,}-\d{5,}(?:-\d{2,})*|20\d\d[-/]\d{4,})(?![\w-])"
+        ),
+        0.7,
+        digit=True,
+        accepts=_free_number,
+    ),
+    Recogniser(
+        "ID_NUMBER", re.compile(r"(?<![\w.,/-])\d{7,24}(?![\w/-]|[.,]\d)"), 0.7, digit=True, accepts=_free_number
+    ),
+    Recogniser(
+        "ID_NUMBER",
+        re.compile(r"(?i)(?<![\w-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])"),
+        0.9,
+        words=("-",),
+    ),
+    Recogniser(
+        "ID_NUMBER",
+        re.compile(r"(?<![\w.,/-])\d{2,6}(?:[ -]\d{2,6}){1,6}(?![\w/-]|[.,:]\d)"),
+        0.6,
+        digit=True,
+        accepts=_grouped_number,
+    ),
+    Recogniser("ID_NUMBER", re.compile(r"(?<!\S)\d(?: \d){5,24}(?![\w])"), 0.6, digit=True, accepts=_free_number),
+    Recogniser("ID_NUMBER", re.compile(rf"(?i)\b{_SPOKEN}(?:[ ,-]{{1,2}}(?:and )?{_SPOKEN}){{4,24}}\b"), 0.6),
+    Recogniser(
+        "PASSPORT",
+        re.compile(
+            r"(?i)(?:passport|reisepass|passeport|pasaporte|passaporto|paspoort|paszport\w*)[^.\n]{0,40}?"
+            r"(?<![\w-])(?P<value>(?=(?:[A-Z]*\d){3})[A-Z0-9]{6,10})(?!\w)"
+        ),
+        0.94,
+        digit=True,
+        words=("passport", "reisepass", "passeport", "pasaporte", "passaporto", "paspoort", "paszport"),
+    ),
+    Recogniser(
+        "ID_NUMBER",
+        re.compile(
+            r"(?i)(?:licen[cs]e|driver'?s?|\bid card|identity card|national id|personalausweis|ausweis|\bdni\b"
+            r"|\bnie\b|carte d'identité"
+            r"|carta d'identità|\bbsn\b|\bpesel\b|dowód\w*|tax (?:id|number)|steuer\w*|\bvat\b|\bnhs\b"
+            r"|national insurance|aadhaar"
+            r"|\bpan\b|codice fiscale)[^.\n]{0,30}?(?<![\w-])(?P<value>(?=(?:[A-Z /-]*\d){4})[A-Z0-9](?:[ "
+            r"/-]?[A-Z0-9]){4,18})(?!\w)"
+        ),
+        0.87,
+        digit=True,
+        words=(
+            "licen",
+            "driver",
+            "id card",
+            "identity card",
+            "national id",
+            "ausweis",
+            "dni",
+            "nie",
+            "identité",
+            "identità",
+            "bsn",
+            "pesel",
+            "dowód",
+            "tax",
+            "steuer",
+            "vat",
+            "nhs",
+            "insurance",
+            "aadhaar",
+            "pan",
+            "fiscale",
+        ),
+        accepts=lambda match: (
+            not any(d.start() < match.end("value") and d.end() > match.start("value") for d in _dates(match.string))
+        ),
+    ),
+    Recogniser(
+        "USERNAME",
+        re.compile(
+            r"(?i)\b(?:user ?-?name|user ?id|login(?: name| id)?|log-?in|handle|nick(?:name)?|screen name"
+            r"|account name|gamertag|userid"
+            r"|benutzername|nutzername|anmeldename|identifiant|pseudo|nom d'utilisateur|usuario|nombre de "
+            r"usuario|nome utente"
+            r"|gebruikersnaam|nazwa użytkownika|nome de usuário|logged in as|log in as|signed in as|sign in as"
+            r"|registered as|log on as"
+            r"|signed up as|known as)"
+            r"(?:[ :='\"]|(?:is|was|ist|lautet|est|es|è|jest|to|my|as|under|the)\b){1,8}(?P<value>[^\W_][\w.-]{1,40}\w)"
+        ),
+        0.86,
+        words=(
+            "user",
+            "login",
+            "log in",
+            "log-in",
+            "log on",
+            "handle",
+            "nick",
+            "screen name",
+            "account name",
+            "gamertag",
+            "benutzername",
+            "nutzername",
+            "anmeldename",
+            "identifiant",
+            "pseudo",
+            "utilisateur",
+            "usuario",
+            "utente",
+            "gebruikersnaam",
+            "użytkownika",
+            "usuário",
+            "logged in",
+            "signed",
+            "sign in",
+            "registered as",
+            "known as",
+        ),
+        accepts=lambda match: _username(match),
+    ),
+    Recogniser("USERNAME", re.compile(r"(?<![\w.])@[A-Za-z_][\w.]{2,30}\b"), 0.85, words=("@",)),
+    # A name and a number joined is a chosen name: no product is written so.
+    Recogniser(
+        "USERNAME",
+        re.compile(r"(?<![\w.@/-])[a-z][a-z]{2,20}(?:[._][a-z]{1,20})?[._]\d{1,6}(?![\w.@/-]|\.\w)"),
+        0.65,
+        digit=True,
+    ),
+    Recogniser(
+        "DATE_OF_BIRTH",
+        re.compile(
+            r"(?i)(?:\bborn\b|birth|\bdob\b|\bd\.o\.b|birthday|\bgeb\b|geboren|geburt\w*|\bnée?\b|naissance"
+            r"|nac[ií]\w*|nacimiento|nat[oa]\b|nascita"
+            rf"|geboorte\w*|urodz\w*|nasc\w+)[^\d\n]{{0,30}}(?P<value>{DATE})"
+        ),
+        0.95,
+        digit=True,
+        words=("born", "birth", "dob", "d.o.b", "geb", "né", "naissance", "nac", "nat", "nascita", "urodz", "nasc"),
+    ),
+    Recogniser(
+        "DATE_OF_BIRTH",
+        re.compile(rf"(?i)(?<!\d)(?P<value>{DATE})[^\d\n]{{0,20}}(?:birthday|birth|\bdob\b|geburtstag|born)"),
+        0.95,
+        digit=True,
+        words=("birth", "dob", "geburtstag", "born"),
+    ),
+    # Support chats hardly name a day before 2000, but for the day somebody was born.
+    Recogniser(
+        "DATE_OF_BIRTH",
+        re.compile(rf"(?i)(?<![\d.,/-])(?=[^\n]{{0,20}}\b19\d\d)(?P<value>{DATE})"),
+        0.8,
+        digit=True,
+        accepts=lambda match: re.search(r"\b19[2-9]\d", match["value"]) is not None,
+    ),
+    Recogniser(
+        "POSTCODE",
+        re.compile(
+            r"(?<![\w-])(?:[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}"
+            r"|[1-9]\d{3} ?(?!(?:GB|MB|TB|KB|AM|PM|UK|US|EU|HD|KW|HZ|ML|MM|CM|KM|KG|LM|DB|ES|DE|FR|IT|NL"
+            r"|PL)\b)[A-Z]{2})(?![\w-])"
+        ),
+        0.6,
+        digit=True,
+    ),
+    Recogniser(
+        "POSTCODE",
+        re.compile(
+            r"(?i)\b(?:zip(?: ?code)?|post ?code|postal code|plz|postleitzahl|code postal|código postal|cap"
+            r"|kod pocztowy)"
+            r"(?:[ :]|is|ist|est|es|my|the){1,6}(?P<value>\d{2,6}(?:[ -]\d{2,4})?(?: ?[A-Z]{2}\b)?)(?![\w,.]\d)"
+        ),
+        0.8,
+        digit=True,
+        words=("zip", "post", "plz", "pocztowy", "cap"),
+    ),
+)
+"""What numbers and network addresses are recognised by."""
+
+
+def _username(match: re.Match[str]) -> bool:
+    value = match["value"]
+    if re.search(r"[\d._]", value):
+        return True
+    cue = match.string[match.start() : match.start("value")].rstrip().lower()
+    return cue.endswith((":", "=", "'", '"', "is", "as", "ist", "est", "es", "è")) and _uncommon(value, COMMON_WORDS)
+
+
+def _uncommon(word: str, common: frozenset[str]) -> bool:
+    lower = word.lower()
+    return len(lower) > 3 and lower not in common and not lower.endswith(("ing", "ed", "ly", "able", "ible"))
