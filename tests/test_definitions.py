@@ -96,6 +96,10 @@ def test_groups_are_folders_and_assets_live_in_the_module_of_their_name(nodes, r
         assert (root / "llmops_assets" / node.group_name / f"{name}.py").exists(), name
 
 
+TELLING = {"volume_is_usual"}
+"""Checks that tell a person and stop nothing: a day may bring more rows than usual."""
+
+
 def test_every_check_says_what_it_claims_and_privacy_and_gates_block(definitions, nodes):
     graph = definitions.resolve_asset_graph()
     checks = [key for node in nodes.values() for key in node.check_keys]
@@ -103,7 +107,7 @@ def test_every_check_says_what_it_claims_and_privacy_and_gates_block(definitions
     for key in checks:
         spec = graph.get_check_spec(key)
         assert len(spec.description or "") > 20, key
-        assert spec.blocking, key
+        assert spec.blocking is (key.name not in TELLING), key
 
 
 def test_workspace_and_project_agree_on_the_name_of_the_location(root):
