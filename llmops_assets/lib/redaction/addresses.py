@@ -38,7 +38,7 @@ _UNIT_WORDS = frozenset(
     """.split()
 )
 _PARTICLES = frozenset(
-    "de la le les du des del della delle dei degli di da do dos das the of and y et e und op aan van der den "
+    "de la le les los las du des del della delle dei degli di da do dos das the of and y et e und op aan van der den "
     "ten ter het 's"
     " sur sous en lès am an im bei in zu zur zum ob upon on l d".split()
 )

@@ -266,6 +266,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         digit=True,
     ),
     Recogniser("PHONE", re.compile(r"(?<![\w.-])0\d{8,11}(?!\w)"), 0.9, digit=True, accepts=_free_number),
+    Recogniser("PHONE", re.compile(r"(?<![\w.])0[1-9](?:[. ]\d{2}){4}(?!\w|[.]\d)"), 0.93, digit=True),
     Recogniser(
         "PHONE",
         re.compile(
