@@ -47,9 +47,9 @@ _PHONE_WORD = re.compile(
 )
 _NUMBER_WORD = r"(?:number|numbers|num|no|nr|id|code|ref|reference|nummer|numéro|número|numero|numer|n[°º])"
 _FILLER = (
-    rf"(?:[ :#=]|(?:{_NUMBER_WORD}|is|was|are|the|my|it's|with|under|of mine|ist|lautet|est|es|è|jest|die"
+    rf"(?:[ :=]|#(?=[ :])|(?:{_NUMBER_WORD}|is|was|are|the|my|it's|with|under|of mine|ist|lautet|est|es|è|jest|die"
     rf"|meine|le|la|el|mi"
-    rf"|het|mijn)\b\.?){{1,10}}"
+    rf"|het|mijn)\b\.?){{0,10}}"
 )
 _CODE = (
     r"#?(?=[A-Z0-9/_-]*\d[A-Z0-9/_-]*\d[A-Z0-9/_-]*\d)[A-Z0-9][A-Z0-9/_-]{2,24}(?:(?<=\d{4}) \d{4} \d{2,4}| "

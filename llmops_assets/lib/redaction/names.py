@@ -43,7 +43,7 @@ _RELATION = (
 _STRONG = (
     r"\b(?:my|her|his|their|our|the|full|first|last|family|legal|account|real|customer|maiden|billing)(?: "
     r"\w+)? names? (?:is|was|should be)"
-    r"|\bname's|\bi(?:'m| am) called|\bi go by|\bcall me|(?<!user)(?<!user )(?<!nick)(?<!screen "
+    r"|(?<=\d, )name|\bname's|\bi(?:'m| am) called|\bi go by|\bcall me|(?<!user)(?<!user )(?<!nick)(?<!screen "
     r")(?<!file)(?<!brand )(?<!product )\bname ?[:=]"
     r"|\b(?:under|in|on|to|has|by|with) (?:the|my(?: \w+)?) names?(?: of)?(?:,|:)?|\bin name of|\bfor the "
     r"attention of|\battn\.?:?|\bc/o"
