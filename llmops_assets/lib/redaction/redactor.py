@@ -4,6 +4,7 @@ Fails closed: an error here must stop the text, never let it pass. What finds wh
 figures: benchmarks/redaction.py.
 """
 
+import functools
 import re
 import threading
 from collections import Counter, OrderedDict, deque
@@ -81,6 +82,8 @@ class Redactor:
         self._settings = (tuple(identifiers), tuple(allow), names, prefilter)
         self._remembered: OrderedDict[_Reading, tuple[Span, ...]] = OrderedDict()
         self._lock = threading.Lock()
+        # Answers come again and again; the key is the text itself, which is in memory anyway.
+        self._certain_in = functools.lru_cache(maxsize=REMEMBERED_TEXTS)(self._find_certain)
 
     # -- texts --------------------------------------------------------------------------------------------------
 
@@ -118,13 +121,17 @@ class Redactor:
 
     def leaks(self, text: str) -> list[str]:
         """Entities that are certainly personal data and still stand in a text; empty for a clean one."""
+        find = self._certain_in if len(text) <= LONGEST_REMEMBERED else self._find_certain
+        return list(find(text))
+
+    def _find_certain(self, text: str) -> tuple[str, ...]:
         folded = fold(text)
         found = (
             recogniser.entity
             for recogniser in self._certain
             if any(not self._is_allowed(folded.text[s.start : s.end]) for s in recogniser.find(folded))
         )
-        return list(dict.fromkeys(found))
+        return tuple(dict.fromkeys(found))
 
     # -- people -------------------------------------------------------------------------------------------------
 
