@@ -27,7 +27,7 @@ def _identifier() -> "LanguageIdentifier":
     return identifier
 
 
-@functools.lru_cache(maxsize=65536)
+@functools.lru_cache(maxsize=8192)
 def language(text: str, default: str = "en") -> str:
     """Two-letter code of a text's language; `default` below two words (of an alphabet) or without a clear winner."""
     spoken = _SILENT.sub(" ", text)
