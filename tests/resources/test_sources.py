@@ -375,6 +375,13 @@ def test_the_day_in_a_file_name_is_for_rows_without_a_time(tmp_path):
     assert [type(item) for item in source.read(FIRST)] == [RawRow, Rejected], "what tells no day: the row before it"
 
 
+def test_what_stands_before_the_first_row_is_of_its_day(tmp_path):
+    content = "{broken\n" + lines({"id": "x"}, row(3, SECOND), row(1, FIRST)) + "]\n"
+    source = files(inbox(tmp_path, {"a.jsonl": content}))
+    assert [type(item) for item in source.read(SECOND)] == [Rejected, Rejected, RawRow]
+    assert [type(item) for item in source.read(FIRST)] == [RawRow, Rejected]
+
+
 def test_a_file_of_a_broken_day_stops_its_day_only(tmp_path):
     good, broken = {"chats-2026-03-02.jsonl": lines(row(1, FIRST))}, gzip.compress(lines(row(3, SECOND)).encode() * 999)
     source = files(inbox(tmp_path, {**good, "chats-2026-03-03.jsonl.gz": broken[:-20]}))
