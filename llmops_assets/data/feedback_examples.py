@@ -38,7 +38,7 @@ def examples_of(interactions: list[dict]) -> list[dict]:
 def feedback_examples(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
     """A day's corrections and bad ratings as examples to learn from; empty on a day without traffic."""
     day = run_day(context)
-    interactions = [r for r in read_days(context, lake, "interactions", day) if r["time"][:10] == str(day)]
+    interactions = [r for r in read_days(context, lake, "interactions", day, 1) if r["time"][:10] == str(day)]
     rows = examples_of(interactions)
     path = f"data/{NAME}/{day}.parquet"
     commit = publish(context, lake, {path: tables.to_parquet(rows, tables.CORRECTIONS)}, rows=len(rows))

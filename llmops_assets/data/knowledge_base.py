@@ -8,7 +8,7 @@ import json
 import dagster as dg
 
 from llmops_assets.data.feedback_examples import feedback_examples
-from llmops_assets.data.labelled_conversations import labelled_conversations, read_days
+from llmops_assets.data.labelled_conversations import labelled_conversations, read_days, sample_days
 from llmops_assets.lib.corrections import Correction, Revision, revise
 from llmops_assets.lib.deduplication import leaks
 from llmops_assets.lib.embedding import CachedEmbedder
@@ -20,6 +20,8 @@ from resources.lake.base import Lake
 from resources.workspace import Workspace
 
 NAME = "knowledge_base"
+CONSIDERED = 50_000
+"""Conversations that articles are made of; of more, a sample by hash."""
 
 
 def to_jsonl(articles: tuple[Article, ...]) -> bytes:
@@ -64,7 +66,8 @@ def knowledge_base(
     day, embedder = run_day(context), workspace.embedder()
     trusted = workspace.articles(day)
     if not trusted:
-        rows = [r for r in read_days(context, lake, "labelled_conversations", day) if r["answer"]]
+        said = sample_days(context, lake, "labelled_conversations", day, CONSIDERED)
+        rows = [row for row in said if row["answer"]]
         settings = workspace.settings
         articles = knowledge_from_rows(
             [{**row, "intent": row["intent"] or row["predicted_intent"]} for row in rows],

@@ -34,7 +34,7 @@ def drift_report(
     serving = read_release(lake, read_record(context, "deployment", Deployment).release_id)
     if serving.training is None:
         raise dg.Failure(f"{serving.release_id} names no training dataset: there is nothing to compare with")
-    rows = [row for row in read_days(context, lake, "interactions", day) if row["time"][:10] == str(day)]
+    rows = [row for row in read_days(context, lake, "interactions", day, 1) if row["time"][:10] == str(day)]
     known = tables.from_parquet(lake.read(serving.training.reference.ref))
     vectors = embedder.embed([row["question"] for row in known])
     classifier = IntentClassifier(vectors, [row["intent"] for row in known])

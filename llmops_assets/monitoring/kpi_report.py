@@ -35,7 +35,7 @@ def kpi_report(
     """One day's KPIs against their targets; what was not measured is said to be unmeasured."""
     day = run_day(context)
     case = read_record(context, "use_case", UseCase)
-    rows = [row for row in read_days(context, lake, "interactions", day) if row["time"][:10] == str(day)]
+    rows = [row for row in read_days(context, lake, "interactions", day, 1) if row["time"][:10] == str(day)]
     serving = read_release(lake, read_record(context, "deployment", Deployment).release_id)
     judged = QualityReport.model_validate_json(lake.read(serving.gate)).candidate
     redactor = workspace.redactor()
