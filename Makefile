@@ -63,10 +63,10 @@ check: install ## ruff, ty, import-linter, definitions
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/dg check defs
 
-bench: install ## The benchmarks behind the figures in the docs; SPANS=<file> for redaction on labelled turns
-	@$(BIN)/python benchmarks/drift.py
-	@$(BIN)/python benchmarks/training.py
-	@$(if $(SPANS),$(BIN)/python benchmarks/redaction.py '$(SPANS)',echo "redaction: give SPANS=<span-labelled JSONL file>")
+BENCHMARKS ?= redaction labels augmentation deduplication data drift lake lineage training
+
+bench: install ## The benchmarks behind the figures in the docs (hours), or BENCHMARKS="lake redaction"
+	@for name in $(BENCHMARKS); do echo "-- $$name" && $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 lock: ## Resolve the dependencies of pyproject.toml anew into requirements.lock
 	@rm -rf .lock && $(PYTHON) -m venv .lock
