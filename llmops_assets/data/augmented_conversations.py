@@ -101,6 +101,7 @@ def augmented_conversations(
     counts = {
         "variants": len(curated.variants),
         "from_conversations": sum(row["source"] != "knowledge_base" for row in curated.rows),
+        "candidates": curated.candidates,
         "duplicates_dropped": reasons.get("duplicate", 0),
         "articles": len({row["article"] for row in curated.rows}),
     }

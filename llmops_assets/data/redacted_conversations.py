@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
+from llmops_assets.data.overview import day_counts
 from llmops_assets.lib import charts, conversations, expectations, tables
 from llmops_assets.lib.hashing import hash_bytes, hash_json
 from llmops_assets.lib.records import DatasetRef, UseCase
@@ -55,6 +56,14 @@ class Tally:
     sources: Counter[str] = field(default_factory=Counter)
     rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
     masked: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """Rejected rows by reason, whatever their source."""
+        found: Counter[str] = Counter()
+        for (_, reason), count in self.rejected.items():
+            found[reason] += count
+        return found
 
     @property
     def digest(self) -> str:
@@ -176,7 +185,11 @@ def redacted_conversations(
         ref=ref,
         digest=tally.digest,
         rows=tally.rows,
-        counts={"quarantined": tally.rejected.total(), "masked": tally.masked.total()},
+        counts={
+            "quarantined": tally.rejected.total(),
+            "masked": tally.masked.total(),
+            **day_counts(source=tally.sources, rejected=tally.reasons, masked=tally.masked),
+        },
     )
     yield materialized(
         context,

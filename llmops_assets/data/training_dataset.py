@@ -14,13 +14,23 @@ from llmops_assets.data.augmented_conversations import augmented_conversations, 
 from llmops_assets.data.eval_suite import eval_suite, read_suite
 from llmops_assets.data.knowledge_base import knowledge_base, read_articles
 from llmops_assets.data.labelled_conversations import labelled_conversations, sample_days
+from llmops_assets.data.overview import overview
 from llmops_assets.lib import datasets, expectations, provenance_diff, purposes, tables
 from llmops_assets.lib.curation import HELD_OUT
 from llmops_assets.lib.deduplication import contaminated, leaks
 from llmops_assets.lib.knowledge import KnowledgeIndex
 from llmops_assets.lib.records import DatasetRef, KnowledgeBase, TrainingSet, UseCase
 from llmops_assets.lib.splits import TRAINING
-from llmops_assets.provenance import address, find_record, materialized, read_record, run_day, run_tags, table
+from llmops_assets.provenance import (
+    address,
+    find_record,
+    materialized,
+    read_partitions,
+    read_record,
+    run_day,
+    run_tags,
+    table,
+)
 from resources.lake.base import GoneError, Lake
 from resources.workspace import Workspace
 
@@ -104,6 +114,7 @@ def training_dataset(
     """
     day, embedder = run_day(context), workspace.embedder()
     previous = find_record(context, NAME, TrainingSet)
+    days = read_partitions(context, "redacted_conversations", DatasetRef, until=day)
     case = read_record(context, "use_case", UseCase)
     knowledge = read_record(context, "knowledge_base", KnowledgeBase)
     augmented = read_record(context, "augmented_conversations", DatasetRef)
@@ -218,7 +229,12 @@ def training_dataset(
         held_out=len(held_out),
         leaks_dropped=len(leaking),
         reference_rows=len(reference),
-        figures={**counts, **_shown(changes_since(previous, training, lake))},
+        duplicate_rate=augmented.counts.get("duplicates_dropped", 0) / max(1, augmented.counts.get("candidates", 1)),
+        figures={
+            **counts,
+            **overview(days.values(), training, held_out),
+            **_shown(changes_since(previous, training, lake)),
+        },
         inputs={"augmented_conversations": augmented.ref, "eval_suite": suite.ref},
     )
 

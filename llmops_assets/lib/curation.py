@@ -25,7 +25,8 @@ class Curated:
     """Rows with their sides, and what there is to know about them.
 
     `rows` are those of training and of the held-out side, variants last; `sides` has held-back rows too. `similarities`
-    are the cosines of variants to their questions, `linked` is the share of conversations with an article, `achieved`
+    are the cosines of variants to their questions, `linked` is the share of conversations with an article,
+    `candidates` how many rows were compared, `duplicate_rate` the share of them that repeats another one, `achieved`
     the shares of the sides by intent ("": all).
     """
 
@@ -36,6 +37,7 @@ class Curated:
     similarities: dict[str, float]
     achieved: dict[str, dict[str, float]]
     linked: float
+    candidates: int
     duplicate_rate: float
 
     @property
@@ -93,5 +95,6 @@ def curate(
         similarities=varied.similarities,
         achieved=splitter.achieved(),
         linked=sum(link is not None for link in links) / len(links) if links else 0.0,
+        candidates=len(judged),
         duplicate_rate=len(repeated) / len(judged) if judged else 0.0,
     )

@@ -1,0 +1,49 @@
+"""What a person wants to see of a dataset at one look: where its conversations came from and what became of them."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from llmops_assets.lib import charts
+from llmops_assets.lib.records import DatasetRef
+from llmops_assets.provenance import table
+
+KINDS = ("source", "rejected", "masked")
+"""What days count: rows by source, rows by reason of rejection, masked values by entity."""
+KEPT = 50
+
+
+def day_counts(**counted: Mapping[str, int]) -> dict[str, int]:
+    """Counts of a day by kind as they stand in its record: `<kind>: <name>`, the largest of each kind."""
+    return {
+        f"{kind}: {name}": count for kind in KINDS for name, count in Counter(counted.get(kind, {})).most_common(KEPT)
+    }
+
+
+def overview(
+    days: Iterable[DatasetRef], training: Sequence[Mapping[str, Any]], held_out: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Metadata of a dataset: counts of all its days by kind, its rows by article and by side, as tables and charts."""
+    totals: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
+    for day in days:
+        for name, count in day.counts.items():
+            kind, _, rest = name.partition(": ")
+            if rest and kind in totals:
+                totals[kind][rest] += count
+    topics = Counter(row["article"] or row["kind"] for row in training)
+    sides = {"training": len(training), "held out": len(held_out)}
+    return {
+        "conversations_by_source": _table("source", totals["source"]),
+        "rejections_by_reason": _table("reason", totals["rejected"]),
+        "masked_by_entity": _table("entity", totals["masked"]),
+        "masked_chart": dg.MetadataValue.md(charts.bars("masked values by entity", totals["masked"])),
+        "rows_by_article": _table("article", topics),
+        "articles_chart": dg.MetadataValue.md(charts.bars("training rows by article", topics)),
+        "rows_by_side": _table("side", sides),
+    }
+
+
+def _table(name: str, counts: Mapping[str, int]) -> dg.TableMetadataValue:
+    return table({name: key, "count": count} for key, count in Counter(counts).most_common())

@@ -1,0 +1,90 @@
+"""What is published to learn from: refused as a whole when one row may not be learned from, and told what changed."""
+
+import json
+
+import dagster as dg
+import pytest
+
+from llmops_assets.data.augmented_conversations import augmented_conversations
+from llmops_assets.data.eval_suite import eval_suite
+from llmops_assets.data.feedback_examples import feedback_examples
+from llmops_assets.data.knowledge_base import knowledge_base
+from llmops_assets.data.labelled_conversations import labelled_conversations
+from llmops_assets.data.redacted_conversations import redacted_conversations
+from llmops_assets.data.training_dataset import training_dataset
+from llmops_assets.lib import tables
+from llmops_assets.lib.datasets import TRAINING_ROWS
+from llmops_assets.monitoring.interactions import interactions
+from llmops_assets.planning.use_case import use_case
+from llmops_assets.samples import generator
+from resources import build_resources, open_lake
+from resources.lake.base import NotFoundError
+from resources.workspace import Settings, Workspace
+
+DAY = "2026-03-02"
+CHAIN = [
+    use_case,
+    redacted_conversations,
+    labelled_conversations,
+    interactions,
+    feedback_examples,
+    knowledge_base,
+    eval_suite,
+    augmented_conversations,
+    training_dataset,
+]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def home(tmp_path):
+    Workspace(tmp_path).write_settings(Settings())
+    generator.write_archive(tmp_path / "inbox", 14 * 30)
+    return tmp_path
+
+
+def add_row(home, number: int, **tags) -> None:
+    article = generator.load_articles()[0]
+    row = {"id": f"own-{number}", "question": f"{article.questions[0]} It is about lamp number {number} in the hall."}
+    row |= {"answer": article.answer, "time": f"{DAY}T12:00:00", "source": "phone", **tags}
+    with (home / "inbox" / f"conversations-{DAY}.jsonl").open("a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def materialize(home, instance) -> dg.ExecuteInProcessResult:
+    return dg.materialize(
+        CHAIN, instance=instance, partition_key=DAY, resources=build_resources(home), raise_on_error=False
+    )
+
+
+def test_one_row_that_may_not_be_learned_from_stops_the_dataset(home):
+    add_row(home, 1, purpose="support")
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = materialize(home, instance)
+    assert not result.success
+    checks = {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
+    assert checks["every_row_allows_training"] is False
+    assert checks["no_eval_leakage"] is True
+    failure = next(e for e in result.all_events if e.is_step_failure)
+    assert "purpose training is not allowed by every row" in str(failure.step_failure_data.error)
+    lake = open_lake(Workspace(home))
+    with pytest.raises(NotFoundError):
+        lake.get("main", TRAINING_ROWS)
+    assert not lake.tags()
+
+
+def test_a_second_dataset_says_which_conversations_came_and_what_every_row_allows(home):
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert materialize(home, instance).success
+        add_row(home, 2, licence="CC-BY-4.0")
+        again = materialize(home, instance)
+    assert again.success
+    metadata = again.asset_materializations_for_node("training_dataset")[0].metadata
+    assert metadata["rows_came"].value >= 1
+    came = [r.data["provenance"] for r in metadata["changes"].records if r.data["change"] == "came"]
+    assert f"phone/{DAY}/own-2" in came
+    terms = metadata["record"].value["terms"]
+    assert terms["licences"] == ["CC-BY-4.0", "own"]
+    assert terms["purposes"] == ["support", "training"]
+    rows = tables.from_parquet(open_lake(Workspace(home)).get("main", TRAINING_ROWS))
+    assert {row["provenance"] for row in rows} >= {f"phone/{DAY}/own-2"}
