@@ -78,8 +78,8 @@ def test_a_day_is_labelled_with_what_was_learned_from_the_days_before(installati
     assert sum(right) / len(right) > 0.7
     assert metadata["cross_validated_accuracy"].value > 0.65
     assert metadata["calibration_error"].value < 0.15
-    assert {r.data["value"] for r in metadata["label_source_distribution"].value} == {"source", "none"}
-    assert sum(r.data["rows"] for r in metadata["intent_distribution"].value) == len(rows) == metadata["rows"].value
+    assert {r.data["value"] for r in metadata["label_source_distribution"].records} == {"source", "none"}
+    assert sum(r.data["rows"] for r in metadata["intent_distribution"].records) == len(rows) == metadata["rows"].value
     assert metadata["intent_chart"].value.startswith("![intents](data:image/svg+xml;base64,")
     assert metadata["queue_size"].value == len(queue) > 0
     assert metadata["lake_ref"].value.endswith(f"data/labelled_conversations/{DAYS[1]}.parquet")

@@ -52,8 +52,15 @@ def add_row(home, number: int, **tags) -> None:
 
 
 def materialize(home, instance) -> dg.ExecuteInProcessResult:
+    # Enough rows of an article for one more phrasing to be among them.
+    many = {"ops": {"augmented_conversations": {"config": {"rows_per_article": 40}}}}
     return dg.materialize(
-        CHAIN, instance=instance, partition_key=DAY, resources=build_resources(home), raise_on_error=False
+        CHAIN,
+        instance=instance,
+        partition_key=DAY,
+        resources=build_resources(home),
+        run_config=many,
+        raise_on_error=False,
     )
 
 
