@@ -1,5 +1,6 @@
 """The `llmops` command: demonstration, gateway and web pages of an installation."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -478,7 +479,11 @@ def _checked(file: Path, new_intents: bool) -> tuple["Checked", "Workspace"]:
 
 def main() -> None:
     """Entry point."""
-    app()
+    try:
+        app()
+    finally:
+        # The process ends: looking once more for what could be collected would take half a second.
+        gc.freeze()
 
 
 if __name__ == "__main__":

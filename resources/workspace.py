@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Generator, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import yaml
@@ -19,10 +20,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from llmops_assets.lib.embedding import CachedEmbedder, Embedder, find_embedder_folder
 from llmops_assets.lib.labelling.labelfiles import Label, kept_labels
 from llmops_assets.lib.records import Article, UseCase
-from llmops_assets.lib.redaction import SUBJECT_KEY_VARIABLE, Redactor, load_subject_keys, public_words
 from llmops_assets.lib.sources import RawRow, Rejected, Shape, Source, SourceError, articles_of, resolved
 from llmops_assets.samples import generator
 from resources.sources import Files, SourceEntry, Spread, open_source
+
+if TYPE_CHECKING:
+    from llmops_assets.lib.redaction import Redactor
 
 INBOX = "inbox"
 """Name of the source that `source` (or the folder inbox) is; its rows keep the ids of their files."""
@@ -178,12 +181,16 @@ class Workspace:
 
     def public_words(self) -> list[str]:
         """Names and addresses in the published answers, which redaction leaves alone."""
+        from llmops_assets.lib.redaction import public_words
+
         use_case = self.use_case()
         texts = [text for a in self.articles(date.max) for text in (a.title, a.answer, *a.questions)]
         return public_words([use_case.company.title(), *texts])
 
-    def redactor(self) -> Redactor:
+    def redactor(self) -> "Redactor":
         """The redactor with the use case's identifiers."""
+        from llmops_assets.lib.redaction import SUBJECT_KEY_VARIABLE, Redactor, load_subject_keys
+
         given = dg.EnvVar(SUBJECT_KEY_VARIABLE).get_value()
         try:
             newest, *older = load_subject_keys(self.subject_key, given)
