@@ -1,8 +1,8 @@
 """The data stage on archives of growing size: rows per CPU second, peak memory, and what a second process brings.
 
 Every day of an archive is read, redacted, written to the lake and audited there by what the asset
-`redacted_conversations` calls. Every size runs in a process of its own, so that its peak memory is its own. Larger archives
-have more days, not larger ones: days are the partitions. Writing the archive is not counted.
+`redacted_conversations` calls. Every size runs in a process of its own, so that its peak memory is its own. Larger
+archives have more days, not larger ones: days are the partitions. Writing the archive is not counted.
 """
 
 import argparse
