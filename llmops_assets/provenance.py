@@ -89,7 +89,7 @@ def run_tags(context: dg.AssetExecutionContext, **more: str) -> dict[str, str]:
 
 
 class Memory:
-    """What an asset made of the same inputs before, so that unchanged work is not done again.
+    """What an asset, or this partition of it, made of the same inputs before: unchanged work is not done again.
 
     `digest` names everything that determines the result: code version, config, and the parts given. `result` is the
     last materialization once more when it was made of them and its bytes are still in the lake, else None.
@@ -99,10 +99,12 @@ class Memory:
         key = context.asset_key
         self.digest = hash_json([context.assets_def.code_versions_by_key[key], *map(str, parts)])
         self.result: dg.MaterializeResult | None = None
-        event = context.instance.get_latest_materialization_event(key)
-        if event is None or event.asset_materialization is None:
+        partitions = [context.partition_key] if context.has_partition_key else None
+        wanted = AssetRecordsFilter(asset_key=key, asset_partitions=partitions)
+        records = context.instance.fetch_materializations(wanted, limit=1).records
+        if not records or records[0].asset_materialization is None:
             return
-        metadata = event.asset_materialization.metadata
+        metadata = records[0].asset_materialization.metadata
         if _value(metadata, "inputs_digest") != self.digest or not _still_there(lake, _value(metadata, "lake_ref")):
             return
         context.log.info("code, config and inputs are unchanged: the last result is kept")

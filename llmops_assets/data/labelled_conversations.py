@@ -18,7 +18,7 @@ from llmops_assets.lib.labelling.days import DOUBTS_SHOWN, DayLabels, Labeller, 
 from llmops_assets.lib.labelling.queue import to_jsonl
 from llmops_assets.lib.records import DatasetRef
 from llmops_assets.partitions import DAILY
-from llmops_assets.provenance import Context, materialized, publish, read_partitions, run_day, table
+from llmops_assets.provenance import Context, Memory, materialized, publish, read_partitions, run_day, table
 from resources.lake.base import Lake
 from resources.workspace import Workspace
 
@@ -114,8 +114,14 @@ def labelled_conversations(
     refs = read_partitions(context, "redacted_conversations", DatasetRef, until=day)
     if day not in refs:
         raise dg.Failure(f"redacted_conversations has no {day}: materialize it for that day first")
+    embedder = workspace.embedder()
+    given = [(str(found), ref.digest) for found, ref in list(refs.items())[-LEARN_FROM_DAYS:]]
+    people = hash_json(sorted(str(entry) for entry in labels.items()))
+    memory = Memory(context, lake, config, given, people, embedder.digest, use_case.language, use_case.handover)
+    if memory.result is not None:
+        return memory.result
     past = [lambda at=ref.ref: lake.open(at.commit, at.path) for ref in list(refs.values())[-LEARN_FROM_DAYS:]]
-    examples, embedder = draw_examples(past, labels), workspace.embedder()
+    examples = draw_examples(past, labels)
     model, doubts = learn(examples, embedder)
     labeller = Labeller(model, embedder, labels, doubts, use_case.language, use_case.handover)
     path, queue = f"data/{NAME}/{day}.parquet", queue_path(day)
@@ -137,6 +143,7 @@ def labelled_conversations(
         digest=record.digest,
         rows=found.rows,
         figures=figures_of(found, labeller),
+        memory=memory,
         queue=str(lake.uri(commit, queue)),
         inputs={
             "conversations": refs[day].ref,

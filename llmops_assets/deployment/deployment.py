@@ -13,7 +13,7 @@ from llmops_assets.lib import evalsuite
 from llmops_assets.lib import gate as gates
 from llmops_assets.lib.records import Deployment, GateDecision, LakeRef, QualityReport, Release, SafetyReport, UseCase
 from llmops_assets.lib.statistics import mcnemar_exact
-from llmops_assets.provenance import materialized, publish, read_record
+from llmops_assets.provenance import find_record, materialized, publish, read_record
 from resources.deployment_target import DeploymentTarget
 from resources.lake.base import Lake
 from resources.models import Models
@@ -66,6 +66,12 @@ def deployment(
     status = target.start()
     incumbent = status.live if status.live != record.release_id else read_release(lake, record.release_id).incumbent
     report = verified(lake, record, case, incumbent)
+    last = find_record(context, NAME, Deployment)
+    if last is not None and last.release_id == status.live == record.release_id:
+        context.log.info("%s is live already: nothing is rolled out", record.release_id)
+        address = dg.MetadataValue.url(status.address)
+        digest = record.manifest.content_hash
+        return materialized(context, last, digest=digest, release_id=record.release_id, address=address, unchanged=True)
     model = models.resolve(workspace.settings.base_model)
     assert model.gguf is not None
     target.apply(record.manifest, "canary", fetch=fetch_from(lake), base_model=model.gguf, share=config.canary_share)
