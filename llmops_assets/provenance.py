@@ -99,6 +99,7 @@ class Memory:
         key = context.asset_key
         self.digest = hash_json([context.assets_def.code_versions_by_key[key], *map(str, parts)])
         self.result: dg.MaterializeResult | None = None
+        self._metadata: Mapping[str, dg.MetadataValue] = {}
         partitions = [context.partition_key] if context.has_partition_key else None
         wanted = AssetRecordsFilter(asset_key=key, asset_partitions=partitions)
         records = context.instance.fetch_materializations(wanted, limit=1).records
@@ -110,6 +111,11 @@ class Memory:
         context.log.info("code, config and inputs are unchanged: the last result is kept")
         version = dg.DataVersion(str(_value(metadata, "content_hash"))[:32])
         self.result = dg.MaterializeResult(metadata={**metadata, "unchanged": True}, data_version=version)
+        self._metadata = metadata
+
+    def kept(self, name: str) -> Any:
+        """A value of the kept result's metadata."""
+        return _value(self._metadata, name)
 
 
 def materialized(

@@ -18,6 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from llmops_assets.lib.embedding import CachedEmbedder, Embedder, find_embedder_folder
+from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.labelling.labelfiles import Label, kept_labels
 from llmops_assets.lib.records import Article, UseCase
 from llmops_assets.lib.sources import RawRow, Rejected, Shape, Source, SourceError, articles_of, resolved
@@ -223,6 +224,10 @@ class Workspace:
     def source_days(self) -> list[date]:
         """Days that have conversations, in order."""
         return sorted({day for source in self.sources() for day in source.changed_since("").days})
+
+    def state(self, day: date) -> str:
+        """A name of what all sources hold of a day: equal names, equal conversations."""
+        return hash_json([[source.name, source.state(day)] for source in self.sources()])
 
     def read(self, day: date) -> Iterator[RawRow | Rejected]:
         """The conversations of a day from all sources, not redacted, and what cannot be one; every id once."""

@@ -1,10 +1,11 @@
 """A day's conversations from every source, without personal data: the only form in which they are ever stored."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -16,7 +17,16 @@ from llmops_assets.lib.records import DatasetRef, UseCase
 from llmops_assets.lib.redaction import Redactor
 from llmops_assets.lib.volumes import unusual
 from llmops_assets.partitions import DAILY
-from llmops_assets.provenance import address, materialized, read_partitions, read_record, run_day, run_tags, table
+from llmops_assets.provenance import (
+    Memory,
+    address,
+    materialized,
+    read_partitions,
+    read_record,
+    run_day,
+    run_tags,
+    table,
+)
 from resources.lake.base import Lake
 from resources.workspace import Workspace
 
@@ -129,7 +139,7 @@ def audit(lake: Lake, branch: str, day: date, redactor: Redactor, rules: Sequenc
     partitions_def=DAILY,
     kinds={"presidio", "greatexpectations", "parquet"},
     owners=["team:data-engineering"],
-    code_version="2",
+    code_version="3",
     freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=48), warn_window=timedelta(hours=30)),
     check_specs=[
         dg.AssetCheckSpec(
@@ -161,6 +171,14 @@ def redacted_conversations(
     day, redactor = run_day(context), workspace.redactor()
     case = read_record(context, "use_case", UseCase)
     before = read_partitions(context, NAME, DatasetRef, until=day - timedelta(days=1))
+    rules = case.expectations.get(NAME, ())
+    # The state of a small day could be guessed back to what somebody wrote: it is kept as a pseudonym.
+    memory = Memory(context, lake, redactor.subject(workspace.state(day)), redactor.digest, hash_json(rules))
+    volumes = [r.rows for r in list(before.values())[-COMPARED_DAYS:]]
+    if memory.result is not None:
+        yield from _kept_checks(memory, volumes)
+        yield memory.result
+        return
     with workspace.scratch() as scratch:
         cleared = conversations.redacted(workspace.read(day), day, redactor, processes=config.processes)
         tally = write_day(cleared, scratch / "day.parquet", scratch / "quarantine.parquet")
@@ -168,9 +186,10 @@ def redacted_conversations(
         with lake.transaction(f"Conversations of {day}", about, name=NAME, keep_on_error=True) as draft:
             draft.put(path_of(day), scratch / "day.parquet")
             draft.put(quarantine_of(day), scratch / "quarantine.parquet")
-            found = audit(lake, draft.branch, day, redactor, case.expectations.get(NAME, ()))
+            found = audit(lake, draft.branch, day, redactor, rules)
             draft.put(page_of(day), found.validation.page.encode())
-            yield from _checks(found, unusual(tally.rows, [r.rows for r in list(before.values())[-COMPARED_DAYS:]]))
+            outcomes = [asdict(outcome) for outcome in found.validation.outcomes]
+            yield from _checks(found.leaking, found.doubles, outcomes, unusual(tally.rows, volumes))
             failed = [f"{o.name} on {', '.join(o.rows[:3]) or 'the table'}" for o in found.validation.failed]
             if found.leaking or found.doubles or failed:
                 raise dg.Failure(
@@ -201,20 +220,25 @@ def redacted_conversations(
         quarantined=tally.rejected.total(),
         data_docs=address(lake, lake.uri(draft.merged, page_of(day))),
         figures=_shown(tally),
+        memory=memory,
+        expectations=dg.MetadataValue.json(outcomes),
     )
 
 
-def _checks(found: Audit, volume: str | None) -> Iterator[dg.AssetCheckResult]:
+def _kept_checks(memory: Memory, volumes: Sequence[int]) -> Iterator[dg.AssetCheckResult]:
+    """The checks of a day that is kept: it was only stored because they passed, and its bytes are the same."""
+    yield from _checks(0, 0, memory.kept("expectations"), unusual(memory.kept("rows"), volumes))
+
+
+def _checks(
+    leaking: int, doubles: int, outcomes: Sequence[Mapping[str, Any]], volume: str | None
+) -> Iterator[dg.AssetCheckResult]:
+    yield dg.AssetCheckResult(passed=leaking == 0, check_name="no_personal_data_left", metadata={"texts": leaking})
+    yield dg.AssetCheckResult(passed=doubles == 0, check_name="row_ids_unique", metadata={"doubles": doubles})
     yield dg.AssetCheckResult(
-        passed=found.leaking == 0, check_name="no_personal_data_left", metadata={"texts": found.leaking}
-    )
-    yield dg.AssetCheckResult(
-        passed=found.doubles == 0, check_name="row_ids_unique", metadata={"doubles": found.doubles}
-    )
-    yield dg.AssetCheckResult(
-        passed=not found.validation.failed,
+        passed=all(outcome["passed"] for outcome in outcomes),
         check_name="expectations_hold",
-        metadata={"outcomes": dg.MetadataValue.json([asdict(o) for o in found.validation.outcomes])},
+        metadata={"outcomes": dg.MetadataValue.json(list(outcomes))},
     )
     yield dg.AssetCheckResult(
         passed=volume is None,

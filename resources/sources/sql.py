@@ -44,6 +44,16 @@ class Sql(Source):
         except SQLAlchemyError as error:
             raise self._error(error) from None
 
+    def state(self, day: date) -> str:
+        """Of the day's rows alone."""
+        try:
+            with self._engine.connect().execution_options(yield_per=1000) as connection:
+                moment, watermark = self._columns(connection)
+                marks = self._marks(moment, watermark).where(self._around(connection, day, moment, watermark))
+                return self._states(connection, marks).get(day, "")
+        except SQLAlchemyError as error:
+            raise self._error(error) from None
+
     def read(self, day: date) -> Iterator[RawRow | Rejected]:
         """The rows of a day, in the order of time and watermark."""
         try:
@@ -60,7 +70,6 @@ class Sql(Source):
         self._engine.dispose()
 
     def _changed_since(self, known: dict[str, Any]) -> Changes:
-        found: dict[date, list[Any]] = {}
         with self._engine.connect().execution_options(yield_per=1000) as connection:
             moment, watermark = self._columns(connection)
             newest = connection.execute(sa.select(sa.func.max(watermark)).select_from(self._rows)).scalar()
@@ -71,36 +80,46 @@ class Sql(Source):
             state = {"watermark": str(newest), "equal": equal}
             if state == known:
                 return Changes({}, json.dumps(known))
-            query = sa.select(sa.func.coalesce(moment, watermark), watermark).select_from(self._rows)
+            query = self._marks(moment, watermark)
             if known:
                 bound = self._bound(newest, known["watermark"])
                 equal = connection.execute(count.where(watermark == bound)).scalar_one()
                 query = query.where(watermark > bound if equal == known["equal"] else watermark >= bound)
-            for value, mark in connection.execute(query):
-                day = self._day(value)
-                newest_of_day = found.setdefault(day, ["", 0])
-                newest_of_day[0] = max(newest_of_day[0], str(mark))
-                newest_of_day[1] += 1
-        return Changes({day: hash_json(found[day])[:12] for day in sorted(found)}, json.dumps(state))
+            return Changes(self._states(connection, query), json.dumps(state))
+
+    def _marks(self, moment: Any, watermark: Any) -> Any:
+        return sa.select(sa.func.coalesce(moment, watermark), watermark).select_from(self._rows)
+
+    def _states(self, connection: sa.Connection, marks: Any) -> dict[date, str]:
+        """A name for each day: its newest watermark and how many rows it has."""
+        found: dict[date, list[Any]] = {}
+        for value, mark in connection.execute(marks):
+            newest = found.setdefault(self._day(value), ["", 0])
+            newest[0] = max(newest[0], str(mark))
+            newest[1] += 1
+        return {day: hash_json(found[day])[:12] for day in sorted(found)}
 
     def _records(
         self, connection: sa.Connection, day: date, moment: Any, watermark: Any
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        effective = sa.func.coalesce(moment, watermark)
-        example = connection.execute(sa.select(effective).select_from(self._rows).limit(1)).scalar()
-        # A day more on both sides: texts may carry another time zone than UTC.
-        start, end = (self._like(example, day + timedelta(days=days)) for days in (-1, 2))
         query = (
             sa.select(sa.text("*"))
             .select_from(self._rows)
-            .where(effective >= start, effective < end)
-            .order_by(effective, watermark)
+            .where(self._around(connection, day, moment, watermark))
+            .order_by(sa.func.coalesce(moment, watermark), watermark)
         )
         name, mark = moment.name, watermark.name
         for number, row in enumerate(connection.execute(query).mappings(), start=1):
             record = dict(row)
             if self._day(record[mark] if record[name] is None else record[name]) == day:
                 yield f"row {number} of {day}", record
+
+    def _around(self, connection: sa.Connection, day: date, moment: Any, watermark: Any) -> Any:
+        """The condition that a row is of a day, or of the ones beside it: texts carry any time zone."""
+        effective = sa.func.coalesce(moment, watermark)
+        example = connection.execute(sa.select(effective).select_from(self._rows).limit(1)).scalar()
+        start, end = (self._like(example, day + timedelta(days=days)) for days in (-1, 2))
+        return sa.and_(effective >= start, effective < end)
 
     def _columns(self, connection: sa.Connection) -> tuple[Any, Any]:
         """The columns of time and watermark."""

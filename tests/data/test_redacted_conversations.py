@@ -53,6 +53,36 @@ def test_a_day_is_redacted_published_and_the_same_when_run_again(home):
     assert lake.resolve("main") == first
 
 
+def test_an_unchanged_day_is_kept_with_its_checks_and_done_again_when_something_changes(home, monkeypatch):
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def is_kept() -> bool:
+            result = dg.materialize(
+                [use_case, redacted_conversations],
+                instance=instance,
+                partition_key=DAY,
+                resources=build_resources(home),
+            )
+            checks = {e.check_name for e in result.get_asset_check_evaluations() if e.passed}
+            names = {"no_personal_data_left", "row_ids_unique", "expectations_hold", "volume_is_usual"}
+            assert checks == names
+            (event,) = result.asset_materializations_for_node("redacted_conversations")
+            return "unchanged" in event.metadata
+
+        write(home, {"id": "1", "question": "where is my parcel"})
+        assert not is_kept()
+        assert is_kept()
+        assert is_kept(), "a kept result is one to keep"
+        write(home, {"id": "1", "question": "where are my parcels"})
+        assert not is_kept()
+        assert stored(home)[0]["question"] == "where are my parcels"
+        monkeypatch.setenv("LLMOPS_SUBJECT_KEY", "ab" * 32)
+        assert not is_kept(), "pseudonyms are of the key"
+        assert is_kept()
+        open_lake(Workspace(home)).erase(f"data/redacted_conversations/{DAY}.parquet")
+        assert not is_kept(), "what was erased cannot be kept"
+
+
 def stored(home, what: str = "") -> list[dict]:
     return tables.from_parquet(
         open_lake(Workspace(home)).get("main", f"data/redacted_conversations/{what}{DAY}.parquet")

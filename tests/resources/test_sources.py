@@ -314,6 +314,12 @@ def test_all_days_are_new_at_first_and_none_afterwards(system):
     assert system.open().changed_since(system.source.changed_since(first.cursor).cursor).days == {}
 
 
+def test_a_day_asked_for_alone_has_the_name_it_has_among_all(system):
+    days = system.source.changed_since("").days
+    assert {day: system.source.state(day) for day in days} == days
+    assert system.source.state(SECOND + timedelta(days=1)) == ""
+
+
 def test_a_late_row_changes_its_own_day_only(system):
     first = system.source.changed_since("")
     day = date.fromisoformat(system.late["time"][:10])

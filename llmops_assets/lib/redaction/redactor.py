@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
 
+from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import SubjectPattern
 from llmops_assets.lib.redaction import addresses, models, replies
 from llmops_assets.lib.redaction import names as people_names
@@ -142,6 +143,13 @@ class Redactor:
     def subjects(self, raw: str) -> tuple[str, ...]:
         """A person's pseudonyms under the key and the older ones, newest first: all rows of theirs carry one."""
         return tuple(pseudonym(key, raw) for key in (self._key, *self._old_keys))
+
+    @property
+    def digest(self) -> str:
+        """What its findings and pseudonyms depend on beside its code: settings, key, language models. Tells none of
+        them."""
+        installed = sorted((language, folder.name) for language, folder in models.installed_models().items())
+        return self.subject(hash_json([str(self._settings), installed]))
 
     # -- batches ------------------------------------------------------------------------------------------------
 

@@ -32,6 +32,13 @@ class Source(ABC):
         read.
         """
 
+    def state(self, day: date) -> str:
+        """The name of a day's state (equal names: equal content), "" for a day without any.
+
+        Override it where that is cheaper than looking at all days.
+        """
+        return self.changed_since("").days.get(day, "")
+
     @abstractmethod
     def read(self, day: date) -> Iterator[RawRow | Rejected]:
         """All rows of a day, and what of that day cannot be a row, in the same order every time.
@@ -65,6 +72,17 @@ def _content(item: RawRow | Rejected) -> bytes:
         text = (item.id, item.reason, item.text)
     else:
         time = item.time.isoformat() if item.time else ""
-        told = (item.id, item.question, item.answer, item.correction, item.intent, item.subject, item.source, time)
+        place = (item.conversation, str(item.turn))
+        told = (
+            *place,
+            item.id,
+            item.question,
+            item.answer,
+            item.correction,
+            item.intent,
+            item.subject,
+            item.source,
+            time,
+        )
         text = (*told, str(item.rating), item.lawful_basis, item.purpose, item.licence, item.region, item.retain_until)
     return "\x1f".join(text).encode("utf-8", "replace") + b"\n"
