@@ -100,7 +100,9 @@ class Memory:
         self.digest = hash_json([context.assets_def.code_versions_by_key[key], *map(str, parts)])
         self.result: dg.MaterializeResult | None = None
         self._metadata: Mapping[str, dg.MetadataValue] = {}
-        partitions = [context.partition_key] if context.has_partition_key else None
+        # A job for a day has assets in it that have no days.
+        daily = context.assets_def.specs_by_key[key].partitions_def is not None
+        partitions = [context.partition_key] if daily and context.has_partition_key else None
         wanted = AssetRecordsFilter(asset_key=key, asset_partitions=partitions)
         records = context.instance.fetch_materializations(wanted, limit=1).records
         if not records or records[0].asset_materialization is None:

@@ -4,6 +4,7 @@ import dagster as dg
 import pytest
 
 from llmops_assets.lib.records import DatasetRef
+from llmops_assets.partitions import DAILY
 from llmops_assets.provenance import Memory, materialized, publish
 from resources.lake.base import Lake
 
@@ -67,3 +68,28 @@ def test_a_result_whose_bytes_were_erased_is_computed_again(run, lake):
     lake.erase("made/letters")
     run(remembering("1", made))
     assert made == [3, 3]
+
+
+def test_in_a_job_for_a_day_an_asset_without_days_is_kept_and_one_with_days_is_remembered_per_day(lake):
+    made: list[str] = []
+
+    @dg.asset(code_version="1", name="whole")
+    def whole(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
+        return answer(context, lake, "whole")
+
+    @dg.asset(code_version="1", name="daily", partitions_def=DAILY)
+    def daily(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
+        return answer(context, lake, f"daily {context.partition_key}")
+
+    def answer(context: dg.AssetExecutionContext, lake: Lake, name: str) -> dg.MaterializeResult:
+        memory = Memory(context, lake, "the same")
+        if memory.result is not None:
+            return memory.result
+        made.append(name)
+        record = DatasetRef(name="n", ref=lake.uri(lake.resolve("main"), "made"), digest="0" * 64, rows=1)
+        return materialized(context, record, memory=memory)
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        for day in ("2026-03-02", "2026-03-03", "2026-03-02"):
+            dg.materialize([whole, daily], instance=instance, resources={"lake": lake}, partition_key=day)
+    assert sorted(made) == ["daily 2026-03-02", "daily 2026-03-03", "whole"]

@@ -17,7 +17,16 @@ from llmops_assets.lib.augmentation import DEFAULT_METHODS
 from llmops_assets.lib.curation import HELD_OUT, curate
 from llmops_assets.lib.deduplication import Conflict
 from llmops_assets.lib.records import DatasetRef, KnowledgeBase, LakeRef
-from llmops_assets.provenance import find_record, materialized, publish, read_record, run_day, table
+from llmops_assets.provenance import (
+    Memory,
+    find_record,
+    materialized,
+    publish,
+    read_partitions,
+    read_record,
+    run_day,
+    table,
+)
 from resources.lake.base import Lake
 from resources.workspace import Workspace
 
@@ -62,7 +71,7 @@ def known_sides(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, str]
     deps=[labelled_conversations, knowledge_base],
     kinds={"parquet"},
     owners=["team:data-engineering"],
-    code_version="2",
+    code_version="3",
 )
 def augmented_conversations(
     context: dg.AssetExecutionContext,
@@ -76,12 +85,20 @@ def augmented_conversations(
     the reason; questions that agents answered in different ways are listed.
     """
     knowledge = read_record(context, "knowledge_base", KnowledgeBase)
-    rows = sample_days(context, lake, "labelled_conversations", run_day(context), config.conversations)
+    day, embedder = run_day(context), workspace.embedder()
+    labelled = read_partitions(context, "labelled_conversations", DatasetRef, until=day)
+    days = [(str(found), ref.digest) for found, ref in labelled.items()]
+    memory = Memory(
+        context, lake, config, days, knowledge.articles.digest, workspace.use_case().language, embedder.digest
+    )
+    if memory.result is not None:
+        return memory.result
+    rows = sample_days(context, lake, "labelled_conversations", day, config.conversations)
     answered = [row for row in rows if row["answer"]]
     curated = curate(
         read_articles(lake, knowledge.articles.ref),
         answered,
-        workspace.embedder().embed,
+        embedder.embed,
         seed=config.seed,
         rows_per_article=config.rows_per_article,
         share=config.share,
@@ -108,7 +125,7 @@ def augmented_conversations(
     record = DatasetRef(
         name=NAME,
         ref=lake.uri(commit, PATH),
-        digest=tables.digest(curated.rows, ["row_id", "question", "answer"]),
+        digest=tables.digest(curated.rows),
         rows=len(curated.rows),
         counts=counts,
         inputs={"knowledge_base": knowledge.articles.ref},
@@ -120,6 +137,7 @@ def augmented_conversations(
         lake=lake,
         ref=record.ref,
         digest=record.digest,
+        memory=memory,
         rows=record.rows,
         conversations_linked=curated.linked,
         duplicate_rate=curated.duplicate_rate,

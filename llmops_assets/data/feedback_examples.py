@@ -46,7 +46,7 @@ def feedback_examples(context: dg.AssetExecutionContext, lake: dg.ResourceParam[
     record = DatasetRef(
         name=NAME,
         ref=lake.uri(commit, path),
-        digest=tables.digest(rows, ["row_id", "question", "answer"]),
+        digest=tables.digest(rows),
         rows=len(rows),
         counts={"corrections": corrected},
     )

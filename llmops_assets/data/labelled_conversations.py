@@ -97,7 +97,7 @@ def figures_of(found: DayLabels, labeller: Labeller) -> dict[str, Any]:
     partitions_def=DAILY,
     kinds={"scikitlearn", "parquet"},
     owners=["team:data-engineering"],
-    code_version="2",
+    code_version="3",
 )
 def labelled_conversations(
     context: dg.AssetExecutionContext,

@@ -35,6 +35,6 @@ def preference_dataset(context: dg.AssetExecutionContext, lake: dg.ResourceParam
     """Preferred against rejected answers, out of all corrections so far."""
     pairs = pairs_of(read_days(context, lake, "feedback_examples", run_day(context)))
     commit = publish(context, lake, {PATH: tables.to_parquet(pairs, tables.PAIRS)}, rows=len(pairs))
-    digest = tables.digest(pairs, ["question", "chosen", "rejected"])
+    digest = tables.digest(pairs)
     record = DatasetRef(name=NAME, ref=lake.uri(commit, PATH), digest=digest, rows=len(pairs))
     return materialized(context, record, lake=lake, ref=record.ref, digest=digest, rows=len(pairs))

@@ -33,7 +33,6 @@ from resources.workspace import Workspace
 NAME = "redacted_conversations"
 COMPARED_DAYS = 14
 REASONS_SHOWN = 50
-DIGEST_COLUMNS = ("row_id", "question", "answer", "intent", "correction")
 
 
 class RedactionConfig(dg.Config):
@@ -93,7 +92,7 @@ def write_day(cleared: Iterator[conversations.Cleared], day: Path, quarantine: P
             for row in conversation.kept:
                 kept.write(row)
                 tally.sources[row["source"]] += 1
-                tally.digests.append(bytes.fromhex(hash_json([row[column] for column in DIGEST_COLUMNS])[:32]))
+                tally.digests.append(bytes.fromhex(hash_json(row)[:32]))
             for row in conversation.quarantined:
                 quarantined.write(row)
                 tally.rejected[row["source"], row["reason"]] += 1

@@ -5,6 +5,7 @@ Write, audit, publish: a lake branch, Great Expectations and the leakage check o
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -18,10 +19,12 @@ from llmops_assets.data.overview import overview
 from llmops_assets.lib import datasets, expectations, provenance_diff, purposes, tables
 from llmops_assets.lib.curation import HELD_OUT
 from llmops_assets.lib.deduplication import contaminated, leaks
+from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.knowledge import KnowledgeIndex
-from llmops_assets.lib.records import DatasetRef, KnowledgeBase, TrainingSet, UseCase
+from llmops_assets.lib.records import DatasetRef, DataTerms, KnowledgeBase, TrainingSet, UseCase
 from llmops_assets.lib.splits import TRAINING
 from llmops_assets.provenance import (
+    Memory,
     address,
     find_record,
     materialized,
@@ -79,7 +82,7 @@ class DatasetConfig(dg.Config):
     deps=[augmented_conversations, knowledge_base, eval_suite, labelled_conversations],
     kinds={"greatexpectations", "parquet"},
     owners=["team:data-engineering"],
-    code_version="1",
+    code_version="2",
     check_specs=[
         dg.AssetCheckSpec(
             "expectations_hold", asset=NAME, blocking=True, description="Every Great Expectations rule holds."
@@ -119,6 +122,24 @@ def training_dataset(
     knowledge = read_record(context, "knowledge_base", KnowledgeBase)
     augmented = read_record(context, "augmented_conversations", DatasetRef)
     suite = read_record(context, "eval_suite", DatasetRef)
+    labelled = read_partitions(context, "labelled_conversations", DatasetRef, until=day)
+    redactor, rules = workspace.redactor(), case.expectations.get(NAME, ())
+    memory = Memory(
+        context,
+        lake,
+        config,
+        day,
+        augmented.ref,
+        *(part.digest for part in (knowledge.articles, suite, *labelled.values())),
+        hash_json([rules, workspace.general_pairs(), dict(case.row_tags)]),
+        embedder.digest,
+        redactor.digest,
+    )
+    if memory.result is not None:
+        terms = DataTerms.model_validate(memory.kept("terms"))
+        yield from _checks(memory.kept("expectations"), 0, 0, terms, purposes.refuses(terms, PURPOSE, day))
+        yield memory.result
+        return
     asked = [item.question for item in read_suite(lake, suite.ref)]
     candidates = tables.from_parquet(lake.read(augmented.ref))
     vectors = embedder.vectors([*asked, *(row["question"] for row in candidates)])
@@ -156,26 +177,14 @@ def training_dataset(
         for part, data in parts.items():
             draft.put(PATHS[part], data)
         stored = [r for part in ("rows", "held_out") for r in tables.from_parquet(lake.get(draft.branch, PATHS[part]))]
-        validation = expectations.validate(NAME, [stored], case.expectations.get(NAME, ()))
+        validation = expectations.validate(NAME, [stored], rules)
         left = leaking_rows(stored, asked, embedder.vectors([*asked, *(row["question"] for row in stored)]))
         terms = purposes.terms(stored, case.row_tags)
         refused = purposes.refuses(terms, PURPOSE, day)
-        redactor = workspace.redactor()
         personal = sum(bool(redactor.leaks(row[c])) for row in stored for c in ("question", "answer"))
         draft.put(PAGE, validation.page.encode())
-        yield dg.AssetCheckResult(
-            passed=not validation.failed,
-            check_name="expectations_hold",
-            metadata={"outcomes": dg.MetadataValue.json([asdict(o) for o in validation.outcomes])},
-        )
-        yield dg.AssetCheckResult(passed=not left, check_name="no_eval_leakage", metadata={"rows": len(left)})
-        yield dg.AssetCheckResult(passed=personal == 0, check_name="no_personal_data_left", metadata={"rows": personal})
-        yield dg.AssetCheckResult(
-            passed=not refused,
-            check_name="every_row_allows_training",
-            description="; ".join(refused) or None,
-            metadata={"terms": dg.MetadataValue.json(terms.model_dump(mode="json"))},
-        )
+        outcomes = [asdict(outcome) for outcome in validation.outcomes]
+        yield from _checks(outcomes, len(left), personal, terms, refused)
         failed = [f"{o.name} on {', '.join(o.rows[:3]) or 'the table'}" for o in validation.failed]
         if failed or left or personal or refused:
             raise dg.Failure(
@@ -185,8 +194,7 @@ def training_dataset(
                 allow_retries=False,
             )
     assert draft.merged is not None
-    columns = ["row_id", "question", "answer"]
-    digest = tables.digest(training, columns)
+    digest = tables.digest(training)
     tag = f"{datasets.TRAINING_TAG}{digest[:12]}"
     if tag not in lake.tags():
         lake.tag(tag, draft.merged)
@@ -205,13 +213,13 @@ def training_dataset(
         held_out=DatasetRef(
             name=f"{NAME}_held_out",
             ref=refs["held_out"],
-            digest=tables.digest(held_out, columns),
+            digest=tables.digest(held_out),
             rows=len(held_out),
         ),
         reference=DatasetRef(
             name=f"{NAME}_reference",
             ref=refs["reference"],
-            digest=tables.digest(reference, ["row_id", "question"]),
+            digest=tables.digest(reference),
             rows=len(reference),
         ),
         until=day,
@@ -225,6 +233,9 @@ def training_dataset(
         digest=digest,
         rows=len(training),
         tag=tag,
+        memory=memory,
+        expectations=dg.MetadataValue.json(outcomes),
+        terms=dg.MetadataValue.json(terms.model_dump(mode="json")),
         data_docs=address(lake, lake.uri(draft.merged, PAGE)),
         held_out=len(held_out),
         leaks_dropped=len(leaking),
@@ -236,6 +247,24 @@ def training_dataset(
             **_shown(changes_since(previous, training, lake)),
         },
         inputs={"augmented_conversations": augmented.ref, "eval_suite": suite.ref},
+    )
+
+
+def _checks(
+    outcomes: Sequence[Mapping[str, Any]], leaking: int, personal: int, terms: DataTerms, refused: Sequence[str]
+) -> Iterator[dg.AssetCheckResult]:
+    yield dg.AssetCheckResult(
+        passed=all(outcome["passed"] for outcome in outcomes),
+        check_name="expectations_hold",
+        metadata={"outcomes": dg.MetadataValue.json(list(outcomes))},
+    )
+    yield dg.AssetCheckResult(passed=leaking == 0, check_name="no_eval_leakage", metadata={"rows": leaking})
+    yield dg.AssetCheckResult(passed=personal == 0, check_name="no_personal_data_left", metadata={"rows": personal})
+    yield dg.AssetCheckResult(
+        passed=not refused,
+        check_name="every_row_allows_training",
+        description="; ".join(refused) or None,
+        metadata={"terms": dg.MetadataValue.json(terms.model_dump(mode="json"))},
     )
 
 

@@ -12,7 +12,7 @@ from llmops_assets.lib import manifest as manifests
 from llmops_assets.lib.grading import Graded
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import DatasetRef, EvalItem, EvalReport, FileRef, QualityReport, ReleaseManifest
-from llmops_assets.provenance import materialized, publish, read_record, run_tags
+from llmops_assets.provenance import Memory, materialized, publish, read_record, run_tags
 from resources.deployment_target import Ask, DeploymentTarget, Which
 from resources.lake.base import Lake, NotFoundError
 from resources.models import Models, ResolvedModel
@@ -133,6 +133,9 @@ def quality_report(
     model = models.resolve(workspace.settings.base_model)
     manifest = candidate_manifest(context, lake)
     live = target.start().live
+    memory = Memory(context, lake, config, manifest.release_id, suite.digest, live)
+    if memory.result is not None:
+        return memory.result
     reports: dict[str, EvalReport] = {}
     candidate, graded = evaluate(context, lake, target, model, manifest, suite, items, manifest.release_id)
     reports["candidate"] = candidate
@@ -168,6 +171,7 @@ def quality_report(
         record,
         lake=lake,
         ref=record.report,
+        memory=memory,
         mlflow_run=dg.MetadataValue.url(run.url),
         candidate=manifest.release_id,
         incumbent=live or "",

@@ -445,6 +445,12 @@ class ReleaseManifest(Record):
     cache_namespace: str = ""
 
     @property
+    def content_hash(self) -> str:
+        """sha256 of what is served. Where files lie in the lake is left out: the same bytes are the same release."""
+        places = {part: {"ref"} for part in ("engine_model", "adapter", "knowledge_index")}
+        return hash_json(self.model_dump(mode="json", exclude=places))
+
+    @property
     def release_id(self) -> str:
         """`r-` and 12 hex digits of the manifest's hash."""
         return f"r-{self.content_hash[:12]}"

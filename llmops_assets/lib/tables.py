@@ -1,7 +1,7 @@
 """The tables of the lake: their columns, and Parquet bytes that are equal for equal rows."""
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -172,6 +172,7 @@ def from_parquet(data: bytes) -> list[dict[str, Any]]:
     return pq.ParquetFile(io.BytesIO(data)).read(use_threads=False).to_pylist()
 
 
-def digest(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    """sha256 of rows' content in some columns, whatever their order."""
-    return hash_json(sorted(hash_json([row[column] for column in columns]) for row in rows))
+def digest(rows: Iterable[Row], columns: Sequence[str] | None = None) -> str:
+    """sha256 of rows' content, whatever their order: of all columns, where what comes after may depend on any."""
+    told = rows if columns is None else ([row[column] for column in columns] for row in rows)
+    return hash_json(sorted(hash_json(row) for row in told))

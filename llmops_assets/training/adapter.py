@@ -20,6 +20,8 @@ from resources.workspace import Workspace
 NAME = "adapter"
 FILES = ("adapter_model.safetensors", "adapter_config.json", "adapter.gguf")
 LOG_EVERY = 10
+LEARNED = ("row_id", "kind", "question", "passages", "answer")
+"""Columns of a row that decide what is learned from it."""
 
 
 class RecipeConfig(dg.Config):
@@ -108,8 +110,10 @@ def adapter(
     )
     recipe = recipe_of(config, sum(len(e.ids) for e in examples))
     previous = find_record(context, NAME, AdapterRef)
-    taught = tables.digest(stored[0], ["row_id", "answer"])
-    wanted = hash_json([recipe.content_hash, base.digest, taught, prompt.digest, start.digest if start else ""])
+    taught = tables.digest(stored[0], LEARNED)
+    terms = dataset.terms.merge(start.terms) if start else dataset.terms
+    parts = [recipe.content_hash, base.digest, taught, terms.content_hash, prompt.digest, start.digest if start else ""]
+    wanted = hash_json(parts)
     if previous is not None and previous.inputs_digest == wanted:
         context.log.info("recipe, base model, dataset and prompt are unchanged: the adapter is kept")
         yield materialized(context, previous, lake=lake, ref=previous.ref, digest=previous.digest, unchanged=True)
@@ -147,7 +151,7 @@ def adapter(
             base=base,
             recipe=recipe,
             dataset=dataset.rows,
-            terms=dataset.terms.merge(start.terms) if start else dataset.terms,
+            terms=terms,
             warm_start=start.digest if start else "",
             inputs_digest=wanted,
             mlflow_run=run.run_id,

@@ -95,3 +95,21 @@ def test_a_second_dataset_says_which_conversations_came_and_what_every_row_allow
     assert terms["purposes"] == ["support", "training"]
     rows = tables.from_parquet(open_lake(Workspace(home)).get("main", TRAINING_ROWS))
     assert {row["provenance"] for row in rows} >= {f"phone/{DAY}/own-2"}
+
+
+def test_an_unchanged_dataset_is_kept_with_its_checks_and_a_changed_tag_alone_makes_a_new_one(home):
+    file = home / "inbox" / f"conversations-{DAY}.jsonl"
+    add_row(home, 3, licence="CC-BY-4.0")
+    with dg.DagsterInstance.ephemeral() as instance:
+        first, second = materialize(home, instance), materialize(home, instance)
+        file.write_text(file.read_text().replace("CC-BY-4.0", "CC-BY-SA-4.0"))
+        third = materialize(home, instance)
+    unchanged = []
+    for result in (first, second, third):
+        checks = {e.check_name for e in result.get_asset_check_evaluations() if e.asset_key == training_dataset.key}
+        assert checks == {"expectations_hold", "no_eval_leakage", "no_personal_data_left", "every_row_allows_training"}
+        (event,) = result.asset_materializations_for_node("training_dataset")
+        unchanged.append("unchanged" in event.metadata)
+        licences = event.metadata["record"].value["terms"]["licences"]
+    assert unchanged == [False, True, False]
+    assert licences == ["CC-BY-SA-4.0", "own"]

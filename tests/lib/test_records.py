@@ -69,6 +69,14 @@ def test_a_release_is_named_by_everything_in_it():
     assert len({m.release_id for m in [first, *others]}) == 5
 
 
+def test_a_release_of_the_same_bytes_elsewhere_in_the_lake_is_the_same_release():
+    elsewhere = LakeRef(repository="llmops", commit="f" * 40, path="indexes/i.zip")
+    moved = manifest(knowledge_index=FileRef(ref=elsewhere, sha256="b" * 64, size=3))
+    assert moved.release_id == manifest().release_id
+    assert manifest(knowledge_index=FileRef(ref=elsewhere, sha256="c" * 64, size=3)).release_id != moved.release_id
+    assert manifest(adapter=None, adapter_digest="").release_id != moved.release_id
+
+
 def test_ablations_take_away_one_part_each():
     parts = ablations(manifest())
     sure = Hit("a", 0.99, "question", "answer", "intent")

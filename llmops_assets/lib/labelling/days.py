@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from llmops_assets.lib import tables
 from llmops_assets.lib.embedding import Embeds
-from llmops_assets.lib.hashing import canonical_json, hash_bytes
+from llmops_assets.lib.hashing import hash_bytes, hash_json
 from llmops_assets.lib.labelling.answers import answer_quality
 from llmops_assets.lib.labelling.intents import MAX_PER_INTENT, MINIMUM_EXAMPLES, IntentModel, learn_intents
 from llmops_assets.lib.labelling.labelfiles import MACHINE, Label
@@ -189,8 +189,7 @@ def label_day(
                 found.counts["intent"][row["intent"] or row["predicted_intent"] or "unknown"] += 1
                 found.counts["predicted_intent"][row["predicted_intent"] or "unknown"] += 1
                 # Added up, so that the order of rows does not count and no list of them is held.
-                about = [row[column] for column in ("row_id", "question", "intent", "predicted_intent", "label_source")]
-                total += int(hash_bytes(canonical_json(about).encode()), 16)
+                total += int(hash_json(row), 16)
             pool.add(candidates)
             found.rows += len(rows)
             writer.write_table(tables.to_table(rows, tables.LABELLED))
