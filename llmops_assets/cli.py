@@ -102,6 +102,7 @@ def build(
     from llmops_assets.definitions import defs
     from llmops_assets.lib.records import Deployment
     from llmops_assets.lib.sources import SourceError
+    from llmops_assets.partitions import DAILY, outside
     from llmops_assets.provenance import find_record
     from llmops_assets.runs import RunError, Runner
     from llmops_assets.samples import generator
@@ -123,9 +124,12 @@ def build(
             files = generator.write_archive(workspace.home / "inbox", SAMPLE_CONVERSATIONS)
             console.print(f"no conversations yet: the sample's two weeks are written to {files[0].parent}")
             found = workspace.source_days()
-        days = [day for day in found if wanted is None or day <= wanted]
+        partitions = set(DAILY.get_partition_keys())
+        if left_out := outside(found):
+            console.print(left_out)
+        days = [day for day in found if str(day) in partitions and (wanted is None or day <= wanted)]
         if not days:
-            raise SettingsError(f"no conversations on or before {wanted}: give a later --day")
+            raise SettingsError(f"no conversations on or before {wanted or max(DAILY.get_partition_keys())}")
         with dg.DagsterInstance.get() as instance:
             runner = Runner(defs(), instance, console)
             runner.release_leftovers()

@@ -1,12 +1,13 @@
 """Starts `ingest_day` for every day that is new or has changed in any source."""
 
 import json
+from datetime import date
 
 import dagster as dg
 
 from llmops_assets.jobs import ingest_day
 from llmops_assets.lib.hashing import hash_json
-from llmops_assets.partitions import DAILY
+from llmops_assets.partitions import DAILY, outside
 from resources.workspace import Workspace
 
 MAX_REQUESTS = 20
@@ -27,13 +28,16 @@ def ingest_on_new_data(
         changes = source.changed_since(cursors.get(source.name, ""))
         cursors[source.name] = changes.cursor
         for day, state in changes.days.items():
-            if str(day) in partitions:
-                waiting[str(day)] = hash_json([waiting.get(str(day), ""), source.name, state])[:12]
-    chosen = sorted(waiting)[:MAX_REQUESTS]
+            waiting[str(day)] = hash_json([waiting.get(str(day), ""), source.name, state])[:12]
+    # Days that are no partitions, or none yet, wait on.
+    if left_out := outside(date.fromisoformat(day) for day in waiting if day not in partitions):
+        context.log.warning(left_out)
+    chosen = sorted(partitions.intersection(waiting))[:MAX_REQUESTS]
     cursor = json.dumps({"sources": cursors, "waiting": {d: waiting[d] for d in sorted(waiting) if d not in chosen}})
     if not chosen:
         context.update_cursor(cursor)
-        return dg.SkipReason(f"{len(sources)} sources, no day of theirs is new or changed")
+        told = f"{len(sources)} sources, no day of theirs is new or changed"
+        return dg.SkipReason(f"{told}; {left_out}" if left_out else told)
     requests = [
         dg.RunRequest(run_key=f"ingest-{day}-{waiting[day]}", partition_key=day, tags={"cause": f"data-{day}"})
         for day in chosen

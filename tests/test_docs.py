@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from llmops_assets.data.augmented_conversations import AugmentationConfig
 from resources.lake.embedded import EmbeddedLake
 from resources.workspace import Settings, Workspace
 
@@ -102,6 +103,13 @@ def test_the_settings_of_extending_are_valid(root):
     assert {entry.kind for entry in Settings.model_validate(yaml.safe_load(written)).sources} == {
         "files", "sql", "huggingface", "interactions", "python"
     }  # fmt: skip
+
+
+def test_the_rewriters_of_the_augmentation_page_are_valid_configuration(root):
+    (written,) = blocks(root / "docs" / "decisions" / "augmentation.md", "yaml")
+    config = yaml.safe_load(written)["ops"]["augmented_conversations"]["config"]
+    found = [(model.name, model.language) for model in AugmentationConfig(**config).rewriters]
+    assert found == [("reworded", ""), ("to_german", "German")]
 
 
 def test_every_make_target_the_readme_names_exists(root):

@@ -24,6 +24,7 @@ from llmops_assets.lib.records import (
 from llmops_assets.lib.training import loop
 from llmops_assets.lib.training import rows as row_tools
 from llmops_assets.lib.training.gguf_weights import adapter_to_gguf
+from resources.local_chat import LocalChat
 from resources.models import Models
 
 pytestmark = pytest.mark.slow
@@ -106,3 +107,10 @@ def test_the_embedder_in_numpy_gives_the_vectors_of_transformers():
         for text, vector in zip(texts, ours, strict=True):
             hidden = reference(**tokenizer(text, return_tensors="pt")).last_hidden_state.mean(dim=1)[0].numpy()
             assert float(vector @ (hidden / np.linalg.norm(hidden))) > 0.9999
+
+
+def test_the_model_on_this_machine_answers_chats_the_same_every_time(model):
+    chat, question = LocalChat(model.folder, max_tokens=12), build_messages(PROMPT, "What is the capital of France?")
+    reply = chat.ask(question)
+    assert "Paris" in reply
+    assert LocalChat(model.folder, max_tokens=12).ask(question) == reply

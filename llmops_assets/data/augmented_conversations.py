@@ -13,10 +13,11 @@ from pydantic import Field
 from llmops_assets.data.knowledge_base import knowledge_base, read_articles
 from llmops_assets.data.labelled_conversations import labelled_conversations, sample_days
 from llmops_assets.lib import quality_filters, splits, tables
-from llmops_assets.lib.augmentation import DEFAULT_METHODS
+from llmops_assets.lib.augmentation import DEFAULT_METHODS, MODELS_MEANING, Rewriter
 from llmops_assets.lib.curation import HELD_OUT, curate
 from llmops_assets.lib.deduplication import Conflict
 from llmops_assets.lib.records import DatasetRef, KnowledgeBase, LakeRef
+from llmops_assets.lib.rewriting import rewriter
 from llmops_assets.provenance import (
     Memory,
     find_record,
@@ -27,7 +28,10 @@ from llmops_assets.provenance import (
     run_day,
     table,
 )
+from resources.chat_endpoint import ChatEndpoint
 from resources.lake.base import Lake
+from resources.local_chat import LocalChat
+from resources.models import Models
 from resources.workspace import Workspace
 
 NAME = "augmented_conversations"
@@ -37,6 +41,20 @@ SHOWN = 20
 """Rows of a table in the UI."""
 
 
+class RewriterConfig(dg.Config):
+    """A language model that words questions anew; its variants pass the same checks as the others."""
+
+    name: str = Field(description="name of the method in the rows")
+    language: str = Field("", description="the language it translates into, in words (German); none: it rewords")
+    url: str = Field("", description="base address of an OpenAI-compatible API; none: the base model, on this machine")
+    model: str = Field("", description="the model's name there")
+    key_variable: str = Field("OPENAI_API_KEY", description="environment variable that holds its key")
+    meaning: float = Field(
+        MODELS_MEANING, ge=-1, le=1, description="cosine to the question that a variant must reach (MiniLM: English)"
+    )
+    parallel: int = Field(4, ge=1, description="questions asked at a time")
+
+
 class AugmentationConfig(dg.Config):
     """How many rows an article gets, and how many variants."""
 
@@ -44,12 +62,32 @@ class AugmentationConfig(dg.Config):
     rows_per_article: int = Field(6, ge=1, description="phrasings per article, before variants")
     share: float = Field(0.3, ge=0, le=1, description="share of the rows that get a variant")
     methods: list[str] = Field([*DEFAULT_METHODS], description="augmentations to choose from; empty: none")
+    rewriters: list[RewriterConfig] = Field([], description="models that word questions anew, beside the methods")
     target: int = Field(3, ge=0, description="training rows that an article is brought up to by variants; 0: none")
     held_out_share: float = Field(0.06, ge=0, lt=1, description="share of an intent's rows kept for the loss curve")
     languages: list[str] = Field(
         [], description="languages that teach, beside the use case's and those of a twentieth of the rows"
     )
     seed: int = 17
+
+
+def open_rewriters(configs: Sequence[RewriterConfig], models: Models, workspace: Workspace) -> dict[str, Rewriter]:
+    """Name to function of the models that reword. Nothing that still shows personal data is sent to any."""
+    if not configs:
+        return {}
+    redactor, local = workspace.redactor(), None
+    found: dict[str, Rewriter] = {}
+    for config in configs:
+        if config.url:
+            key = dg.EnvVar(config.key_variable).get_value("")
+            ask = ChatEndpoint(config.url, config.model, key or "", max_tokens=128).ask
+        else:
+            local = local or LocalChat(models.resolve(workspace.settings.base_model).folder)
+            ask = local.ask
+        found[config.name] = rewriter(
+            ask, lambda text: not redactor.leaks(text), language=config.language, parallel=config.parallel
+        )
+    return found
 
 
 def read_sides(lake: Lake, ref: LakeRef) -> dict[str, str]:
@@ -77,6 +115,7 @@ def augmented_conversations(
     context: dg.AssetExecutionContext,
     config: AugmentationConfig,
     lake: dg.ResourceParam[Lake],
+    models: dg.ResourceParam[Models],
     workspace: dg.ResourceParam[Workspace],
 ) -> dg.MaterializeResult:
     """Question-answer rows per article, from its phrasings and from conversations, with variants and their sides.
@@ -104,6 +143,8 @@ def augmented_conversations(
         share=config.share,
         target=config.target,
         methods=config.methods,
+        rewriters=open_rewriters(config.rewriters, models, workspace),
+        meaning={model.name: model.meaning for model in config.rewriters},
         held_out_share=config.held_out_share,
         languages=[workspace.use_case().language, *config.languages],
         known=known_sides(context, lake),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmops_assets.lib import quality_filters, splits
-from llmops_assets.lib.augmentation import DEFAULT_METHODS, Embed, augment
+from llmops_assets.lib.augmentation import DEFAULT_METHODS, MEANING, Embed, Rewriter, augment
 from llmops_assets.lib.datasets import candidate_rows, spread
 from llmops_assets.lib.deduplication import Conflict, conflicting_answers, drop_near_duplicates
 from llmops_assets.lib.labelling import article_links
@@ -56,6 +56,8 @@ def curate(
     share: float,
     target: int = 0,
     methods: Sequence[str] = DEFAULT_METHODS,
+    rewriters: Mapping[str, Rewriter] | None = None,
+    meaning: Mapping[str, float] | None = None,
     held_out_share: float = 0.0,
     languages: Iterable[str] = (),
     known: Mapping[str, str] | None = None,
@@ -63,7 +65,8 @@ def curate(
     """The rows of at most `rows_per_article` questions an article, split, with variants of the training side.
 
     Conversations need row_id, subject, question, answer and language. `known` maps identities to sides that rows were
-    given before (`splits.identity`). `languages` are expected beside those that many rows are in.
+    given before (`splits.identity`). `rewriters` are models beside the methods, `meaning` the cosine each must reach
+    (`augment`). `languages` are expected beside those that many rows are in.
     """
     expected = quality_filters.expected_languages(conversations, languages)
     speaks = functools.partial(quality_filters.other_language, expected=expected)
@@ -85,7 +88,16 @@ def curate(
     sides, splitter = splits.split(tagged, {HELD_OUT: held_out_share}, f"sides {seed}".encode(), known=known)
     side = {placed.row_id: placed.side for placed in sides}
     trained = [row for row in chosen if side[row["row_id"]] == TRAINING]
-    varied = augment(trained, share=share, seed=seed, methods=methods, target=target, embed=embed)
+    varied = augment(
+        trained,
+        share=share,
+        seed=seed,
+        methods=methods,
+        rewriters=rewriters,
+        target=target,
+        embed=embed,
+        meaning={**MEANING, **(meaning or {})},
+    )
     back = [{"row_id": p.row_id, "question": "", "reason": p.reason} for p in sides if p.side == HELD_BACK]
     return Curated(
         rows=[row for row in chosen if side[row["row_id"]] != HELD_BACK] + varied.rows,

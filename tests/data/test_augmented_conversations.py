@@ -2,6 +2,7 @@
 
 import dagster as dg
 import pytest
+from chat_server import ChatServer
 
 from llmops_assets.data.augmented_conversations import augmented_conversations, read_sides
 from llmops_assets.data.feedback_examples import feedback_examples
@@ -54,3 +55,33 @@ def test_rows_are_split_varied_and_explained_and_keep_their_sides(tmp_path):
     origins = {row["row_id"] for row in rows if not row["parent"]}
     kept = read_sides(lake, second.ref)
     assert {name: kept[name] for name in origins} == {name: sides[name] for name in origins}
+
+
+def test_a_model_behind_an_api_rewords_once_and_its_variants_are_checked(tmp_path, monkeypatch):
+    monkeypatch.setenv("LLM_KEY", "secret")
+    workspace = Workspace(tmp_path)
+    workspace.write_settings(Settings())
+    generator.write_archive(tmp_path / "inbox", 14 * 20)
+    # Every third reply is about something else.
+    server = ChatServer(lambda text, number: "What is the weather?" if number % 3 == 0 else f"Please tell me: {text}")
+    model = {"name": "reworded", "url": server.address, "model": "large", "key_variable": "LLM_KEY", "parallel": 1}
+    options = {"ops": {"augmented_conversations": {"config": {"rewriters": [model], "target": 0}}}}
+    try:
+        with dg.DagsterInstance.ephemeral() as instance:
+            run = {"instance": instance, "resources": build_resources(tmp_path), "run_config": options}
+            assert dg.materialize([*BEFORE, augmented_conversations], partition_key=DAY, **run).success
+            asked = len(server.requests)
+            again = dg.materialize([augmented_conversations], **run)
+    finally:
+        server.close()
+    assert len(server.requests) == asked > 0, "equal inputs are not asked again"
+    assert {request["key"] for request in server.requests} == {"Bearer secret"}
+    metadata = again.asset_materializations_for_node("augmented_conversations")[0].metadata
+    record = DatasetRef.model_validate(metadata["record"].value)
+    rows = {row["row_id"]: row for row in tables.from_parquet(open_lake(workspace).read(record.ref))}
+    variants = [row for row in rows.values() if row["parent"]]
+    assert {row["method"] for row in variants} == {"reworded"}
+    assert all(row["question"] == f"Please tell me: {rows[row['parent']]['question']}" for row in variants)
+    reasons = {found.data["reason"]: found.data["rows"] for found in metadata["dropped_by_reason"].records}
+    dropped = sum(count for reason, count in reasons.items() if reason.startswith("reworded"))
+    assert dropped == asked - len(variants) > 0

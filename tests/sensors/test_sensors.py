@@ -72,6 +72,21 @@ def test_new_and_changed_days_are_requested_once(instance, tmp_path):
     assert second.run_requests[0].run_key != first.run_requests[3].run_key
 
 
+def test_days_outside_the_partitions_are_told_and_wait(instance, tmp_path, monkeypatch):
+    workspace = Workspace(tmp_path)
+    workspace.write_settings(Settings())
+    rows = [{"question": "q", "answer": "a", "time": f"{day}T10:00:00"} for day in ("2026-01-31", "2026-03-02")]
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "chats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    first = data_tick(instance, workspace)
+    assert [r.partition_key for r in first.run_requests] == ["2026-03-02"]
+    skip = data_tick(instance, workspace, first.cursor)
+    assert "1 days before 2026-03-02 are left out: set LLMOPS_FIRST_DAY=2026-01-31" in skip.skip_message
+    earlier = dg.DailyPartitionsDefinition("2026-01-01", end_offset=1)
+    monkeypatch.setattr("sensors.ingest_on_new_data.DAILY", earlier)
+    assert [r.partition_key for r in data_tick(instance, workspace, first.cursor).run_requests] == ["2026-01-31"]
+
+
 def test_each_source_has_its_own_cursor_and_days_over_the_limit_wait(instance, tmp_path):
     days = [DAY + timedelta(days=n) for n in range(MAX_REQUESTS + 3)]
 

@@ -1,10 +1,7 @@
 """A model labels only after it was measured; the endpoint is a real HTTP server of its own."""
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import pytest
+from chat_server import ChatServer
 
 from llmops_assets.lib.labelling.llm import AgreementError, agreement, ask_intent, label_questions
 from resources.chat_endpoint import ChatEndpoint, ChatError
@@ -13,48 +10,19 @@ INTENTS = ["delivery", "returns", "payment"]
 KNOWN = [(f"{intent} question {n}", intent) for n in range(20) for intent in INTENTS]
 
 
-class Server(ThreadingHTTPServer):
-    """Answers like an OpenAI-compatible API, with the intent that the question begins with, wrong every `wrong`-th."""
-
-    def __init__(self, wrong: int = 0) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.wrong, self.requests, self.status = wrong, [], 200
-        self.thread = threading.Thread(target=self.serve_forever, args=(0.01,))
-        self.thread.start()
-
-    def close(self) -> None:
-        self.shutdown()
-        self.thread.join()
-        self.server_close()
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        server = self.server
-        assert isinstance(server, Server)
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        server.requests.append({"path": self.path, "key": self.headers.get("Authorization"), **body})
-        intent = body["messages"][-1]["content"].split()[0]
-        if server.wrong and len(server.requests) % server.wrong == 0:
-            intent = INTENTS[(INTENTS.index(intent) + 1) % len(INTENTS)]
-        reply = {"choices": [{"message": {"role": "assistant", "content": f" {intent.title()}. "}}]}
-        data = json.dumps(reply if server.status != 299 else {"odd": 1}).encode()
-        self.send_response(200 if server.status == 299 else server.status)
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def served():
+    """Starts a model that names the intent a question begins with, wrong every `wrong`-th time."""
     servers = []
 
-    def start(wrong: int = 0) -> tuple[Server, ChatEndpoint]:
-        servers.append(Server(wrong))
-        address = f"http://127.0.0.1:{servers[-1].server_address[1]}/v1"
-        return servers[-1], ChatEndpoint(address, "small", "secret", timeout_seconds=10)
+    def start(wrong: int = 0) -> tuple[ChatServer, ChatEndpoint]:
+        def reply(text: str, number: int) -> str:
+            place = INTENTS.index(text.split()[0])
+            place += bool(wrong) and number % wrong == 0
+            return f" {INTENTS[place % len(INTENTS)].title()}. "
+
+        servers.append(ChatServer(reply))
+        return servers[-1], ChatEndpoint(servers[-1].address, "small", "secret", timeout_seconds=10)
 
     yield start
     for server in servers:
