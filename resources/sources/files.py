@@ -9,7 +9,7 @@ import json
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,20 +18,25 @@ from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.sources import (
     NO_TIME,
     READERS,
+    Block,
     Changes,
     RawRow,
     Rejected,
     Shape,
     Source,
     SourceError,
+    block_items,
     changes,
     dated,
+    pieces,
     scan,
     states_of,
     stem,
 )
 
 Item = RawRow | Rejected
+_NOT_UTF8 = (b"\x1f\x8b", b"\xff\xfe", b"\xfe\xff")
+"""How gzip and UTF-16 begin."""
 TOLERANCE = timedelta(days=2)
 """How far in the future a time may be: clocks and time zones differ."""
 
@@ -58,8 +63,12 @@ class Files(Source):
     """Files of a folder or a single one (`url`: a path or any fsspec URL), in the order of their names.
 
     A file named after a day (`conversations-2026-03-02.jsonl`) gives it to its rows without a time. `index` is where
-    the index is kept; without one every question reads all files.
+    the index is kept; without one every question reads all files. JSONL files of `blocks_from` bytes and more are
+    indexed in blocks of about `block_bytes`, so that a day of many is read without the others.
     """
+
+    blocks_from = 8 << 20
+    block_bytes = 4 << 20
 
     def __init__(
         self,
@@ -93,10 +102,13 @@ class Files(Source):
         return changes({date.fromisoformat(day): hash_json(states)[:12] for day, states in parts.items()}, cursor)
 
     def read(self, day: date) -> Iterator[Item]:
-        """Rows of the files that have some of that day; other files are not opened."""
+        """Rows of the files that have some of that day; other files are not opened, and of a large JSONL file only the
+        pieces that have some are read."""
         for file, entry in self._index().items():
-            if str(day) in entry["days"]:
-                yield from (item for its_day, item in self.dated(file) if its_day == day)
+            if str(day) not in entry["days"]:
+                continue
+            found = self._in_blocks(file, entry, str(day)) if "blocks" in entry else self.dated(file)
+            yield from (item for its_day, item in found if its_day == day)
 
     # -- files ----------------------------------------------------------------------------------------------------
 
@@ -133,13 +145,14 @@ class Files(Source):
             yield from self._spread_over_days(file, untimed)
 
     def _items(self, file: str) -> Iterator[Item]:
-        label = self._label(file)
+        with self._open(file) as opened:
+            yield from scan(opened, self._label(file), self._shape_of(file), self._form, self._encoding)
+
+    def _shape_of(self, file: str) -> Shape:
         # No row is much younger than the file it is in. (The clock would judge the same file differently every day.)
         latest = self._system[0].modified(file).astimezone(UTC) + TOLERANCE
         channel = self._shape.channel or stem(file.rsplit("/", 1)[-1])
-        shape = replace(self._shape, channel=channel, latest=latest)
-        with self._open(file) as opened:
-            yield from scan(opened, label, shape, self._form, self._encoding)
+        return replace(self._shape, channel=channel, latest=latest)
 
     def _label(self, file: str) -> str:
         """A file's name in messages: below the folder that is read."""
@@ -208,7 +221,7 @@ class Files(Source):
             signature = f"{settings[:12]}-{system.ukey(file)}"
             entry = known.get(file)
             if entry is None or entry["signature"] != signature:
-                entry = {"signature": signature, "days": self._days(file)}
+                entry = {"signature": signature, **self._entry(file)}
             found[file] = entry
         if self._index_file and found != known:
             self._index_file.parent.mkdir(parents=True, exist_ok=True)
@@ -216,6 +229,54 @@ class Files(Source):
             unfinished.write_text(json.dumps(found))
             unfinished.replace(self._index_file)
         return found
+
+    def _entry(self, file: str) -> dict[str, Any]:
+        """The days of a file with their states, and for a large JSONL file its blocks with the days in each."""
+        name = file.lower() if not self._form else f".{self._form.lower()}"
+        spread = self._spread
+        moved = spread.replay or spread.limit is not None or (spread.first_day and not day_in_name(file))
+        large = self._system[0].size(file) >= self.blocks_from
+        if not large or moved or self._encoding or not name.endswith((".jsonl", ".ndjson")):
+            return {"days": self._days(file)}
+        blocks: list[Block] = []
+        try:
+            days = {str(day): state for day, state in states_of(self._cut(file, blocks)).items()}
+        except SourceError:
+            return {"days": self._days(file)}
+        return {"days": days, "blocks": [asdict(block) for block in blocks]}
+
+    def _cut(self, file: str, blocks: list[Block]) -> Iterator[tuple[date, Item]]:
+        """Everything in a JSONL file with its day, block by block; `blocks` gets what there is to know of them."""
+        label, shape, named = self._label(file), self._shape_of(file), day_in_name(file)
+        offset, line, rows, after = 0, 1, 0, None
+        with self._open(file) as opened:
+            for data in pieces(opened, self.block_bytes):
+                if offset == 0 and data.startswith(_NOT_UTF8):
+                    raise SourceError(f"{label}: not plain UTF-8")
+                last, number, days = after, rows, set()
+                for its_day, item in block_items(data, label, shape, line=line, rows=rows, after=after, default=named):
+                    last, number = its_day, number + 1
+                    days.add(str(its_day))
+                    yield its_day, item
+                told = str(after) if after else ""
+                blocks.append(Block(offset, len(data), line, rows, told, tuple(sorted(days))))
+                offset, line, rows, after = offset + len(data), line + data.count(b"\n"), number, last
+
+    def _in_blocks(self, file: str, entry: dict[str, Any], day: str) -> Iterator[tuple[date, Item]]:
+        """What is in the blocks of a file that have some of a day. SourceError when the file has changed meanwhile."""
+        label, shape, named = self._label(file), self._shape_of(file), day_in_name(file)
+        with self._open(file) as opened:
+            for block in entry["blocks"]:
+                if day not in block["days"]:
+                    continue
+                opened.seek(block["offset"])
+                data = opened.read(block["size"])
+                after = date.fromisoformat(block["after"]) if block["after"] else None
+                yield from block_items(
+                    data, label, shape, line=block["line"], rows=block["rows"], after=after, default=named
+                )
+        if not entry["signature"].endswith(f"-{self._system[0].ukey(file)}"):
+            raise SourceError(f"{label}: was changed while it was read; read it again when it is whole")
 
     def _days(self, file: str) -> dict[str, str]:
         try:

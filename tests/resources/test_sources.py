@@ -5,6 +5,8 @@ Each entry writes the same conversations into its system, and can write one that
 
 import gzip
 import json
+import os
+import random
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
@@ -443,6 +445,73 @@ def test_rows_without_a_time_are_spread_and_the_others_keep_their_day(tmp_path):
     days = source.changed_since("").days
     assert [len(told(source, day)) for day in days] == [3, 3, 1]
     assert list(days) == [FIRST, SECOND, date(2026, 5, 1)]
+
+
+class SmallBlocks(Files):
+    """Every file is a large one, cut into blocks of a few lines."""
+
+    blocks_from = 1
+    block_bytes = 250
+
+
+def odd_lines(count: int) -> str:
+    """Rows of many days, conversations, what is broken, has no time, repeats an id or is blank, in no order."""
+    days = [FIRST + timedelta(days=number) for number in range(7)]
+    turns = [{"role": "customer", "text": "hi"}, {"role": "agent", "text": "hello"}]
+    kinds = [
+        lambda n, day: lines(row(n % 60, day)),
+        lambda n, day: lines(row(n % 60, day, question="emoji \U0001f600 and ünïcode")),
+        lambda n, day: lines({"id": f"chat{n}", "messages": turns * 3, "time": f"{day}T10:00:00"}),
+        lambda n, day: "{broken\n",
+        lambda n, day: "\n",
+        lambda n, day: lines({"question": "no time", "answer": "a"}),
+        lambda n, day: lines(row(n % 60, day, answer="")),
+        lambda n, day: lines({"something": "else"}),
+    ]
+    chosen = random.Random(count)
+    return "".join(chosen.choice(kinds)(n, chosen.choice(days)) for n in range(count))
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 40, 400])
+@pytest.mark.parametrize("name", ["a.jsonl", "chats-2026-03-04.jsonl"])
+def test_a_file_in_blocks_is_the_same_as_the_file_as_a_whole(tmp_path, count, name):
+    content = odd_lines(count).removesuffix("\n")
+    folder = inbox(tmp_path, {name: lines(row(1, FIRST)) + content})
+    whole = Files("given", str(folder), Shape())
+    cut = SmallBlocks("given", str(folder), Shape(), index=tmp_path / "index.json")
+    days = whole.changed_since("").days
+    assert cut.changed_since("").days == days
+    assert {day: list(cut.read(day)) for day in days} == {day: list(whole.read(day)) for day in days}
+    (entry,) = json.loads((tmp_path / "index.json").read_text()).values()
+    assert len(entry["blocks"]) > count // 10
+
+
+@pytest.mark.parametrize("start", ["{broken\n", '{"question": "no time", "answer": "a"}\n' * 20, "[1]\n" * 99])
+def test_a_file_whose_first_block_tells_no_day_is_read_as_a_whole(tmp_path, start):
+    folder = inbox(tmp_path, {"a.jsonl": start + lines(*(row(n, SECOND) for n in range(20)))})
+    whole, cut = Files("given", str(folder), Shape()), SmallBlocks("given", str(folder), Shape())
+    assert list(cut.read(SECOND)) == list(whole.read(SECOND))
+
+
+def test_of_a_file_in_blocks_only_those_of_the_day_are_read(tmp_path):
+    folder = inbox(
+        tmp_path, {"a.jsonl": lines(*(row(n, FIRST) for n in range(20)), *(row(n, SECOND) for n in range(20)))}
+    )
+    source = SmallBlocks("given", str(folder), Shape(), index=tmp_path / "index.json")
+    before = list(source.read(FIRST))
+    assert len(before) == 20
+    file = folder / "a.jsonl"
+    found = file.stat()
+    data = file.read_bytes()
+    file.write_bytes(data[:-1000] + b"x" * 1000)
+    os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns))
+    assert list(source.read(FIRST)) == before
+    file.write_bytes(data + b"\n")
+    index = source._index()
+    file.write_bytes(data + b"\n\n")
+    source._index = lambda: index
+    with pytest.raises(SourceError, match=r"a.jsonl: was changed while it was read"):
+        list(source.read(FIRST))
 
 
 def test_a_day_of_a_large_file_is_read_in_little_memory(tmp_path):

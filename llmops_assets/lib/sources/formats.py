@@ -26,11 +26,15 @@ _CHUNK = 1024 * 1024
 
 @dataclass(frozen=True)
 class Input:
-    """An opened file: its name for messages, its bytes (decompressed, with `peek`), and its encoding ("" detects)."""
+    """An opened file: its name for messages, its bytes (decompressed, with `peek`), and its encoding ("" detects).
+
+    A piece of a file says which line of it the first one is.
+    """
 
     name: str
     file: io.BufferedReader
     encoding: str = ""
+    first_line: int = 1
 
     def lines(self) -> Iterator[tuple[int, str, RowFault | None]]:
         """(number from 1, text with its line end, fault) of every line.
@@ -41,8 +45,9 @@ class Input:
         if encoding := self.known_encoding():
             yield from self._decoded(encoding)
             return
-        self._refuse_other_encodings(self.start())
-        number = 0
+        if self.first_line == 1:
+            self._refuse_other_encodings(self.start())
+        number = self.first_line - 1
         while line := self.file.readline(MAX_LINE):
             number += 1
             if number == 1:

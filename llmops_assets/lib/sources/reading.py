@@ -1,18 +1,19 @@
 """Reading whole files: leniently, with the rows that cannot be used, or strictly, up to the first of them."""
 
 import gzip
+import io
 import zlib
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from llmops_assets.lib.records import Article
 from llmops_assets.lib.sources import chats
-from llmops_assets.lib.sources.formats import READERS, Input, Reader, unpacked
+from llmops_assets.lib.sources.formats import MAX_LINE, READERS, Input, Reader, unpacked
 from llmops_assets.lib.sources.rows import (
     MAX_TEXT,
     Plan,
@@ -63,15 +64,47 @@ def scan(file: BinaryIO, name: str, shape: Shape, form: str = "", encoding: str 
         raise SourceError(f"{name}: holds no rows")
 
 
+@dataclass(frozen=True)
+class Block:
+    """A piece of a file of lines: its bytes, its first line (from 1), the rows before it, the day of the item before
+    it ("" for none), and the days of what is in it."""
+
+    offset: int
+    size: int
+    line: int
+    rows: int
+    after: str
+    days: tuple[str, ...]
+
+
+def pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """A file in pieces of about `size` bytes that end with a line. SourceError at a line that is too long for it."""
+    while piece := file.read(size):
+        rest = file.readline(MAX_LINE)
+        if len(rest) == MAX_LINE:
+            raise SourceError(f"a line is longer than {MAX_LINE} bytes")
+        yield piece + rest
+
+
+def block_items(
+    data: bytes, name: str, shape: Shape, *, line: int, rows: int, after: date | None, default: date | None = None
+) -> Iterator[tuple[date, RawRow | Rejected]]:
+    """What is in a piece of a JSONL file in UTF-8, with its days: the same as reading the whole file gives there."""
+    opened = Input(name, io.BufferedReader(io.BytesIO(data)), first_line=line)
+    found = rows_of(READERS[".jsonl"](opened), name, shape, rows=rows)
+    return dated(found, name, default, after=after)
+
+
 def rows_of(
-    records: Iterator[tuple[str, Mapping[str, Any] | RowFault]], name: str, shape: Shape
+    records: Iterator[tuple[str, Mapping[str, Any] | RowFault]], name: str, shape: Shape, *, rows: int = 0
 ) -> Iterator[RawRow | Rejected]:
     """Rows out of mappings with their places; a record with a list of messages becomes a row per exchange.
 
-    SourceError when no record has the columns that a row needs: then the mapping is wrong, not the rows.
+    SourceError when no record has the columns that a row needs: then the mapping is wrong, not the rows. `rows` came
+    before these (in other pieces of the file, which had such a record).
     """
     plans: dict[tuple[Any, ...], Plan | str] = {}
-    number, usable, first_fault = 0, False, ""
+    number, usable, first_fault = rows, rows > 0, ""
     for place, record in records:
         if isinstance(record, RowFault):
             number += 1
@@ -174,14 +207,19 @@ def stem(name: str) -> str:
 
 
 def dated(
-    items: Iterator[RawRow | Rejected], name: str, default: date | None = None, fallback: date | None = None
+    items: Iterator[RawRow | Rejected],
+    name: str,
+    default: date | None = None,
+    fallback: date | None = None,
+    *,
+    after: date | None = None,
 ) -> Iterator[tuple[date, RawRow | Rejected]]:
     """Every item with its day: a row's own, or `default` for rows without a time, which are rejected if it is None.
 
     What cannot be a row and tells no day is of the day of the item before it, or else after it, or else of `fallback`.
-    SourceError when there is no day at all.
+    SourceError when there is no day at all. `after` is the day of the item before the first one.
     """
-    day, waiting = default, []
+    day, waiting = after or default, []
     for item in items:
         if isinstance(item, RawRow):
             its_day = item.day or default
