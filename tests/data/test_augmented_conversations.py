@@ -63,7 +63,7 @@ def test_a_model_behind_an_api_rewords_once_and_its_variants_are_checked(tmp_pat
     workspace.write_settings(Settings())
     generator.write_archive(tmp_path / "inbox", 14 * 20)
     # Every third reply is about something else.
-    server = ChatServer(lambda text, number: "What is the weather?" if number % 3 == 0 else f"Please tell me: {text}")
+    server = ChatServer(lambda text, number: "What is the weather?" if number % 3 == 0 else f"May I ask you, {text}")
     model = {"name": "reworded", "url": server.address, "model": "large", "key_variable": "LLM_KEY", "parallel": 1}
     options = {"ops": {"augmented_conversations": {"config": {"rewriters": [model], "target": 0}}}}
     try:
@@ -81,7 +81,7 @@ def test_a_model_behind_an_api_rewords_once_and_its_variants_are_checked(tmp_pat
     rows = {row["row_id"]: row for row in tables.from_parquet(open_lake(workspace).read(record.ref))}
     variants = [row for row in rows.values() if row["parent"]]
     assert {row["method"] for row in variants} == {"reworded"}
-    assert all(row["question"] == f"Please tell me: {rows[row['parent']]['question']}" for row in variants)
+    assert all(row["question"] == f"May I ask you, {rows[row['parent']]['question']}" for row in variants)
     reasons = {found.data["reason"]: found.data["rows"] for found in metadata["dropped_by_reason"].records}
     dropped = sum(count for reason, count in reasons.items() if reason.startswith("reworded"))
     assert dropped == asked - len(variants) > 0

@@ -1,6 +1,7 @@
 """Each sensor on recorded state: one cause starts one run, and a skip says the numbers."""
 
 import json
+import sys
 from datetime import date, timedelta
 
 import dagster as dg
@@ -83,7 +84,8 @@ def test_days_outside_the_partitions_are_told_and_wait(instance, tmp_path, monke
     skip = data_tick(instance, workspace, first.cursor)
     assert "1 days before 2026-03-02 are left out: set LLMOPS_FIRST_DAY=2026-01-31" in skip.skip_message
     earlier = dg.DailyPartitionsDefinition("2026-01-01", end_offset=1)
-    monkeypatch.setattr("sensors.ingest_on_new_data.DAILY", earlier)
+    # The package's name for it is the sensor, not its module.
+    monkeypatch.setattr(sys.modules["sensors.ingest_on_new_data"], "DAILY", earlier)
     assert [r.partition_key for r in data_tick(instance, workspace, first.cursor).run_requests] == ["2026-01-31"]
 
 
