@@ -1,5 +1,7 @@
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -99,3 +101,19 @@ def test_names_are_found_by_the_language_model_and_products_are_not():
         "hi, my name is <PERSON_1> and my lamp is broken"
     ]
     assert redactor.redact(["Is the Halo from Lumora safe?"]) == ["Is the Halo from Lumora safe?"]
+
+
+@pytest.mark.slow
+def test_redaction_loads_neither_torch_nor_transformers_and_leaves_them_to_be_imported():
+    code = """
+import sys
+from llmops_assets.lib.redaction import Redactor
+assert Redactor(key=b"k" * 32).redact(["My name is Anna Keller"]) == ["My name is <PERSON_1>"]
+print(sorted(name for name in ("torch", "transformers") if name in sys.modules))
+import torch
+from llmops_assets.lib.redaction.models import hidden
+with hidden("torch"):
+    assert sys.modules["torch"] is torch
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.returncode) == ("[]\n", 0), ran.stderr

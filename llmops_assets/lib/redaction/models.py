@@ -5,11 +5,12 @@ largest of a language; a conversation in another language is read by the English
 Presidio: https://microsoft.github.io/presidio/analyzer/customizing_nlp_models/.
 """
 
+import contextlib
 import functools
 import re
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,12 +84,30 @@ def people(texts: Sequence[str], language: str) -> list[list[tuple[int, int]]]:
         ]
 
 
+@contextlib.contextmanager
+def hidden(*names: str) -> Generator[None]:
+    """Modules that what is imported inside would load only because they are installed; those loaded already stay.
+
+    Until the end an `import` of them by another thread fails too.
+    """
+    absent = [name for name in names if name not in sys.modules]
+    # None is how Python marks a module that must not be imported.
+    sys.modules.update(dict.fromkeys(absent))  # ty: ignore[no-matching-overload]
+    try:
+        yield
+    finally:
+        for name in absent:
+            sys.modules.pop(name, None)
+
+
 @functools.cache
 def _engine(language: str) -> Any:
     import logging
 
-    import spacy
-    from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
+    # Their pipelines for torch and transformers are not used here, and cost 3 s and 200 MB.
+    with hidden("torch", "transformers"):
+        import spacy
+        from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
 
     logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
     folder = _installed()[language]
