@@ -194,6 +194,7 @@ def test_refs_runs_and_aliases_lead_to_each_other(played):
     assert run.data.tags["asset"] == "adapter"
     assert instance.get_run_by_id(run.data.tags["dagster_run"]) is not None
     assert run.inputs.dataset_inputs[0].dataset.source.find(adapter["dataset"]["ref"]) > 0
+    assert adapter["ref"].startswith("lakefs://" if os.environ.get("LAKE") == "lakefs" else "lake://")
     commit = next(iter(lake.log(adapter["ref"].split("/")[3], limit=1)))
     assert commit.metadata["mlflow_run"] == run.info.run_id
     assert commit.metadata["dagster_run"] == run.data.tags["dagster_run"]
