@@ -7,6 +7,7 @@ here knows texts; everything is deterministic.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -29,8 +30,6 @@ class IntentClassifier:
     """Predicts an intent with its probability from unit embeddings (n, d). It always names one of its classes."""
 
     def __init__(self, vectors: np.ndarray, intents: Sequence[str]) -> None:
-        from sklearn.linear_model import LogisticRegression
-
         counts = Counter(intent for intent in intents if intent)
         self.classes = sorted(intent for intent, count in counts.items() if count >= MINIMUM_EXAMPLES)
         self._model = None
@@ -42,8 +41,7 @@ class IntentClassifier:
             if intent in known and taken[intent] < MAX_PER_INTENT:
                 taken[intent] += 1
                 chosen.append(index)
-        self._model = LogisticRegression(C=10.0, max_iter=1000)
-        self._model.fit(vectors[chosen], [intents[i] for i in chosen])
+        self._model = _fitted(vectors[chosen], [intents[i] for i in chosen])
 
     def scores(self, vectors: np.ndarray) -> np.ndarray:
         """Logits (n, classes) in the order of `classes`; zeros for a single class."""
@@ -246,12 +244,20 @@ def _cross_validate(vectors: np.ndarray, labels: np.ndarray, classes: list[str])
 
 
 def _fold(vectors: np.ndarray, labels: np.ndarray, held_out: np.ndarray, classes: int) -> np.ndarray:
-    from sklearn.linear_model import LogisticRegression
-
     if classes < 2:
         return np.zeros((len(held_out), classes))
-    scores = LogisticRegression(C=10.0, max_iter=1000).fit(vectors, labels).decision_function(held_out)
+    scores = _fitted(vectors, labels).decision_function(held_out)
     return scores if scores.ndim == 2 else np.stack([-scores / 2, scores / 2], axis=1)
+
+
+def _fitted(vectors: np.ndarray, labels: Sequence[Any] | np.ndarray) -> Any:
+    """Logistic regression on rows and their labels."""
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    # The products of a fit are small: more threads than one spend most of their time waiting for each other.
+    with threadpool_limits(1, "blas"):
+        return LogisticRegression(C=10.0, max_iter=1000).fit(vectors, labels)
 
 
 def _scale(values: np.ndarray) -> tuple[float, float]:
