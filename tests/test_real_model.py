@@ -110,7 +110,9 @@ def test_the_embedder_in_numpy_gives_the_vectors_of_transformers():
 
 
 def test_the_model_on_this_machine_answers_chats_the_same_every_time(model):
-    chat, question = LocalChat(model.folder, max_tokens=12), build_messages(PROMPT, "What is the capital of France?")
+    # The prompt it was tuned with: under another one so small a model says anything.
+    prompt = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
+    chat, question = LocalChat(model.folder, max_tokens=12), build_messages(prompt, "What is the capital of France?")
     reply = chat.ask(question)
     assert "Paris" in reply
     assert LocalChat(model.folder, max_tokens=12).ask(question) == reply
