@@ -63,7 +63,7 @@ check: install ## ruff, ty, import-linter, definitions
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/dg check defs
 
-BENCHMARKS ?= redaction labels augmentation adapter_augmentation deduplication data drift lake lineage training
+BENCHMARKS ?= redaction labels augmentation adapter_augmentation deduplication data archive drift lake lineage training
 
 bench: install ## The benchmarks behind the figures in the docs (hours), or BENCHMARKS="lake redaction"
 	@for name in $(BENCHMARKS); do echo "-- $$name" && $(BIN)/python benchmarks/$$name.py || exit 1; done

@@ -119,7 +119,7 @@ def audit(lake: Lake, branch: str, day: date, redactor: Redactor, rules: Sequenc
         for place in (path_of(day), quarantine_of(day)):
             with lake.open(branch, place) as file:
                 for piece in tables.batches(file):
-                    texts = [row[c] for row in piece for c in ("question", "answer", "correction", "text") if c in row]
+                    texts = [row[c] for row in piece for c in conversations.STORED_TEXTS if c in row]
                     leaking += sum(bool(redactor.leaks(text)) for text in texts)
                     if place == path_of(day):
                         for row in piece:
@@ -138,7 +138,7 @@ def audit(lake: Lake, branch: str, day: date, redactor: Redactor, rules: Sequenc
     partitions_def=DAILY,
     kinds={"presidio", "greatexpectations", "parquet"},
     owners=["team:data-engineering"],
-    code_version="3",
+    code_version="4",
     freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=48), warn_window=timedelta(hours=30)),
     check_specs=[
         dg.AssetCheckSpec(

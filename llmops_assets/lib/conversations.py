@@ -14,6 +14,10 @@ from llmops_assets.lib.redaction import Redacted, Redactor
 from llmops_assets.lib.sources import RawRow, Rejected
 
 TAGS = ("lawful_basis", "purpose", "licence", "region", "retain_until")
+LABELS = ("intent", *TAGS)
+"""Columns that are stored as they come: words of the source's own, never text of a person."""
+STORED_TEXTS = ("question", "answer", "correction", "text", "reason", "place", "source", *LABELS)
+"""Columns of a day and its quarantine in which no personal data may stand."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,9 @@ def redacted(
 ) -> Iterator[Cleared]:
     """Every conversation of a day without personal data, in order.
 
-    A conversation's rows must be adjacent. A row that its source rejected, or that shows personal data even after
-    redaction, is quarantined: with place, reason and its redacted text, or without text where that still shows some.
+    A conversation's rows must be adjacent. A row that its source rejected, that shows personal data even after
+    redaction, or that has some where a label should stand, is quarantined: with place, reason and its redacted text, or
+    without text where that still shows some.
     """
     waiting: deque[list[RawRow | Rejected]] = deque()
 
@@ -48,25 +53,43 @@ def _cleared(group: list[RawRow | Rejected], found: Redacted, day: date, redacto
     kept, quarantined, texts = [], [], iter(found.texts)
     for row in group:
         own = [next(texts) for _ in _texts(row)]
-        left = list(dict.fromkeys(entity for text in own for entity in redactor.leaks(text)))
+        left = _leaks(own, redactor)
         if isinstance(row, Rejected):
-            about = {"row_id": _safe_id(row.id, redactor), "place": row.place, "reason": row.reason}
-            quarantined.append({**about, "source": row.source, "text": "" if left else own[0]})
-        elif left:
-            about = {"row_id": _safe_id(row.id, redactor), "place": f"row {row.number}", "text": ""}
-            quarantined.append({**about, "source": row.source, "reason": f"still shows {', '.join(left)}"})
+            quarantined.append(_aside(row, row.place, row.reason, "" if left else own[0], redactor))
+            continue
+        labels = {name: shown for name in LABELS if (shown := redactor.leaks(getattr(row, name)))}
+        if left or labels:
+            said = [f"still shows {', '.join(left)}"] if left else []
+            said += [f"column {name} shows {', '.join(shown)}" for name, shown in labels.items()]
+            quarantined.append(_aside(row, f"row {row.number}", "; ".join(said), "", redactor))
         else:
             kept.append(_row(row, own, day, redactor))
     return Cleared(kept, quarantined, found.counts)
 
 
+def _aside(row: RawRow | Rejected, place: str, reason: str, text: str, redactor: Redactor) -> dict[str, Any]:
+    """A row of the quarantine; whatever names it may hold personal data of its own, down to the file's name."""
+    shown = redactor.leaks(reason)
+    return {
+        "row_id": _safe(row.id, redactor),
+        "place": _safe(place, redactor),
+        "source": _safe(row.source, redactor),
+        "reason": f"cannot be read; what is wrong shows {', '.join(shown)}" if shown else reason,
+        "text": text,
+    }
+
+
+def _leaks(texts: Iterable[str], redactor: Redactor) -> list[str]:
+    return list(dict.fromkeys(entity for text in texts for entity in redactor.leaks(text)))
+
+
 def _row(row: RawRow, texts: list[str], day: date, redactor: Redactor) -> dict[str, Any]:
     question, answer, correction = texts
     return {
-        "row_id": _safe_id(row.id, redactor),
+        "row_id": _safe(row.id, redactor),
         "conversation": redactor.subject(row.conversation),
         "turn": row.turn,
-        "source": row.source,
+        "source": _safe(row.source, redactor),
         "day": str(day),
         "time": row.time.isoformat() if row.time else "",
         "subject": redactor.subject(row.subject) if row.subject else "",
@@ -79,8 +102,8 @@ def _row(row: RawRow, texts: list[str], day: date, redactor: Redactor) -> dict[s
     }
 
 
-def _safe_id(name: str, redactor: Redactor) -> str:
-    """A row's own id, or a pseudonym of it where the source put personal data into it."""
+def _safe(name: str, redactor: Redactor) -> str:
+    """A name, or a pseudonym of it where the source put personal data into it."""
     return redactor.subject(name) if name and redactor.leaks(name) else name
 
 

@@ -136,6 +136,36 @@ def test_an_id_that_is_a_mail_address_becomes_a_pseudonym(home):
     assert stored(home)[0]["row_id"].startswith("s-")
 
 
+@pytest.mark.parametrize("column", ["intent", "licence", "region", "purpose"])
+def test_a_row_with_personal_data_where_a_label_should_stand_is_quarantined(home, column):
+    write(home, {"question": "where is my parcel"}, {"question": "a lamp", column: "for anna.smith@mail.example"})
+    result = materialize(home)
+    assert result.success
+    assert [row["question"] for row in stored(home)] == ["where is my parcel"]
+    (other,) = stored(home, "quarantine/")
+    assert other["reason"] == f"column {column} shows EMAIL"
+    assert "anna" not in str(other) + str([event.event_specific_data for event in result.all_events])
+
+
+def test_the_name_of_a_file_and_the_reason_of_a_rejection_may_be_personal_too(home):
+    row = {"question": "where is my parcel", "answer": "On its way.", "time": f"{DAY}T10:00:00"}
+    file = home / "inbox" / "anna.smith@mail.example.jsonl"
+    file.write_text("".join(json.dumps(r) + "\n" for r in (row, {**row, "rating": "a@mail.de"})))
+    assert materialize(home).success
+    assert stored(home)[0]["source"].startswith("s-")
+    (other,) = stored(home, "quarantine/")
+    assert other["reason"] == "cannot be read; what is wrong shows EMAIL"
+    assert "mail" not in str(other)
+
+
+def test_the_audit_finds_personal_data_in_every_text_that_is_stored(home, monkeypatch):
+    write(home, {"question": "where is my parcel", "intent": "anna.smith@mail.example"})
+    monkeypatch.setattr("llmops_assets.lib.conversations.LABELS", ())
+    result = materialize(home)
+    assert not result.success
+    assert not list(open_lake(Workspace(home)).list("main", "data/redacted_conversations/"))
+
+
 def test_a_rule_of_the_use_case_stops_the_line_and_names_the_row(home):
     case = yaml.safe_load((generator.FOLDER / "use_case.yaml").read_text())
     rule = {"type": "expect_column_values_to_not_match_regex", "column": "question", "regex": "tourist"}

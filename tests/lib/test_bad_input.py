@@ -136,6 +136,14 @@ def test_other_keys_further_down_are_recognised_anew():
     assert texts(read(jsonl(*rows))) == [("Where?", "Here."), ("How?", "So."), ("Where?", "Here.")]
 
 
+@pytest.mark.parametrize("mapping", [None, {"question": "text"}])
+def test_a_csv_without_a_line_of_names_does_not_tell_a_customers_words(mapping):
+    with pytest.raises(SourceError, match="is the line with names missing") as raised:
+        read("Where is the parcel of Anna Keller?,anna@mail.example\nWhere?,here\n", "csv", mapping=mapping)
+    assert "Keller" not in str(raised.value)
+    assert "anna" not in str(raised.value)
+
+
 def test_a_mapping_that_fits_no_row_is_the_files_fault():
     with pytest.raises(SourceError, match=r"a.jsonl, line 1: no column 'ask'; there are question, answer"):
         read(jsonl(GOOD, GOOD), mapping={"question": "ask"})

@@ -5,6 +5,7 @@ Nothing here is redacted yet: callers hold a row only until the redactor has see
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -125,7 +126,7 @@ class Shape:
                 if mapping[name] in names:
                     found[name] = mapping[name]
                 elif name in required:
-                    raise RowFault(f"no column {mapping[name]!r}; there are {', '.join(map(str, names))}"[:500])
+                    raise RowFault(f"no column {mapping[name]!r}; {_told(names)}")
                 continue
             for alias in aliases:
                 if alias in by_lower and by_lower[alias] not in found.values():
@@ -134,8 +135,8 @@ class Shape:
         for name in required:
             if name not in found:
                 raise RowFault(
-                    f"no column for the {name}; it is recognised as one of {', '.join(COLUMNS[name])}, there are "
-                    f"{', '.join(by_lower)[:300] or 'none'}. Rename one, or give MAP={name}=<column>"
+                    f"no column for the {name}; it is recognised as one of {', '.join(COLUMNS[name])}, "
+                    f"{_told(names)}. Rename one, or give MAP={name}=<column>"
                 )
         return found
 
@@ -290,6 +291,19 @@ def _whole(value: Any, at: str) -> int:
         return int(value)
     except (TypeError, ValueError, OverflowError):
         raise RowFault(f"{_short(value)} is no whole number", at) from None
+
+
+def _told(names: Sequence[Any]) -> str:
+    """The names of columns for a message; not when they look like values, which may be a person's own words."""
+    words = [str(name).strip() for name in names if name is not None]
+    strange = sum(not _NAME.fullmatch(word) for word in words)
+    if strange:
+        return f"and {strange} of the {len(words)} columns have no name one can read: is the line with names missing?"
+    return f"there are {', '.join(words)[:300] or 'none'}"
+
+
+_NAME = re.compile(r"[^\W\d][\w.:/()#-]{0,39}( [\w.:/()#-]{1,20}){0,2}")
+"""What a column may be called: at most three words, the first with a letter in front."""
 
 
 def _short(value: Any) -> str:
