@@ -13,7 +13,6 @@ import os
 import random
 import re
 import resource
-import shutil
 import socket
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from pathlib import Path
 
 import dagster as dg
 import psutil
+import yaml
 
 from llmops_assets.data import labelled_conversations, redacted_conversations
 from llmops_assets.lib import tables
@@ -76,7 +76,9 @@ class Archive:
     def write(self) -> None:
         """Lay it out, unless it lies there; its rows are spread over its days in order."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(REPOSITORY / "dagster.yaml", self.folder)
+        instance = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text())
+        instance["concurrency"]["runs"]["max_concurrent_runs"] = PROCESSES
+        (self.folder / "dagster.yaml").write_text(yaml.safe_dump(instance))
         if self.file.exists():
             return
         Workspace(self.home).write_settings(Settings())
