@@ -157,7 +157,8 @@ def by_daemon(archive: Archive, kills: int) -> int:
             try:
                 while time.monotonic() < began + moment:
                     time.sleep(2)
-                    if all(backfill.status.value.startswith("COMPLETED") for backfill in instance.get_backfills()):
+                    [backfill] = instance.get_backfills()
+                    if backfill.status.value.startswith("COMPLETED"):
                         return done
                     if daemon.poll() is not None:
                         raise RuntimeError(f"the daemon ended: see {archive.folder / 'processes.log'}")
@@ -257,6 +258,8 @@ def ids(data: bytes) -> list[str]:
 def measured(archive: Archive, by: str, kills: int) -> dict[str, object]:
     """Everything from the file to the figures."""
     archive.write()
+    # dagster.yaml names folders relative to where a process runs.
+    os.chdir(archive.folder)
     began = time.perf_counter()
     survived = (by_daemon if by == "daemon" else by_processes)(archive, kills)
     spent = round(time.perf_counter() - began)
