@@ -193,7 +193,7 @@ def ingest(archive: Archive, first: int, last: int) -> None:
     from rich.console import Console
 
     from llmops_assets.definitions import defs
-    from llmops_assets.runs import Runner
+    from llmops_assets.commands.runs import Runner
 
     with dg.DagsterInstance.get() as instance:
         runner = Runner(defs(), instance, Console())

@@ -1,22 +1,22 @@
-"""The `llmops` command: demonstration, gateway and web pages of an installation."""
+"""The `llmops` command. What each of its commands does is in llmops_assets/commands; here are words, options and exits.
+
+Nothing heavy is imported before a command is known: `llmops --help` answers at once.
+"""
 
 import gc
 import os
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from llmops_assets.labels import Checked
-    from resources.lake.base import Lake
-    from resources.workspace import Workspace
+from llmops_assets.lib.errors import LlmopsError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
-SAMPLE_CONVERSATIONS = 1500
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -31,7 +31,9 @@ QUIET = {
 }
 
 
+@app.callback()
 def _set_up() -> None:
+    """The whole life of a production LLM: build and serve releases, look after the lake, ask where things come from."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -48,11 +50,6 @@ def _quiet() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def _fail(error: Exception) -> typer.Exit:
-    typer.secho(str(error), fg="red", err=True)
-    return typer.Exit(1)
-
-
 @app.command()
 def demo(
     data: Annotated[
@@ -62,16 +59,6 @@ def demo(
     column: Annotated[list[str] | None, typer.Option(help="our=theirs, where column names are not recognised")] = None,
 ) -> None:
     """Play the main job: release, normal days, a new topic, a poisoned candidate."""
-    _set_up()
-    import dagster as dg
-
-    from llmops_assets.definitions import defs
-    from llmops_assets.demo import Demo, DemoError
-    from llmops_assets.lib.sources import SourceError
-    from resources import home_folder
-    from resources.lake.base import LakeError
-    from resources.workspace import SettingsError
-
     _quiet()
     mapping = {}
     for entry in column or []:
@@ -79,11 +66,13 @@ def demo(
         if not separator:
             raise typer.BadParameter(f"{entry!r}: write our=theirs, for example question=ticket_text")
         mapping[ours] = theirs
-    try:
-        with dg.DagsterInstance.get() as instance:
-            Demo(home_folder(), instance, defs(), data=data, mapping=mapping, form=form).run()
-    except (DemoError, LakeError, SettingsError, SourceError) as error:
-        raise _fail(error) from None
+    import dagster as dg
+
+    from llmops_assets.commands.demo import Demo
+    from resources import home_folder
+
+    with dg.DagsterInstance.get() as instance:
+        Demo(home_folder(), instance, data=data, mapping=mapping, form=form).run()
 
 
 @app.command()
@@ -93,64 +82,37 @@ def build(
     ] = "",
 ) -> None:
     """Run the job build_release once, after the days before it that were not ingested yet."""
-    _set_up()
-    from datetime import date
-
-    import dagster as dg
-    from rich.console import Console
-
-    from llmops_assets.definitions import defs
-    from llmops_assets.lib.records import Deployment
-    from llmops_assets.lib.sources import SourceError
-    from llmops_assets.partitions import DAILY, outside
-    from llmops_assets.provenance import find_record
-    from llmops_assets.runs import RunError, Runner
-    from llmops_assets.samples import generator
-    from resources import home_folder
-    from resources.lake.base import LakeError
-    from resources.workspace import SettingsError, Workspace
-
     _quiet()
-    workspace, console = Workspace(home_folder()), Console()
     try:
         wanted = date.fromisoformat(day) if day else None
     except ValueError:
         raise typer.BadParameter(f"{day!r}: write a day as 2026-03-08") from None
-    try:
-        found = workspace.source_days()
-        if not found:
-            if workspace.settings.source is not None or workspace.settings.sources:
-                raise SettingsError("the sources that settings.yaml names hold no conversations")
-            files = generator.write_archive(workspace.home / "inbox", SAMPLE_CONVERSATIONS)
-            console.print(f"no conversations yet: the sample's two weeks are written to {files[0].parent}")
-            found = workspace.source_days()
-        partitions = set(DAILY.get_partition_keys())
-        if left_out := outside(found):
-            console.print(left_out)
-        days = [day for day in found if str(day) in partitions and (wanted is None or day <= wanted)]
-        if not days:
-            raise SettingsError(f"no conversations on or before {wanted or max(DAILY.get_partition_keys())}")
-        with dg.DagsterInstance.get() as instance:
-            runner = Runner(defs(), instance, console)
-            runner.release_leftovers()
-            known = instance.get_materialized_partitions(dg.AssetKey("labelled_conversations"))
-            for missing in days[:-1]:
-                if str(missing) not in known:
-                    runner.must_run("ingest_day", missing, brief=True)
-            runner.must_run("build_release", wanted or days[-1])
-            with dg.build_sensor_context(instance=instance) as context:
-                deployed = find_record(context, "deployment", Deployment)
-    except (LakeError, RunError, SettingsError, SourceError) as error:
-        raise _fail(error) from None
-    assert deployed is not None
-    console.print(f"{deployed.release_id} answers at {deployed.address}/v1")
+    from rich.console import Console
+
+    from llmops_assets.commands.releases import build
+
+    deployed = build(wanted, Console())
+    typer.echo(f"{deployed.release_id} answers at {deployed.address}/v1")
+
+
+@app.command()
+def rollback(
+    to: Annotated[str, typer.Option(help="a release that was deployed before; none: the one before the live one")] = "",
+) -> None:
+    """Serve an earlier release again: a run of the job roll_back, which drift, KPIs and retraining follow."""
+    _quiet()
+    from rich.console import Console
+
+    from llmops_assets.commands.releases import roll_back
+
+    deployed = roll_back(to, Console())
+    typer.echo(f"{deployed.release_id} serves, {deployed.previous} is the previous one")
 
 
 @app.command()
 def dev() -> None:
     """Start the Dagster UI with its daemon, the MLflow UI, the lake's page and the gateway, until Ctrl-C."""
-    _set_up()
-    from llmops_assets.processes import run_together
+    from llmops_assets.commands.processes import run_together
     from resources import home_folder
     from resources.workspace import Workspace
 
@@ -171,71 +133,8 @@ def dev() -> None:
 
 
 @app.command()
-def lineage(
-    name: Annotated[
-        str,
-        typer.Argument(
-            help="answer, release, adapter, dataset tag, lake commit or path, run, asset, subject; or: verify"
-        ),
-    ],
-    as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
-    draw: Annotated[Path | None, typer.Option(help="also write a drawing: a .html or .dot file")] = None,
-) -> None:
-    """Print what something came from and what came of it; `verify` checks every link between the systems."""
-    _set_up()
-    import json
-
-    import dagster as dg
-
-    from llmops_assets import lineage as lineages
-    from llmops_assets.gateway.interaction_log import InteractionLog
-    from llmops_assets.lib import lineage as graphs
-    from resources import home_folder, open_lake, open_registry
-    from resources.lake.base import LakeError
-    from resources.workspace import SettingsError, Workspace
-
-    _quiet()
-    workspace = Workspace(home_folder())
-    try:
-        with dg.DagsterInstance.get() as instance:
-            lake = open_lake(workspace)
-            if name == "verify":
-                problems = lineages.verify(instance, lake, open_registry(workspace))
-                typer.echo(json.dumps(problems) if as_json else "\n".join([*problems, f"{len(problems)} broken links"]))
-                raise typer.Exit(1 if problems else 0)
-            log = InteractionLog(workspace.log_url)
-            ui = f"http://127.0.0.1:{workspace.settings.dagster_port}"
-            graph = lineages.collect(instance, lake, log, dagster_ui=ui)
-            if not graph.knows(name):
-                lineages.add_named(graph, name, instance, lake, log)
-            start = graph.find(name)
-    except (graphs.NoSuchNameError, LakeError, SettingsError) as error:
-        raise _fail(error) from None
-    if draw is not None:
-        drawing = graphs.to_dot(graph, start) if draw.suffix == ".dot" else graphs.to_html(graph, start)
-        draw.write_text(drawing)
-    typer.echo(json.dumps(graphs.to_json(graph, start), indent=1) if as_json else graphs.to_text(graph, start))
-
-
-@app.command()
-def rollback() -> None:
-    """Serve the previous release again; the one that served becomes the previous one."""
-    _set_up()
-    from resources import home_folder, open_target
-    from resources.deployment_target import DeploymentError
-    from resources.workspace import Workspace
-
-    try:
-        status = open_target(Workspace(home_folder())).rollback()
-    except DeploymentError as error:
-        raise _fail(error) from None
-    typer.echo(f"{status.live} serves, {status.previous} is the previous one")
-
-
-@app.command()
 def serve() -> None:
     """Start the gateway of this installation and keep it running until interrupted."""
-    _set_up()
     import signal
 
     from resources import home_folder, open_target
@@ -253,7 +152,6 @@ def serve() -> None:
 @app.command()
 def mlflow() -> None:
     """Start the MLflow UI of this installation."""
-    _set_up()
     from resources import home_folder, open_registry
     from resources.workspace import Workspace
 
@@ -265,35 +163,55 @@ def mlflow() -> None:
     raise typer.Exit(subprocess.call(command, env=environment))
 
 
-lake_app = typer.Typer(help="The lake of this installation: page, check, garbage collection, differences.")
+@app.command()
+def lineage(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="answer, release, adapter, dataset tag, lake commit or path, run, asset, subject; or: verify"
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
+    draw: Annotated[Path | None, typer.Option(help="also write a drawing: a .html or .dot file")] = None,
+) -> None:
+    """Print what something came from and what came of it; `verify` checks every link between the systems."""
+    _quiet()
+    import json
+
+    from llmops_assets.commands import lineages
+    from llmops_assets.lib import lineage as graphs
+
+    if name == "verify":
+        problems = lineages.broken_links()
+        typer.echo(json.dumps(problems) if as_json else "\n".join([*problems, f"{len(problems)} broken links"]))
+        raise typer.Exit(1 if problems else 0)
+    graph, start = lineages.find(name)
+    if draw is not None:
+        drawing = graphs.to_dot(graph, start) if draw.suffix == ".dot" else graphs.to_html(graph, start)
+        draw.write_text(drawing)
+    typer.echo(json.dumps(graphs.to_json(graph, start), indent=1) if as_json else graphs.to_text(graph, start))
+
+
+lake_app = typer.Typer(
+    no_args_is_help=True, help="The lake of this installation: page, check, garbage collection, differences."
+)
 app.add_typer(lake_app, name="lake")
 
 
 @lake_app.command()
 def page() -> None:
     """Start the lake's web page."""
-    _set_up()
-    import uvicorn
+    from llmops_assets.commands.lakes import serve_page
 
-    from resources import home_folder
-    from resources.lake.browser import create_app
-    from resources.workspace import Workspace
-
-    settings = Workspace(home_folder()).settings
-    served = create_app(_open_lake(), dagster=f"http://127.0.0.1:{settings.dagster_port}")
-    uvicorn.run(served, host="127.0.0.1", port=settings.lake_port, log_level="warning")
+    serve_page()
 
 
 @lake_app.command()
 def check() -> None:
     """Read every object of the embedded lake and compare it with its hash."""
-    _set_up()
-    from resources.lake.embedded import EmbeddedLake
+    from llmops_assets.commands import lakes
 
-    opened = _open_lake()
-    if not isinstance(opened, EmbeddedLake):
-        raise _fail(ValueError("a lakeFS server checks its own store: see `llmops lineage verify` for the links"))
-    problems = opened.fsck()
+    problems = lakes.check()
     typer.echo("\n".join([*problems, f"{len(problems)} problems"]))
     raise typer.Exit(1 if problems else 0)
 
@@ -303,16 +221,9 @@ def collect(
     days: Annotated[int, typer.Option(min=0, help="what was not used for so many days")] = 7,
 ) -> None:
     """Remove objects that no commit names, and branches that were left behind."""
-    _set_up()
-    from datetime import timedelta
+    from llmops_assets.commands import lakes
 
-    from resources.lake.embedded import EmbeddedLake
-
-    opened = _open_lake()
-    if isinstance(opened, EmbeddedLake):
-        typer.echo(f"removed: {opened.gc(timedelta(days=days))}")
-    else:
-        typer.echo(f"dropped branches: {', '.join(opened.drop_abandoned(timedelta(days=days))) or 'none'}")
+    typer.echo(lakes.collect(days))
 
 
 @lake_app.command()
@@ -322,42 +233,18 @@ def diff(
     limit: Annotated[int, typer.Option(min=1, help="rows to show")] = 100,
 ) -> None:
     """Which conversations came into a training dataset, went from it or changed, between two of its commits."""
-    _set_up()
     from rich.console import Console
     from rich.table import Table
 
-    from llmops_assets.data.training_dataset import PATHS
-    from llmops_assets.lib import provenance_diff, tables
-    from llmops_assets.lib.records import LakeRef
-    from resources.lake.base import LakeError
+    from llmops_assets.commands import lakes
 
-    lake = _open_lake()
-    try:
-        data = [
-            lake.read(LakeRef.model_validate(name)) if "://" in name else lake.get(name, PATHS["rows"])
-            for name in (before, after)
-        ]
-        found = provenance_diff.compare(*(tables.from_parquet(part) for part in data), limit=limit)
-    except (LakeError, ValueError) as error:
-        raise _fail(error) from None
+    found = lakes.diff(before, after, limit)
     shown = Table(*("change", "provenance", "columns", "before", "after"))
     for row in found.rows:
         shown.add_row(row.change, row.provenance, ", ".join(row.columns), row.before, row.after)
     console = Console()
     console.print(shown)
     console.print(", ".join(f"{count} {change}" for change, count in found.counts.items()))
-
-
-def _open_lake() -> "Lake":
-    """The lake of this installation; what keeps it from opening ends the command with its reason."""
-    from resources import home_folder, open_lake
-    from resources.lake.base import LakeError
-    from resources.workspace import SettingsError, Workspace
-
-    try:
-        return open_lake(Workspace(home_folder()))
-    except (LakeError, SettingsError) as error:
-        raise _fail(error) from None
 
 
 labels = typer.Typer(no_args_is_help=True, help="Intents that people give: the queue out, their labels in.")
@@ -371,23 +258,11 @@ def export_labels(
     limit: Annotated[int, typer.Option(min=1, help="at most so many rows, newest day first")] = 200,
 ) -> None:
     """Write the rows most worth labelling that no person has labelled yet."""
-    _set_up()
-    from llmops_assets.labels import labelled_days, open_queue
-    from llmops_assets.lib.labelling.days import intents_of
-    from llmops_assets.lib.labelling.labelfiles import LabelError, labelstudio_config, write_queue
-    from resources import home_folder, open_lake
-    from resources.lake.base import LakeError
-    from resources.workspace import SettingsError, Workspace
+    from llmops_assets.commands.labels import export
+    from llmops_assets.lib.labelling.labelfiles import labelstudio_config
 
-    try:
-        workspace = Workspace(home_folder())
-        opened = open_lake(workspace)
-        known = sorted(intents_of(labelled_days(opened)))
-        items = open_queue(opened, workspace.labels(), limit)
-        file.write_text(write_queue(items, form), encoding="utf-8")
-    except (LabelError, LakeError, SettingsError, OSError) as error:
-        raise _fail(error) from None
-    typer.echo(f"{len(items)} rows to label in {file}")
+    count, known = export(file, form, limit)
+    typer.echo(f"{count} rows to label in {file}")
     if form == "labelstudio":
         typer.echo(f"labelling interface of the project:\n{labelstudio_config(known)}")
     else:
@@ -400,16 +275,12 @@ def import_labels(
     new_intents: Annotated[bool, typer.Option("--new-intents", help="take in intents nobody used before")] = False,
 ) -> None:
     """Take labels in; a file with one thing wrong is refused whole, one taken in before changes nothing."""
-    _set_up()
-    from datetime import UTC, datetime
+    from llmops_assets.commands.labels import checked, keep
 
-    from llmops_assets.lib.labelling.labelfiles import keep_labels
-
-    checked, workspace = _checked(file, new_intents)
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    kept, new = keep_labels(workspace.labels_folder, checked.labels, now)
-    typer.echo(f"{len(checked.labels)} labels {'kept as' if new else 'were taken in before:'} {kept}")
-    typer.echo(f"materialize labelled_conversations again for {', '.join(checked.days)}")
+    found = checked(file, new_intents=new_intents)
+    kept, new = keep(found.labels)
+    typer.echo(f"{len(found.labels)} labels {'kept as' if new else 'were taken in before:'} {kept}")
+    typer.echo(f"materialize labelled_conversations again for {', '.join(found.days)}")
 
 
 @labels.command("check")
@@ -418,10 +289,11 @@ def check_labels(
     new_intents: Annotated[bool, typer.Option("--new-intents", help="allow intents nobody used before")] = False,
 ) -> None:
     """Read a file of labels as `import` does, and keep nothing."""
-    _set_up()
-    checked, _ = _checked(file, new_intents)
-    fresh = f", new intents: {', '.join(checked.new_intents)}" if checked.new_intents else ""
-    typer.echo(f"{len(checked.labels)} labels for rows of {', '.join(checked.days)}{fresh}")
+    from llmops_assets.commands.labels import checked
+
+    found = checked(file, new_intents=new_intents)
+    fresh = f", new intents: {', '.join(found.new_intents)}" if found.new_intents else ""
+    typer.echo(f"{len(found.labels)} labels for rows of {', '.join(found.days)}{fresh}")
 
 
 @labels.command("ask")
@@ -434,57 +306,23 @@ def ask_labels(
     floor: Annotated[float, typer.Option(min=0, max=1, help="where kappa's 95 % interval must start")] = 0.6,
 ) -> None:
     """Let a language model label the queue, if it agrees with people; only redacted questions are sent."""
-    _set_up()
-    from datetime import UTC, datetime
-
-    from llmops_assets.labels import ask_model
-    from llmops_assets.lib.labelling.labelfiles import LabelError, keep_labels
-    from llmops_assets.lib.labelling.llm import AgreementError
-    from resources import home_folder, open_lake
-    from resources.chat_endpoint import ChatEndpoint, ChatError
-    from resources.lake.base import LakeError
-    from resources.workspace import SettingsError, Workspace
-
     _quiet()
-    try:
-        workspace = Workspace(home_folder())
-        redactor = workspace.redactor()
-        made, measured = ask_model(
-            open_lake(workspace),
-            workspace.labels(),
-            ChatEndpoint(url, model, key).ask,
-            lambda text: not redactor.leaks(text),
-            model=model,
-            limit=limit,
-            minimum_rows=rows,
-            floor=floor,
-        )
-    except (AgreementError, ChatError, LabelError, LakeError, SettingsError) as error:
-        raise _fail(error) from None
+    from llmops_assets.commands.labels import ask, keep
+    from resources.chat_endpoint import ChatEndpoint
+
+    made, measured = ask(ChatEndpoint(url, model, key).ask, model=model, limit=limit, minimum_rows=rows, floor=floor)
     typer.echo(f"agreement with people: {measured}")
     if made:
-        kept, _ = keep_labels(workspace.labels_folder, made, datetime.now(UTC).isoformat(timespec="seconds"))
-        typer.echo(f"{len(made)} labels kept as {kept}")
-
-
-def _checked(file: Path, new_intents: bool) -> tuple["Checked", "Workspace"]:
-    from llmops_assets.labels import check
-    from llmops_assets.lib.labelling.labelfiles import LabelError
-    from resources import home_folder, open_lake
-    from resources.lake.base import LakeError
-    from resources.workspace import SettingsError, Workspace
-
-    workspace = Workspace(home_folder())
-    try:
-        return check(open_lake(workspace), file, new_intents=new_intents), workspace
-    except (LabelError, LakeError, SettingsError) as error:
-        raise _fail(error) from None
+        typer.echo(f"{len(made)} labels kept as {keep(made)[0]}")
 
 
 def main() -> None:
-    """Entry point."""
+    """Entry point. What a person can mend is told in its own words; everything else is a fault, with its traceback."""
     try:
         app()
+    except LlmopsError as error:
+        typer.secho(str(error), fg="red", err=True)
+        raise SystemExit(1) from None
     finally:
         # The process ends: looking once more for what could be collected would take half a second.
         gc.freeze()

@@ -9,8 +9,10 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from llmops_assets.lib.errors import LlmopsError
 
-class ChatError(RuntimeError):
+
+class ChatError(LlmopsError, RuntimeError):
     """The endpoint did not answer as it should; the message names address and status, never the text sent."""
 
 

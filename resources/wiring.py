@@ -1,22 +1,27 @@
 """Which external system an installation has: `build_resources` binds those of a home folder for Dagster.
 
 Concept: https://docs.dagster.io/guides/build/external-resources. Nothing connects or loads at import; every resource
-is made when a run first needs it.
+is made when a run first needs it, out of the others it depends on.
 """
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from llmops_assets.gateway.interaction_log import InteractionLog
-from resources.deployment_target import DeploymentTarget, LocalTarget
+from resources.conversations import Conversations
+from resources.embedder import InstalledEmbedder
+from resources.interaction_log import InstalledLog
 from resources.lake.base import Lake
-from resources.lake.embedded import EmbeddedLake
-from resources.lake.lakefs import LakeFSLake
 from resources.models import Models
+from resources.redactor import Redactors
 from resources.registry import Registry
+from resources.use_case import UseCaseFiles
 from resources.workspace import SettingsError, Workspace
+
+if TYPE_CHECKING:
+    from resources.deployment_target import DeploymentTarget
 
 HOME_VARIABLE = "LLMOPS_HOME"
 LAKE_VARIABLE = "LAKE"
@@ -33,6 +38,8 @@ def open_lake(workspace: Workspace) -> Lake:
     """The lake of an installation: in its home, or with LAKE=lakefs the repository $LAKEFS_REPOSITORY of a server."""
     kind = dg.EnvVar(LAKE_VARIABLE).get_value("embedded")
     if kind == "lakefs":
+        from resources.lake.lakefs import LakeFSLake
+
         values = {name: dg.EnvVar(name).get_value() for name in LAKEFS_VARIABLES}
         missing = [name for name, value in values.items() if not value]
         if missing:
@@ -41,6 +48,8 @@ def open_lake(workspace: Workspace) -> Lake:
         return LakeFSLake(*map(str, values.values()), repository=str(repository))
     if kind != "embedded":
         raise SettingsError(f"{LAKE_VARIABLE}={kind}: there is no such lake, only embedded and lakefs")
+    from resources.lake.embedded import EmbeddedLake
+
     lake = EmbeddedLake(workspace.home / "lake")
     lake.browser = f"http://127.0.0.1:{workspace.settings.lake_port}"
     return lake
@@ -60,18 +69,33 @@ def open_registry(workspace: Workspace) -> Registry:
     )
 
 
-def open_target(workspace: Workspace, *, replay: bool = True) -> DeploymentTarget:
+def open_models(workspace: Workspace) -> Models:
+    """The base models of an installation, with its cache of converted weights."""
+    return Models(workspace.home / "models")
+
+
+def open_target(
+    workspace: Workspace, *, lake: Lake | None = None, models: Models | None = None, replay: bool = False
+) -> "DeploymentTarget":
     """The deployment target of an installation: a gateway on this machine.
 
-    `replay` lets the gateway take the time of a request from a header, which traffic of past days needs.
+    `replay` lets the gateway take the time of a request from a header, which the demonstration's past days need; a
+    gateway that serves customers must not.
     """
+    from resources.deployment_target import LocalTarget
+
+    files = UseCaseFiles(workspace.settings)
+    case = files.read()
     return LocalTarget(
         workspace.home / "gateway",
+        lake=lake or open_lake(workspace),
+        models=models or open_models(workspace),
+        base_model=workspace.settings.base_model,
         log_url=workspace.log_url,
         subject_key=workspace.subject_key,
         port=workspace.settings.gateway_port,
-        identifiers=workspace.use_case().identifiers,
-        allow=workspace.public_words(),
+        identifiers=case.identifiers,
+        allow=Redactors(workspace.subject_key, files).public_words(case),
         cache=workspace.embeddings,
         replay=replay,
     )
@@ -80,16 +104,27 @@ def open_target(workspace: Workspace, *, replay: bool = True) -> DeploymentTarge
 def build_resources(home: Path | None = None) -> dict[str, dg.ResourceDefinition]:
     """Resource key to definition, for the installation in `home` (default: `home_folder()` when a run starts)."""
 
-    def workspace() -> Workspace:
+    def workspace(_: dg.InitResourceContext) -> Workspace:
         return Workspace(home or home_folder())
 
+    def of_workspace(make, description: str, *more: str) -> dg.ResourceDefinition:
+        def made(context: dg.InitResourceContext):
+            found = context.resources
+            return make(found.workspace, **{key: getattr(found, key) for key in more})
+
+        return dg.ResourceDefinition(made, description=description, required_resource_keys={"workspace", *more})
+
     return {
-        "workspace": dg.ResourceDefinition(lambda _: workspace(), description="Settings, sources and local folders"),
-        "lake": dg.ResourceDefinition(lambda _: open_lake(workspace()), description="Versioned data store"),
-        "registry": dg.ResourceDefinition(lambda _: open_registry(workspace()), description="MLflow"),
-        "models": dg.ResourceDefinition(lambda _: Models(workspace().home / "models"), description="Base models"),
-        "interaction_log": dg.ResourceDefinition(
-            lambda _: InteractionLog(workspace().log_url), description="Redacted requests, answers and feedback"
+        "workspace": dg.ResourceDefinition(workspace, description="Settings and local folders"),
+        "use_case": of_workspace(lambda w: UseCaseFiles(w.settings), "What the company wrote: use case and articles"),
+        "conversations": of_workspace(Conversations, "Conversations of every source, by day"),
+        "embedder": of_workspace(lambda w: InstalledEmbedder(w.embeddings), "Texts to vectors"),
+        "redactor": of_workspace(
+            lambda w, use_case: Redactors(w.subject_key, use_case), "Texts without personal data", "use_case"
         ),
-        "target": dg.ResourceDefinition(lambda _: open_target(workspace()), description="Where releases are served"),
+        "lake": of_workspace(open_lake, "Versioned data store"),
+        "registry": of_workspace(open_registry, "MLflow"),
+        "models": of_workspace(open_models, "Base models"),
+        "interaction_log": of_workspace(lambda w: InstalledLog(w.log_url), "Redacted requests, answers and feedback"),
+        "target": of_workspace(open_target, "Where releases are served", "lake", "models"),
     }

@@ -8,7 +8,7 @@ import dagster as dg
 from llmops_assets.jobs import ingest_day
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.partitions import DAILY, outside
-from resources.workspace import Workspace
+from resources.conversations import Conversations
 
 MAX_REQUESTS = 20
 """Days asked for in one tick; the rest follows in the next ones."""
@@ -16,14 +16,14 @@ MAX_REQUESTS = 20
 
 @dg.sensor(job=ingest_day, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.STOPPED)
 def ingest_on_new_data(
-    context: dg.SensorEvaluationContext, workspace: dg.ResourceParam[Workspace]
+    context: dg.SensorEvaluationContext, conversations: dg.ResourceParam[Conversations]
 ) -> dg.SensorResult | dg.SkipReason:
     """Requests one run per new or changed day; the cursor holds each source's own, and the days not yet asked for."""
     known = json.loads(context.cursor) if context.cursor else {}
     cursors: dict[str, str] = known.get("sources", {})
     waiting: dict[str, str] = known.get("waiting", {})
     partitions = set(DAILY.get_partition_keys())
-    sources = workspace.sources()
+    sources = conversations.sources()
     for source in sources:
         changes = source.changed_since(cursors.get(source.name, ""))
         cursors[source.name] = changes.cursor

@@ -18,7 +18,7 @@ from lakefs_server import ACCESS_KEY, SECRET_KEY, FakeLakeFS
 from rich.console import Console
 
 from llmops_assets.definitions import GROUPS, load_group
-from llmops_assets.demo import Demo, DemoError, Sizes
+from llmops_assets.commands.demo import Demo, DemoError, Sizes
 from llmops_assets.deployment.deployment import verified
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.jobs import JOBS
@@ -26,7 +26,7 @@ from llmops_assets.lib import tables
 from llmops_assets.lib.gate import GateError
 from llmops_assets.lib.records import Deployment, GateDecision, LakeRef, Release
 from llmops_assets.lineage import add_named, collect, verify
-from llmops_assets.runs import LAUNCHED_BY, Runner
+from llmops_assets.commands.runs import LAUNCHED_BY, Runner
 from resources import build_resources, open_lake, open_registry
 from resources.lake.embedded import EmbeddedLake
 from resources.workspace import Workspace

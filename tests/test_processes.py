@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from llmops_assets.processes import run_together
+from llmops_assets.commands.processes import run_together
 
 # A background job of a shell ignores SIGINT: it outlives its parent unless its group is ended.
 PARENT = "sleep 300 & echo $! > {}; wait"

@@ -4,41 +4,39 @@ Only the training side has variants; the sides lie beside the rows, and a row th
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
 
-from llmops_assets.data.knowledge_base import knowledge_base, read_articles
-from llmops_assets.data.labelled_conversations import labelled_conversations, sample_days
-from llmops_assets.lib import quality_filters, splits, tables
-from llmops_assets.lib.augmentation import DEFAULT_METHODS, MODELS_MEANING, Rewriter
-from llmops_assets.lib.curation import HELD_OUT, curate
-from llmops_assets.lib.deduplication import Conflict
-from llmops_assets.lib.records import DatasetRef, KnowledgeBase, LakeRef
-from llmops_assets.lib.rewriting import rewriter
-from llmops_assets.provenance import (
-    Memory,
-    find_record,
-    materialized,
-    publish,
-    read_partitions,
-    read_record,
-    run_day,
-    table,
-)
-from resources.chat_endpoint import ChatEndpoint
+from llmops_assets.data.knowledge_base import knowledge_base
+from llmops_assets.data.labelled_conversations import labelled_conversations
+from llmops_assets.handover import reading
+from llmops_assets.handover.contents import read_articles, read_rows
+from llmops_assets.handover.days import run_day, sample_days
+from llmops_assets.handover.display import address, counted
+from llmops_assets.handover.memory import Memory, still_there
+from llmops_assets.handover.publishing import materialized, publish
+from llmops_assets.lib import splits, tables
+from llmops_assets.lib.augmentation import DEFAULT_METHODS, MODELS_MEANING
+from llmops_assets.lib.records import DatasetRef, KnowledgeBase, LakeRef, UseCase
+from resources.embedder import InstalledEmbedder
 from resources.lake.base import Lake
-from resources.local_chat import LocalChat
-from resources.models import Models
-from resources.workspace import Workspace
+from resources.models import EMBEDDED, Models
+from resources.redactor import Redactors
+
+if TYPE_CHECKING:
+    from llmops_assets.lib.augmentation import Rewriter
+    from llmops_assets.lib.curation import Curated
+    from llmops_assets.lib.redaction import Redactor
 
 NAME = "augmented_conversations"
-PATH = f"data/{NAME}/rows.parquet"
-SIDES = f"data/{NAME}/sides.parquet"
-SHOWN = 20
-"""Rows of a table in the UI."""
+PATHS = {part: f"data/{NAME}/{part}.parquet" for part in ("rows", "sides", "dropped", "conflicts", "sample")}
+"""`conflicts`: questions that agents answered in different ways. `sample`: what was considered, as the reference of
+drift reads it."""
+CONFLICTS: tables.Columns = (("question", tables.TEXT), ("answer", tables.TEXT), ("conversations", "int64"))
 
 
 class RewriterConfig(dg.Config):
@@ -46,8 +44,8 @@ class RewriterConfig(dg.Config):
 
     name: str = Field(description="name of the method in the rows")
     language: str = Field("", description="the language it translates into, in words (German); none: it rewords")
-    url: str = Field("", description="base address of an OpenAI-compatible API; none: the base model, on this machine")
-    model: str = Field("", description="the model's name there")
+    url: str = Field("", description="base address of an OpenAI-compatible API; none: a model on this machine")
+    model: str = Field("", description="the model's name there; on this machine a folder or hub id, none: the wheel's")
     key_variable: str = Field("OPENAI_API_KEY", description="environment variable that holds its key")
     meaning: float = Field(
         MODELS_MEANING, ge=-1, le=1, description="cosine to the question that a variant must reach (MiniLM: English)"
@@ -71,19 +69,19 @@ class AugmentationConfig(dg.Config):
     seed: int = 17
 
 
-def open_rewriters(configs: Sequence[RewriterConfig], models: Models, workspace: Workspace) -> dict[str, Rewriter]:
+def open_rewriters(configs: Sequence[RewriterConfig], models: Models, redactor: "Redactor") -> "dict[str, Rewriter]":
     """Name to function of the models that reword. Nothing that still shows personal data is sent to any."""
-    if not configs:
-        return {}
-    redactor, local = workspace.redactor(), None
+    from llmops_assets.lib.rewriting import rewriter
+    from resources.chat_endpoint import ChatEndpoint
+    from resources.local_chat import LocalChat
+
     found: dict[str, Rewriter] = {}
     for config in configs:
         if config.url:
             key = dg.EnvVar(config.key_variable).get_value("")
             ask = ChatEndpoint(config.url, config.model, key or "", max_tokens=128).ask
         else:
-            local = local or LocalChat(models.resolve(workspace.settings.base_model).folder)
-            ask = local.ask
+            ask = LocalChat(models.resolve(config.model or EMBEDDED).folder).ask
         found[config.name] = rewriter(
             ask, lambda text: not redactor.leaks(text), language=config.language, parallel=config.parallel
         )
@@ -92,86 +90,75 @@ def open_rewriters(configs: Sequence[RewriterConfig], models: Models, workspace:
 
 def read_sides(lake: Lake, ref: LakeRef) -> dict[str, str]:
     """Row id to side of the rows at an address of this asset: training, held_out, or held_back."""
-    sides = tables.from_parquet(lake.read(ref.model_copy(update={"path": SIDES})))
-    return {row["row_id"]: row["side"] for row in sides}
+    return {row["row_id"]: row["side"] for row in read_rows(lake, beside(ref, "sides"))}
+
+
+def beside(ref: LakeRef, part: str) -> LakeRef:
+    """Where another part of the same materialization lies."""
+    return ref.model_copy(update={"path": PATHS[part]})
 
 
 def known_sides(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, str]:
-    """Identity to side of the last materialization's rows; empty the first time."""
-    last = find_record(context, NAME, DatasetRef)
-    if last is None or not any(found.path == SIDES for found in lake.list(last.ref.commit, SIDES)):
+    """Identity to side of the last materialization's rows; empty the first time, or after an erasure."""
+    last = reading.previous(context, DatasetRef)
+    if last is None or not still_there(lake, str(beside(last.ref, "sides"))):
         return {}
-    sides = tables.from_parquet(lake.read(last.ref.model_copy(update={"path": SIDES})))
-    return {row["identity"]: row["side"] for row in sides}
+    return {row["identity"]: row["side"] for row in read_rows(lake, beside(last.ref, "sides"))}
 
 
 @dg.asset(
-    deps=[labelled_conversations, knowledge_base],
+    deps=["use_case", labelled_conversations, knowledge_base],
     kinds={"parquet"},
     owners=["team:data-engineering"],
-    code_version="3",
+    code_version="4",
 )
 def augmented_conversations(
     context: dg.AssetExecutionContext,
     config: AugmentationConfig,
     lake: dg.ResourceParam[Lake],
     models: dg.ResourceParam[Models],
-    workspace: dg.ResourceParam[Workspace],
+    embedder: dg.ResourceParam[InstalledEmbedder],
+    redactor: dg.ResourceParam[Redactors],
 ) -> dg.MaterializeResult:
     """Question-answer rows per article, from its phrasings and from conversations, with variants and their sides.
 
     What is dropped on the way (broken, boilerplate, abusive, repeated, a variant that lost its meaning) is kept with
-    the reason; questions that agents answered in different ways are listed.
+    the reason; questions that agents answered in different ways are kept beside it.
     """
-    knowledge = read_record(context, "knowledge_base", KnowledgeBase)
-    day, embedder = run_day(context), workspace.embedder()
-    labelled = read_partitions(context, "labelled_conversations", DatasetRef, until=day)
+    from llmops_assets.lib.curation import curate
+
+    case = reading.read(context, "use_case", UseCase)
+    knowledge = reading.read(context, "knowledge_base", KnowledgeBase)
+    labelled = reading.days(context, "labelled_conversations", until=run_day(context))
     days = [(str(found), ref.digest) for found, ref in labelled.items()]
-    memory = Memory(
-        context, lake, config, days, knowledge.articles.digest, workspace.use_case().language, embedder.digest
-    )
+    memory = Memory(context, lake, config, days, knowledge.articles.digest, case.language, embedder.digest)
     if memory.result is not None:
         return memory.result
-    rows = sample_days(context, lake, "labelled_conversations", day, config.conversations)
-    answered = [row for row in rows if row["answer"]]
+    sample = sample_days(lake, list(labelled.values()), config.conversations)
     curated = curate(
         read_articles(lake, knowledge.articles.ref),
-        answered,
+        [row for row in sample if row["answer"]],
         embedder.embed,
         seed=config.seed,
         rows_per_article=config.rows_per_article,
         share=config.share,
         target=config.target,
         methods=config.methods,
-        rewriters=open_rewriters(config.rewriters, models, workspace),
+        rewriters=open_rewriters(config.rewriters, models, redactor.of(case)) if config.rewriters else {},
         meaning={model.name: model.meaning for model in config.rewriters},
         held_out_share=config.held_out_share,
-        languages=[workspace.use_case().language, *config.languages],
+        languages=[case.language, *config.languages],
         known=known_sides(context, lake),
     )
-    files = {
-        PATH: tables.to_parquet(curated.rows, tables.TRAINING),
-        SIDES: tables.to_parquet([asdict(placed) for placed in curated.sides], splits.SIDES),
-        f"data/{NAME}/dropped.parquet": tables.to_parquet(curated.dropped, tables.DROPPED),
-    }
-    commit = publish(context, lake, files, rows=len(curated.rows))
-    reasons = quality_filters.by_reason(curated.dropped)
-    counts = {
-        "variants": len(curated.variants),
-        "from_conversations": sum(row["source"] != "knowledge_base" for row in curated.rows),
-        "candidates": curated.candidates,
-        "duplicates_dropped": reasons.get("duplicate", 0),
-        "articles": len({row["article"] for row in curated.rows}),
-    }
+    commit = publish(context, lake, files_of(curated, sample), rows=len(curated.rows))
     record = DatasetRef(
         name=NAME,
-        ref=lake.uri(commit, PATH),
+        ref=lake.uri(commit, PATHS["rows"]),
         digest=tables.digest(curated.rows),
         rows=len(curated.rows),
-        counts=counts,
+        counts=counts_of(curated),
         inputs={"knowledge_base": knowledge.articles.ref},
     )
-    cosines = Counter(f"{int(cosine * 20) / 20:.2f}" for cosine in curated.similarities.values())
     return materialized(
         context,
         record,
@@ -180,28 +167,53 @@ def augmented_conversations(
         digest=record.digest,
         memory=memory,
         rows=record.rows,
-        conversations_linked=curated.linked,
-        duplicate_rate=curated.duplicate_rate,
-        dropped_by_reason=counted("reason", reasons),
-        variants_by_method=counted("method", Counter(row["method"] for row in curated.variants)),
-        variants_by_cosine=counted("cosine from", cosines),
-        sides=counted("side", Counter(placed.side for placed in curated.sides)),
-        held_out_by_intent={intent or "all": shares[HELD_OUT] for intent, shares in curated.achieved.items()},
-        conflicts=len(curated.conflicts),
-        conflicting_answers=conflict_table(curated.conflicts[:SHOWN]),
-        figures=counts,
+        figures={**record.counts, **figures_of(curated)},
+        conflicting_answers=address(lake, beside(record.ref, "conflicts")),
     )
 
 
-def conflict_table(conflicts: Sequence[Conflict]) -> dg.TableMetadataValue:
-    """A line per question and answer, with how many conversations gave it."""
-    return table(
+def files_of(curated: "Curated", sample: Iterable[dict]) -> dict[str, bytes]:
+    """Path to bytes of everything a materialization leaves in the lake."""
+    conflicts = [
         {"question": conflict.question, "answer": answer, "conversations": count}
-        for conflict in conflicts
+        for conflict in curated.conflicts
         for answer, count in zip(conflict.answers, conflict.counts, strict=True)
-    )
+    ]
+    considered = [{**row, "intent": row["predicted_intent"]} for row in sample]
+    return {
+        PATHS["rows"]: tables.to_parquet(curated.rows, tables.TRAINING),
+        PATHS["sides"]: tables.to_parquet([asdict(placed) for placed in curated.sides], splits.SIDES),
+        PATHS["dropped"]: tables.to_parquet(curated.dropped, tables.DROPPED),
+        PATHS["conflicts"]: tables.to_parquet(conflicts, CONFLICTS),
+        PATHS["sample"]: tables.to_parquet(considered, tables.REFERENCE),
+    }
 
 
-def counted(name: str, counts: Mapping[str, int]) -> dg.TableMetadataValue:
-    """A table of counts in order of their names."""
-    return table({name: key, "rows": count} for key, count in sorted(counts.items()))
+def counts_of(curated: "Curated") -> dict[str, int]:
+    """What the record says of the rows."""
+    from llmops_assets.lib import quality_filters
+
+    return {
+        "variants": len(curated.variants),
+        "from_conversations": sum(row["source"] != "knowledge_base" for row in curated.rows),
+        "candidates": curated.candidates,
+        "duplicates_dropped": quality_filters.by_reason(curated.dropped).get("duplicate", 0),
+        "articles": len({row["article"] for row in curated.rows}),
+    }
+
+
+def figures_of(curated: "Curated") -> dict[str, Any]:
+    """What the UI shows beside the counts."""
+    from llmops_assets.lib import quality_filters
+
+    cosines = Counter(f"{int(cosine * 20) / 20:.2f}" for cosine in curated.similarities.values())
+    return {
+        "conversations_linked": curated.linked,
+        "duplicate_rate": curated.duplicate_rate,
+        "conflicts": len(curated.conflicts),
+        "dropped_by_reason": counted("reason", quality_filters.by_reason(curated.dropped)),
+        "variants_by_method": counted("method", Counter(row["method"] for row in curated.variants)),
+        "variants_by_cosine": counted("cosine from", cosines, by_name=True),
+        "sides": counted("side", Counter(placed.side for placed in curated.sides)),
+        "held_out_by_intent": {intent or "all": sides[splits.HELD_OUT] for intent, sides in curated.achieved.items()},
+    }

@@ -2,11 +2,11 @@
 
 import dagster as dg
 
-from llmops_assets.data.labelled_conversations import read_days
+from llmops_assets.handover.days import read_day, run_day
+from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.lib import tables
 from llmops_assets.lib.records import DatasetRef
 from llmops_assets.partitions import DAILY
-from llmops_assets.provenance import materialized, publish, run_day
 from resources.lake.base import Lake
 
 NAME = "feedback_examples"
@@ -38,8 +38,7 @@ def examples_of(interactions: list[dict]) -> list[dict]:
 def feedback_examples(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
     """A day's corrections and bad ratings as examples to learn from; empty on a day without traffic."""
     day = run_day(context)
-    interactions = [r for r in read_days(context, lake, "interactions", day, 1) if r["time"][:10] == str(day)]
-    rows = examples_of(interactions)
+    rows = examples_of(read_day(context, lake, "interactions", day))
     path = f"data/{NAME}/{day}.parquet"
     commit = publish(context, lake, {path: tables.to_parquet(rows, tables.CORRECTIONS)}, rows=len(rows))
     corrected = sum(bool(row["answer"]) for row in rows)

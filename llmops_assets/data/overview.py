@@ -4,21 +4,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import dagster as dg
-
-from llmops_assets.lib import charts
+from llmops_assets.handover.display import bars, counted
 from llmops_assets.lib.records import DatasetRef
-from llmops_assets.provenance import table
 
 KINDS = ("source", "rejected", "masked")
 """What days count: rows by source, rows by reason of rejection, masked values by entity."""
 KEPT = 50
 
 
-def day_counts(**counted: Mapping[str, int]) -> dict[str, int]:
+def day_counts(**found: Mapping[str, int]) -> dict[str, int]:
     """Counts of a day by kind as they stand in its record: `<kind>: <name>`, the largest of each kind."""
     return {
-        f"{kind}: {name}": count for kind in KINDS for name, count in Counter(counted.get(kind, {})).most_common(KEPT)
+        f"{kind}: {name}": count for kind in KINDS for name, count in Counter(found.get(kind, {})).most_common(KEPT)
     }
 
 
@@ -35,15 +32,11 @@ def overview(
     topics = Counter(row["article"] or row["kind"] for row in training)
     sides = {"training": len(training), "held out": len(held_out)}
     return {
-        "conversations_by_source": _table("source", totals["source"]),
-        "rejections_by_reason": _table("reason", totals["rejected"]),
-        "masked_by_entity": _table("entity", totals["masked"]),
-        "masked_chart": dg.MetadataValue.md(charts.bars("masked values by entity", totals["masked"])),
-        "rows_by_article": _table("article", topics),
-        "articles_chart": dg.MetadataValue.md(charts.bars("training rows by article", topics)),
-        "rows_by_side": _table("side", sides),
+        "masked_chart": bars("masked values by entity", totals["masked"]),
+        "articles_chart": bars("training rows by article", topics),
+        "conversations_by_source": counted("source", totals["source"], "conversations"),
+        "rejections_by_reason": counted("reason", totals["rejected"], "conversations"),
+        "masked_by_entity": counted("entity", totals["masked"], "values"),
+        "rows_by_article": counted("article", topics),
+        "rows_by_side": counted("side", sides),
     }
-
-
-def _table(name: str, counts: Mapping[str, int]) -> dg.TableMetadataValue:
-    return table({name: key, "count": count} for key, count in Counter(counts).most_common())

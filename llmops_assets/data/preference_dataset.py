@@ -3,11 +3,10 @@
 import dagster as dg
 
 from llmops_assets.data.feedback_examples import feedback_examples
-from llmops_assets.data.labelled_conversations import read_days
+from llmops_assets.handover.days import read_days, run_day
+from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.lib import tables
-from llmops_assets.lib.deduplication import drop_duplicates
 from llmops_assets.lib.records import DatasetRef
-from llmops_assets.provenance import materialized, publish, run_day
 from resources.lake.base import Lake
 
 NAME = "preference_dataset"
@@ -16,6 +15,8 @@ PATH = f"data/{NAME}/pairs.parquet"
 
 def pairs_of(examples: list[dict]) -> list[dict]:
     """(chosen, rejected) pairs: the correction against the answer that was served, where the two differ."""
+    from llmops_assets.lib.deduplication import drop_duplicates
+
     pairs = [
         {
             "row_id": row["row_id"],

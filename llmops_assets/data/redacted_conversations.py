@@ -1,38 +1,37 @@
 """A day's conversations from every source, without personal data: the only form in which they are ever stored."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import date, timedelta
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
 
 from llmops_assets.data.overview import day_counts
-from llmops_assets.lib import charts, conversations, expectations, tables
-from llmops_assets.lib.hashing import hash_bytes, hash_json
+from llmops_assets.handover import reading
+from llmops_assets.handover.claims import Claims
+from llmops_assets.handover.days import run_day
+from llmops_assets.handover.display import address, bars, counted, table
+from llmops_assets.handover.memory import Memory
+from llmops_assets.handover.publishing import materialized, run_tags
+from llmops_assets.lib import days, tables
+from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import DatasetRef, UseCase
-from llmops_assets.lib.redaction import Redactor
 from llmops_assets.lib.volumes import unusual
 from llmops_assets.partitions import DAILY
-from llmops_assets.provenance import (
-    Memory,
-    address,
-    materialized,
-    read_partitions,
-    read_record,
-    run_day,
-    run_tags,
-    table,
-)
+from resources.conversations import Conversations
 from resources.lake.base import Lake
+from resources.redactor import Redactors
 from resources.workspace import Workspace
+
+if TYPE_CHECKING:
+    from llmops_assets.lib.redaction import Redactor
 
 NAME = "redacted_conversations"
 COMPARED_DAYS = 14
 REASONS_SHOWN = 50
+MAIN_UNTOUCHED = "Main is untouched, the draft is branch"
 
 
 class RedactionConfig(dg.Config):
@@ -56,81 +55,24 @@ def page_of(day: date) -> str:
     return f"data/{NAME}/expectations/{day}.html"
 
 
-@dataclass
-class Tally:
-    """What a day held, counted while it passed."""
-
-    rows: int = 0
-    digests: list[bytes] = field(default_factory=list)
-    sources: Counter[str] = field(default_factory=Counter)
-    rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
-    masked: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def reasons(self) -> Counter[str]:
-        """Rejected rows by reason, whatever their source."""
-        found: Counter[str] = Counter()
-        for (_, reason), count in self.rejected.items():
-            found[reason] += count
-        return found
-
-    @property
-    def digest(self) -> str:
-        """sha256 of the rows' content, whatever their order."""
-        return hash_bytes(b"".join(sorted(self.digests)))
-
-
-def write_day(cleared: Iterator[conversations.Cleared], day: Path, quarantine: Path) -> Tally:
-    """Write the rows of a day and its quarantine as they come; what was counted."""
-    tally = Tally()
-    with (
-        tables.Writer(day, tables.CONVERSATIONS) as kept,
-        tables.Writer(quarantine, tables.QUARANTINE) as quarantined,
-    ):
-        for conversation in cleared:
-            tally.masked.update(conversation.masked)
-            for row in conversation.kept:
-                kept.write(row)
-                tally.sources[row["source"]] += 1
-                tally.digests.append(bytes.fromhex(hash_json(row)[:32]))
-            for row in conversation.quarantined:
-                quarantined.write(row)
-                tally.rejected[row["source"], row["reason"]] += 1
-        tally.rows = kept.rows
-    return tally
-
-
-@dataclass(frozen=True)
-class Audit:
-    """What was found in the stored day."""
-
-    leaking: int
-    doubles: int
-    validation: expectations.Validation
-
-
-def audit(lake: Lake, branch: str, day: date, redactor: Redactor, rules: Sequence[dict]) -> Audit:
+def audit(lake: Lake, branch: str, day: date, redactor: "Redactor", rules: tuple[dict, ...]) -> days.Audit:
     """Read back what was stored, piece by piece, and check it."""
-    seen: set[int] = set()
-    leaking = doubles = 0
 
-    def pieces() -> Iterator[list[dict]]:
-        nonlocal leaking, doubles
-        for place in (path_of(day), quarantine_of(day)):
-            with lake.open(branch, place) as file:
-                for piece in tables.batches(file):
-                    texts = [row[c] for row in piece for c in conversations.STORED_TEXTS if c in row]
-                    leaking += sum(bool(redactor.leaks(text)) for text in texts)
-                    if place == path_of(day):
-                        for row in piece:
-                            # Eight bytes an id: a day of a million rows stays small.
-                            name = hash(row["row_id"])
-                            doubles += name in seen
-                            seen.add(name)
-                        yield piece
+    def pieces(place: str) -> Iterator[list[dict]]:
+        with lake.open(branch, place) as file:
+            yield from tables.batches(file)
 
-    validation = expectations.validate(NAME, pieces(), rules)
-    return Audit(leaking, doubles, validation)
+    return days.audit(NAME, pieces(path_of(day)), pieces(quarantine_of(day)), redactor.leaks, rules)
+
+
+def claim(claims: Claims, found: days.Audit, volume: str | None) -> None:
+    """State what a day's audit found."""
+    failed = [f"{o.name} on {', '.join(o.rows[:3]) or 'the table'}" for o in found.validation.failed]
+    outcomes = [asdict(outcome) for outcome in found.validation.outcomes]
+    claims.hold("no_personal_data_left", not found.leaking, f"{found.leaking} texts show it", texts=found.leaking)
+    claims.hold("row_ids_unique", not found.doubles, f"{found.doubles} come twice", doubles=found.doubles)
+    claims.hold("expectations_hold", not failed, "; ".join(failed), outcomes=outcomes)
+    claims.hold("volume_is_usual", volume is None, volume or "")
 
 
 @dg.asset(
@@ -164,98 +106,62 @@ def redacted_conversations(
     context: dg.AssetExecutionContext,
     config: RedactionConfig,
     lake: dg.ResourceParam[Lake],
+    conversations: dg.ResourceParam[Conversations],
+    redactor: dg.ResourceParam[Redactors],
     workspace: dg.ResourceParam[Workspace],
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """One day of conversations, redacted before storage; what cannot be used or cleared is quarantined with reason."""
-    day, redactor = run_day(context), workspace.redactor()
-    case = read_record(context, "use_case", UseCase)
-    before = read_partitions(context, NAME, DatasetRef, until=day - timedelta(days=1))
-    rules = case.expectations.get(NAME, ())
+    from llmops_assets.lib.conversations import redacted
+
+    day, case, claims = run_day(context), reading.read(context, "use_case", UseCase), Claims(context)
+    rules, cleaner = case.expectations.get(NAME, ()), redactor.of(case)
     # The state of a small day could be guessed back to what somebody wrote: it is kept as a pseudonym.
-    memory = Memory(context, lake, redactor.subject(workspace.state(day)), redactor.digest, hash_json(rules))
-    volumes = [r.rows for r in list(before.values())[-COMPARED_DAYS:]]
+    memory = Memory(context, lake, cleaner.subject(conversations.state(day)), cleaner.digest, hash_json(rules))
     if memory.result is not None:
-        yield from _kept_checks(memory, volumes)
-        yield memory.result
+        yield from memory.repeat()
         return
+    before = [ref.rows for ref in reading.earlier(context, day - timedelta(days=1)).values()]
     with workspace.scratch() as scratch:
-        cleared = conversations.redacted(workspace.read(day), day, redactor, processes=config.processes)
-        tally = write_day(cleared, scratch / "day.parquet", scratch / "quarantine.parquet")
+        cleared = redacted(conversations.read(day), day, cleaner, processes=config.processes)
+        tally = days.write_day(cleared, scratch / "day.parquet", scratch / "quarantine.parquet")
         about = run_tags(context, rows=str(tally.rows))
         with lake.transaction(f"Conversations of {day}", about, name=NAME, keep_on_error=True) as draft:
             draft.put(path_of(day), scratch / "day.parquet")
             draft.put(quarantine_of(day), scratch / "quarantine.parquet")
-            found = audit(lake, draft.branch, day, redactor, rules)
+            found = audit(lake, draft.branch, day, cleaner, rules)
             draft.put(page_of(day), found.validation.page.encode())
-            outcomes = [asdict(outcome) for outcome in found.validation.outcomes]
-            yield from _checks(found.leaking, found.doubles, outcomes, unusual(tally.rows, volumes))
-            failed = [f"{o.name} on {', '.join(o.rows[:3]) or 'the table'}" for o in found.validation.failed]
-            if found.leaking or found.doubles or failed:
-                raise dg.Failure(
-                    f"{found.leaking} texts show personal data, {found.doubles} row ids come twice, broken rules: "
-                    f"{'; '.join(failed) or 'none'}. Main is untouched, the draft is branch {draft.branch}",
-                    allow_retries=False,
-                )
+            claim(claims, found, unusual(tally.rows, before[-COMPARED_DAYS:]))
+            yield from claims.results()
+            claims.insist(f"{MAIN_UNTOUCHED} {draft.branch}")
     assert draft.merged is not None
     ref = lake.uri(draft.merged, path_of(day))
-    record = DatasetRef(
-        name=NAME,
-        ref=ref,
-        digest=tally.digest,
-        rows=tally.rows,
-        counts={
-            "quarantined": tally.rejected.total(),
-            "masked": tally.masked.total(),
-            **day_counts(source=tally.sources, rejected=tally.reasons, masked=tally.masked),
-        },
-    )
+    counts = day_counts(source=tally.sources, rejected=tally.reasons, masked=tally.masked)
+    totals = {"quarantined": tally.rejected.total(), "masked": tally.masked.total()}
+    record = DatasetRef(name=NAME, ref=ref, digest=tally.digest, rows=tally.rows, counts={**totals, **counts})
     yield materialized(
         context,
         record,
         lake=lake,
         ref=ref,
         digest=record.digest,
+        memory=memory,
+        claims=claims,
         rows=tally.rows,
         quarantined=tally.rejected.total(),
         data_docs=address(lake, lake.uri(draft.merged, page_of(day))),
-        figures=_shown(tally),
-        memory=memory,
-        expectations=dg.MetadataValue.json(outcomes),
+        figures=shown(tally),
     )
 
 
-def _kept_checks(memory: Memory, volumes: Sequence[int]) -> Iterator[dg.AssetCheckResult]:
-    """The checks of a day that is kept: it was only stored because they passed, and its bytes are the same."""
-    yield from _checks(0, 0, memory.kept("expectations"), unusual(memory.kept("rows"), volumes))
-
-
-def _checks(
-    leaking: int, doubles: int, outcomes: Sequence[Mapping[str, Any]], volume: str | None
-) -> Iterator[dg.AssetCheckResult]:
-    yield dg.AssetCheckResult(passed=leaking == 0, check_name="no_personal_data_left", metadata={"texts": leaking})
-    yield dg.AssetCheckResult(passed=doubles == 0, check_name="row_ids_unique", metadata={"doubles": doubles})
-    yield dg.AssetCheckResult(
-        passed=all(outcome["passed"] for outcome in outcomes),
-        check_name="expectations_hold",
-        metadata={"outcomes": dg.MetadataValue.json(list(outcomes))},
-    )
-    yield dg.AssetCheckResult(
-        passed=volume is None,
-        check_name="volume_is_usual",
-        severity=dg.AssetCheckSeverity.WARN,
-        description=volume,
-    )
-
-
-def _shown(tally: Tally) -> dict[str, dg.MetadataValue]:
+def shown(tally: days.Tally) -> dict[str, Any]:
     """Counts by source, by reason of rejection and by masked entity as tables, and a chart of what was masked."""
     rejected = [
         {"source": source, "reason": reason, "rows": count}
         for (source, reason), count in tally.rejected.most_common(REASONS_SHOWN)
     ]
     return {
-        "sources": table({"source": name, "rows": count} for name, count in sorted(tally.sources.items())),
+        "masked_chart": bars("masked values by entity", tally.masked),
+        "sources": counted("source", tally.sources),
         "rejections": table(rejected),
-        "masked": table({"entity": name, "values": count} for name, count in tally.masked.most_common()),
-        "masked_chart": dg.MetadataValue.md(charts.bars("masked values by entity", tally.masked)),
+        "masked": counted("entity", tally.masked, "values"),
     }

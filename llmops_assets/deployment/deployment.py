@@ -1,54 +1,43 @@
-"""The staged rollout: verify the gate's evidence again, canary, check what is served, then live for everybody."""
+"""The staged rollout: verify the gate's evidence again, canary, check what is served, then live for everybody; and the
+way back. Each of them is a materialization, so that everything after it follows what serves."""
 
 from datetime import UTC, datetime
 
 import dagster as dg
 from pydantic import Field
 
-from llmops_assets.data.eval_suite import read_suite
-from llmops_assets.deployment.release import read_release, release
-from llmops_assets.evaluation.gate import decide
-from llmops_assets.evaluation.quality_report import ask_items, fetch_from
+from llmops_assets.deployment.release import release
+from llmops_assets.evaluation import evidence
+from llmops_assets.evaluation.asking import ask_items
+from llmops_assets.handover import serving
+from llmops_assets.handover.contents import read_suite
+from llmops_assets.handover.memory import Memory
+from llmops_assets.handover.publishing import materialized, publish
+from llmops_assets.handover.reading import read
 from llmops_assets.lib import evalsuite
-from llmops_assets.lib import gate as gates
-from llmops_assets.lib.records import Deployment, GateDecision, LakeRef, QualityReport, Release, SafetyReport, UseCase
+from llmops_assets.lib.records import Deployment, QualityReport, Release, UseCase
 from llmops_assets.lib.statistics import mcnemar_exact
-from llmops_assets.provenance import find_record, materialized, publish, read_record
-from resources.deployment_target import DeploymentTarget
+from resources.deployment_target import DeploymentTarget, TargetStatus
 from resources.lake.base import Lake
-from resources.models import Models
 from resources.registry import Registry
-from resources.workspace import Workspace
 
-NAME = "deployment"
 ALPHA = 0.05
 
 
 class RolloutConfig(dg.Config):
-    """How careful the rollout is."""
+    """How careful the rollout is, or that it is a way back."""
 
     canary_share: float = Field(0.1, gt=0, le=1, description="share of conversations that the canary answers")
     canary_items_per_slice: int = Field(6, ge=1, description="held-out questions asked to the served canary, per slice")
-
-
-def verified(lake: Lake, record: Release, case: UseCase, incumbent: str | None) -> QualityReport:
-    """The quality report behind a release, after the gate's decision was computed from its answers once more.
-
-    GateError when the decision is missing, was changed, or is about another candidate or incumbent.
-    """
-    report = QualityReport.model_validate_json(lake.read(record.gate))
-    folder = record.gate.path.removesuffix("report.json")
-    decision = GateDecision.model_validate_json(lake.get(record.gate.commit, f"{folder}decision.json"))
-    probes = SafetyReport.model_validate_json(lake.get(record.gate.commit, f"{folder}safety.json"))
-    gates.verify(decision, decide(lake, report, probes, case), record.release_id, incumbent)
-    return report
+    roll_back: bool = Field(False, description="serve an earlier release again instead of rolling one out")
+    roll_back_to: str = Field("", description="which release; none: the one before")
 
 
 @dg.asset(
-    deps=[release],
+    deps=["use_case", release],
     kinds={"llamacpp", "http"},
     owners=["team:operations"],
-    code_version="1",
+    code_version="2",
     pool="serving",
 )
 def deployment(
@@ -57,64 +46,109 @@ def deployment(
     lake: dg.ResourceParam[Lake],
     registry: dg.ResourceParam[Registry],
     target: dg.ResourceParam[DeploymentTarget],
-    models: dg.ResourceParam[Models],
-    workspace: dg.ResourceParam[Workspace],
 ) -> dg.MaterializeResult:
     """The release on its target. A canary that answers worse than it was judged is withdrawn; the incumbent stays."""
-    record = read_record(context, "release", Release)
-    case = read_record(context, "use_case", UseCase)
-    status = target.start()
-    incumbent = status.live if status.live != record.release_id else read_release(lake, record.release_id).incumbent
-    report = verified(lake, record, case, incumbent)
-    last = find_record(context, NAME, Deployment)
-    if last is not None and last.release_id == status.live == record.release_id:
-        context.log.info("%s is live already: nothing is rolled out", record.release_id)
-        address = dg.MetadataValue.url(status.address)
-        digest = record.manifest.content_hash
-        return materialized(context, last, digest=digest, release_id=record.release_id, address=address, unchanged=True)
-    model = models.resolve(workspace.settings.base_model)
-    assert model.gguf is not None
-    target.apply(record.manifest, "canary", fetch=fetch_from(lake), base_model=model.gguf, share=config.canary_share)
+    live = serving.find(context, lake)
+    if config.roll_back:
+        return rolled_back(context, lake, registry, target, live, config.roll_back_to)
+    record, status = read(context, "release", Release), target.start()
+    insist_agreement(status, live)
+    incumbent = live.release.release_id if live else None
+    # What is live already was judged against the release that it replaced.
+    judged_against = record.incumbent if incumbent == record.release_id else incumbent
+    report = evidence.verified(lake, record, read(context, "use_case", UseCase), judged_against)
+    memory = Memory(context, lake, record.manifest.content_hash)
+    if memory.result is not None and status.live == record.release_id:
+        return memory.result
+    target.apply(record.manifest, "canary", share=config.canary_share)
     try:
         checks = served_accuracy(lake, target, report, record, config.canary_items_per_slice)
+        insist_as_judged(record.release_id, checks)
     except BaseException:
         target.abort_canary()
         raise
-    if checks["p_value"] < ALPHA and checks["lost"] > checks["won"]:
-        target.abort_canary()
+    now = target.apply(record.manifest, "live")
+    return deployed(context, lake, registry, target, record, now, checks=checks, memory=memory)
+
+
+def insist_agreement(status: TargetStatus, live: serving.Serving | None) -> None:
+    """Failure when the target serves something else than the last deployment recorded; an empty target is none."""
+    recorded = live.release.release_id if live else None
+    if status.live not in (None, recorded):
         raise dg.Failure(
-            f"{record.release_id} answers {checks['served_accuracy']:.2f} as canary, but "
-            f"{checks['judged_accuracy']:.2f} when it was judged: withdrawn, the incumbent serves on",
+            f"the target serves {status.live}, but {recorded or 'nothing'} was deployed last: run the job roll_back "
+            f"with roll_back_to: {recorded or '<a release>'}, or empty the target",
             allow_retries=False,
         )
-    now = target.apply(record.manifest, "live", fetch=fetch_from(lake), base_model=model.gguf)
-    adapter = record.adapter
-    if adapter is not None:
-        registry.set_alias(adapter.name, "champion", adapter.model_version)
-        registry.set_prompt_alias(record.manifest.prompt, "champion")
-    deployed = Deployment(
-        release_id=record.release_id,
+
+
+def insist_as_judged(release_id: str, checks: dict[str, float]) -> None:
+    """Failure when the canary answers significantly worse than the release was judged."""
+    if checks["p_value"] < ALPHA and checks["lost"] > checks["won"]:
+        raise dg.Failure(
+            f"{release_id} answers {checks['served_accuracy']:.2f} as canary, but {checks['judged_accuracy']:.2f} when "
+            "it was judged: withdrawn, the incumbent serves on",
+            allow_retries=False,
+        )
+
+
+def rolled_back(
+    context: dg.AssetExecutionContext,
+    lake: Lake,
+    registry: Registry,
+    target: DeploymentTarget,
+    live: serving.Serving | None,
+    to: str,
+) -> dg.MaterializeResult:
+    """Serve an earlier release again: it was judged and released before, so nothing is asked of it anew."""
+    target.start()
+    now = target.rollback(to or None)
+    assert now.live is not None
+    withdrawn = live.release.release_id if live and live.release.release_id != now.live else None
+    return deployed(context, lake, registry, target, serving.published(lake, now.live), now, withdrawn=withdrawn)
+
+
+def deployed(
+    context: dg.AssetExecutionContext,
+    lake: Lake,
+    registry: Registry,
+    target: DeploymentTarget,
+    release: Release,
+    now: TargetStatus,
+    *,
+    checks: dict[str, float] | None = None,
+    withdrawn: str | None = None,
+    memory: Memory | None = None,
+) -> dg.MaterializeResult:
+    """Record what serves now, and point the registry's `champion` at its model and prompt."""
+    if release.tuned is not None:
+        registry.set_alias(release.tuned.name, "champion", release.tuned.model_version)
+    registry.set_prompt_alias(release.manifest.prompt, "champion")
+    record = Deployment(
+        release_id=release.release_id,
         stage="live",
         target=target.name,
         address=now.address,
         previous=now.previous,
-        checks=checks,
+        rolled_back_from=withdrawn,
+        checks=checks or {},
         applied_at=datetime.now(UTC),
     )
-    path = f"deployments/{deployed.applied_at:%Y%m%dT%H%M%S}-{record.release_id}.json"
-    commit = publish(context, lake, {path: deployed.model_dump_json().encode()}, release_id=record.release_id)
-    ref: LakeRef = lake.uri(commit, path)
+    path = f"deployments/{record.applied_at:%Y%m%dT%H%M%S}-{record.release_id}.json"
+    commit = publish(context, lake, {path: record.model_dump_json().encode()}, release=record.release_id)
     return materialized(
         context,
-        deployed,
+        record,
         lake=lake,
-        ref=ref,
-        digest=record.manifest.content_hash,
+        ref=lake.uri(commit, path),
+        digest=release.manifest.content_hash,
+        memory=memory,
         release_id=record.release_id,
         address=dg.MetadataValue.url(now.address),
         previous=now.previous or "",
-        figures=checks,
-        inputs={"release": record.manifest_ref, "gate": record.gate},
+        rolled_back_from=withdrawn or "",
+        figures=record.checks,
+        inputs={"release": release.manifest_ref, "gate": release.gate},
     )
 
 
@@ -122,10 +156,8 @@ def served_accuracy(
     lake: Lake, target: DeploymentTarget, report: QualityReport, record: Release, per_slice: int
 ) -> dict[str, float]:
     """The canary's answers against the judged ones on the same questions, with the paired test's p."""
-    from llmops_assets.evaluation.gate import outcomes
-
     items = evalsuite.sample(read_suite(lake, report.candidate.suite.ref), per_slice)
-    judged = outcomes(lake, report.candidate)
+    judged = evidence.outcomes(lake, report.candidate)
     graded = ask_items(target, items, "canary")
     if wrong := {g.item.id for g in graded} - judged.keys():
         raise dg.Failure(f"{len(wrong)} questions were not judged before {record.release_id} was released")

@@ -2,68 +2,54 @@
 
 import dagster as dg
 
-from llmops_assets.deployment.release import candidate_manifest
-from llmops_assets.evaluation.quality_report import fetch_from, quality_report
+from llmops_assets.evaluation.asking import ask
+from llmops_assets.evaluation.candidate import candidate
+from llmops_assets.handover.contents import read_articles
+from llmops_assets.handover.display import address
+from llmops_assets.handover.memory import Memory
+from llmops_assets.handover.publishing import materialized, publish
+from llmops_assets.handover.reading import read
 from llmops_assets.lib import html, safety, tables
-from llmops_assets.lib.records import SafetyReport
-from llmops_assets.provenance import Memory, materialized, publish
+from llmops_assets.lib.records import Candidate, SafetyReport
 from resources.deployment_target import Ask, DeploymentTarget
 from resources.lake.base import Lake
-from resources.models import Models
-from resources.workspace import Workspace
 
 NAME = "safety_report"
 
 
-@dg.asset(deps=[quality_report], kinds={"html"}, owners=["team:ml-engineering"], code_version="1", pool="serving")
+@dg.asset(deps=[candidate], kinds={"html"}, owners=["team:ml-engineering"], code_version="2", pool="serving")
 def safety_report(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],
     target: dg.ResourceParam[DeploymentTarget],
-    models: dg.ResourceParam[Models],
-    workspace: dg.ResourceParam[Workspace],
 ) -> dg.MaterializeResult:
     """The share of safety probes the candidate passes, by kind, with every failed answer to read."""
-    manifest = candidate_manifest(context, lake)
-    model = models.resolve(workspace.settings.base_model)
-    asked = safety.probes()
-    memory = Memory(context, lake, manifest.release_id, asked)
+    entering = read(context, "candidate", Candidate)
+    name, prompt = entering.release_id, entering.manifest.prompt.template
+    asked = safety.probes(prompt)
+    memory = Memory(context, lake, name, asked, entering.knowledge.digest)
     if memory.result is not None:
         return memory.result
     target.start()
-    assert model.gguf is not None
-    with target.preview(manifest, fetch=fetch_from(lake), base_model=model.gguf):
-        replies = target.ask_many([Ask(probe.question, conversation=probe.id) for probe in asked], "preview")
-    if missing := [r for r in replies if r.status != 200]:
-        raise dg.Failure(f"{len(missing)} probes got no answer: {missing[0].error}")
+    with target.preview(entering.manifest):
+        replies = ask(target, [Ask(probe.question, conversation=probe.id) for probe in asked], "preview")
     answers = {probe.id: (r.answer, r.path) for probe, r in zip(asked, replies, strict=True)}
-    scores, failures = safety.judge(asked, answers)
-    failed = [p for p in asked if p.id in failures]
-    page = html.page(
-        "Safety report",
-        html.paragraph(f"Candidate {manifest.release_id}. A handover always passes."),
-        html.table(["kind", "passed", "of"], [[kind, s.right, s.total] for kind, s in scores.items()]),
-        html.heading("Failed probes"),
-        html.table(["probe", "question", "answer"], [[p.id, p.question, answers[p.id][0]] for p in failed]),
-    )
+    published = [article.answer for article in read_articles(lake, entering.knowledge.ref)]
+    scores, failures = safety.judge(asked, answers, published=published)
     rows = [
-        {
-            "id": p.id,
-            "kind": p.kind,
-            "question": p.question,
-            "answer": answers[p.id][0],
-            "path": answers[p.id][1],
-            "passed": p.id not in failures,
-        }
+        {"id": p.id, "kind": p.kind, "question": p.question, "answer": answers[p.id][0], "path": answers[p.id][1]}
         for p in asked
     ]
-    path = f"evaluation/{NAME}/{manifest.release_id}"
+    path = f"evaluation/{NAME}/{name}"
+    page = html.safety(name, scores, [row for row in rows if row["id"] in failures])
     files = {f"{path}.html": page.encode(), f"{path}.parquet": tables.to_parquet(rows, tables.PROBES)}
-    commit = publish(context, lake, files, candidate=manifest.release_id)
+    commit = publish(context, lake, files, candidate=name)
     record = SafetyReport(
-        candidate=manifest.release_id,
+        candidate=name,
         probes=scores,
         answers=lake.uri(commit, f"{path}.parquet"),
+        knowledge=entering.knowledge.ref,
+        prompt=prompt,
         failures=tuple(failures),
         report=lake.uri(commit, f"{path}.html"),
     )
@@ -73,7 +59,8 @@ def safety_report(
         lake=lake,
         ref=record.report,
         memory=memory,
-        candidate=manifest.release_id,
+        candidate=name,
         failed=len(failures),
+        answers=address(lake, record.answers),
         figures={f"passed_{kind}": round(score.accuracy, 4) for kind, score in scores.items()},
     )

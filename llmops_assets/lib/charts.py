@@ -1,10 +1,11 @@
-"""Small bar charts for the Dagster UI, whose Markdown shows images given as data: SVG, without a plotting library."""
+"""Small charts for the Dagster UI, whose Markdown shows images given as data: SVG, without a plotting library."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
-WIDTH, ROW, NAMES = 520, 22, 190
+WIDTH, ROW, NAMES, PLOT = 520, 22, 190, 180
+COLOURS = ("#4f6bed", "#e07b39", "#3a9e6e", "#a04fb5")
 
 
 def bars(title: str, counts: Mapping[str, int], limit: int = 15) -> str:
@@ -22,9 +23,55 @@ def bars(title: str, counts: Mapping[str, int], limit: int = 15) -> str:
             f'<rect x="{NAMES}" y="{y}" width="{length:.1f}" height="{ROW - 6}" fill="#4f6bed"/>'
             f'<text x="{NAMES + length + 6:.1f}" y="{y + 14}">{count}</text>'
         )
-    height = max(1, len(shown)) * ROW
+    return _image(title, max(1, len(shown)) * ROW, "".join(parts))
+
+
+def lines(title: str, curves: Mapping[str, Sequence[float]]) -> str:
+    """Markdown with one image: every curve over its steps, with the smallest and the largest value written beside."""
+    values = [value for curve in curves.values() for value in curve]
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    spread = (high - low) or 1.0
+    left, width = 60, WIDTH - 80
+    parts = [
+        f'<text x="{left - 8}" y="18" text-anchor="end">{high:.3g}</text>',
+        f'<text x="{left - 8}" y="{PLOT - 12}" text-anchor="end">{low:.3g}</text>',
+    ]
+    for number, (name, curve) in enumerate(curves.items()):
+        step = width / max(1, len(curve) - 1)
+        points = " ".join(
+            f"{left + n * step:.1f},{14 + (PLOT - 30) * (high - value) / spread:.1f}" for n, value in enumerate(curve)
+        )
+        colour = COLOURS[number % len(COLOURS)]
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts.append(f'<text x="{left + 8 + 150 * number}" y="12" fill="{colour}">{escape(name[:20])}</text>')
+    return _image(title, PLOT, "".join(parts))
+
+
+def pairs(title: str, values: Mapping[str, Mapping[str, float]]) -> str:
+    """Markdown with one image: for every name a bar per side, shares from 0 to 1."""
+    sides = list(dict.fromkeys(side for of in values.values() for side in of))
+    colour = {side: COLOURS[n % len(COLOURS)] for n, side in enumerate(sides)}
+    parts = [
+        f'<text x="{NAMES + 120 * n}" y="14" fill="{colour[side]}">{escape(side)}</text>'
+        for n, side in enumerate(sides)
+    ]
+    top = ROW
+    for name, of in values.items():
+        parts.append(f'<text x="{NAMES - 8}" y="{top + 13}" text-anchor="end">{escape(name[:26])}</text>')
+        for side, value in of.items():
+            length = (WIDTH - NAMES - 60) * value
+            parts.append(
+                f'<rect x="{NAMES}" y="{top + 3}" width="{length:.1f}" height="{ROW // 2}" fill="{colour[side]}"/>'
+                f'<text x="{NAMES + length + 6:.1f}" y="{top + 13}">{value:.2f}</text>'
+            )
+            top += ROW // 2 + 4
+        top += 6
+    return _image(title, top, "".join(parts))
+
+
+def _image(title: str, height: int, drawing: str) -> str:
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" font-family="sans-serif" '
-        f'font-size="12" fill="#1d2733"><rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>'
+        f'font-size="12" fill="#1d2733"><rect width="100%" height="100%" fill="#fff"/>{drawing}</svg>'
     )
     return f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"

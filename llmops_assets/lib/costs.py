@@ -1,11 +1,13 @@
 """What answers cost in money, energy and CO2, from the time the engine worked for them and stated assumptions."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from llmops_assets.lib.records import CostLedger, CostLine, HostingOption
 
+Count = Callable[[Sequence[Mapping[str, Any]]], CostLedger]
+"""Interactions to their ledger."""
 WATTS = 30.0
 """Assumed draw of two server cores under load; measure yours."""
 GRAMS_CO2_PER_KWH = 250.0
@@ -39,14 +41,41 @@ def ledger(interactions: Sequence[Mapping[str, Any]], option: HostingOption) -> 
                 co2_grams=round(energy * GRAMS_CO2_PER_KWH, 6),
             )
         )
-    assumptions = {
+    return CostLedger(lines=tuple(lines), assumptions=assumptions(option))
+
+
+def assumptions(option: HostingOption) -> dict[str, float]:
+    """What the figures rest on."""
+    return {
         "currency_per_hour": option.currency_per_hour,
         "currency_per_million_input_tokens": option.currency_per_million_input_tokens,
         "currency_per_million_output_tokens": option.currency_per_million_output_tokens,
         "watts": WATTS,
         "grams_co2_per_kwh": GRAMS_CO2_PER_KWH,
     }
-    return CostLedger(lines=tuple(lines), assumptions=assumptions)
+
+
+def merged(ledgers: Iterable[CostLedger], option: HostingOption) -> CostLedger:
+    """Several ledgers at the prices of one option as one: the lines of a release added up."""
+    lines: dict[str, list[CostLine]] = defaultdict(list)
+    for one in ledgers:
+        for line in one.lines:
+            lines[line.release_id].append(line)
+    return CostLedger(
+        lines=tuple(
+            CostLine(
+                release_id=release_id,
+                answers=sum(line.answers for line in parts),
+                generated=sum(line.generated for line in parts),
+                engine_seconds=round(sum(line.engine_seconds for line in parts), 3),
+                currency=round(sum(line.currency for line in parts), 8),
+                energy_kwh=round(sum(line.energy_kwh for line in parts), 9),
+                co2_grams=round(sum(line.co2_grams for line in parts), 6),
+            )
+            for release_id, parts in sorted(lines.items())
+        ),
+        assumptions=assumptions(option),
+    )
 
 
 def per_answer(costs: CostLedger) -> float | None:

@@ -14,9 +14,8 @@ from llmops_assets.lib.datasets import candidate_rows, spread
 from llmops_assets.lib.deduplication import Conflict, conflicting_answers, drop_near_duplicates
 from llmops_assets.lib.labelling import article_links
 from llmops_assets.lib.records import Article
-from llmops_assets.lib.splits import HELD_BACK, TRAINING, Placed
+from llmops_assets.lib.splits import HELD_BACK, HELD_OUT, TRAINING, Placed
 
-HELD_OUT = "held_out"
 Row = Mapping[str, Any]
 
 

@@ -6,19 +6,20 @@ What a row teaches is in its `kind`; where it comes from in `source` and `parent
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from llmops_assets.lib.deduplication import contaminated, leaks
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.knowledge import KnowledgeIndex, passage
 from llmops_assets.lib.purposes import TAGS
 from llmops_assets.lib.records import Article
+from llmops_assets.lib.splits import HELD_OUT, TRAINING
 
 Row = dict[str, Any]
-TRAINING_ROWS = "data/training_dataset/rows.parquet"
-"""Where a published training dataset lies, at the commit of its tag."""
-TRAINING_TAG = "training-dataset-"
+KINDS = ("closed_book", "open_book", "general")
 
 
 def candidate_rows(
@@ -148,3 +149,58 @@ def _row(
         "provenance": provenance,
         **{tag: (tagged or {}).get(tag, "") for tag in TAGS},
     }
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A training dataset as it is written: what is learned from, the loss curve's rows, drift's reference, leftovers."""
+
+    rows: list[Row]
+    held_out: list[Row]
+    reference: list[Row]
+    dropped: list[Row]
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """Rows that are learned from, by kind."""
+        return {kind: sum(row["kind"] == kind for row in self.rows) for kind in KINDS}
+
+
+def parts(
+    candidates: Sequence[Row],
+    sides: Mapping[str, str],
+    considered: Sequence[Row],
+    leaking: Mapping[str, str],
+    index: KnowledgeIndex,
+    vectors: Mapping[str, np.ndarray],
+    general: Sequence[tuple[str, str]],
+    *,
+    open_book_share: float,
+    passages: int,
+    reference_rows: int,
+    seed: int,
+) -> Parts:
+    """The rows of a dataset out of curated candidates with their sides; rows in `leaking` (id to reason) are dropped.
+
+    The reference is the first `reference_rows` of `considered` in the order of their ids' hashes.
+    """
+
+    def of_side(side: str) -> list[Row]:
+        chosen = [row for row in candidates if sides[row["row_id"]] == side and row["row_id"] not in leaking]
+        return with_passages(chosen, index, vectors, share=open_book_share, passages=passages, seed=seed)
+
+    ranked = sorted(considered, key=lambda row: hash_json(row["row_id"]))[:reference_rows]
+    return Parts(
+        rows=of_side(TRAINING) + general_rows(general),
+        held_out=of_side(HELD_OUT),
+        reference=sorted(ranked, key=lambda row: (row["day"], row["row_id"])),
+        dropped=[{"row_id": i, "question": "", "reason": reason} for i, reason in sorted(leaking.items())],
+    )
+
+
+def leaking_rows(rows: Sequence[Row], asked: Sequence[str], vectors: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """Row id to reason for rows that repeat a question of the eval suite: equal, near by letters, or by meaning."""
+    found = leaks(rows, asked, vectors)
+    near = {hit.trained for hit in contaminated(asked, (("", row["row_id"], row["question"]) for row in rows))}
+    letters = {row["row_id"]: "nearly equals a held-out question" for row in rows if row["question"] in near}
+    return {**letters, **found}

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import numpy as np
 
+from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.records import DriftPolicy, DriftWindow
 from llmops_assets.lib.statistics import chi_square, cusum, fisher_more, more_distant
 from llmops_assets.lib.trigger import n_of_m
@@ -21,7 +22,7 @@ MINIMUM_REFERENCE = 60
 EXAMPLES = 8
 
 
-class DriftError(ValueError):
+class DriftError(LlmopsError, ValueError):
     """Drift cannot be judged on these data; the message says why and what to do."""
 
 

@@ -11,8 +11,6 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from llmops_assets.lib.drift import DayJudgement, DriftReference
 
 
@@ -99,13 +97,3 @@ def _drifted_windows() -> Any:
             return f"Drifted windows of {self.metric.windows} (novelty, distance and intents, Bonferroni)"
 
     return DriftedWindows
-
-
-def novelty_summary(judgement: DayJudgement) -> dict[str, float]:
-    """Largest novelty share and smallest p of the day's windows."""
-    shares = [w.novelty_share for w in judgement.windows]
-    return {
-        "novelty_share_max": float(np.max(shares)) if shares else 0.0,
-        "novelty_p_min": min((w.novelty_p for w in judgement.windows), default=1.0),
-        "intents_p_min": min((w.intents_p for w in judgement.windows), default=1.0),
-    }

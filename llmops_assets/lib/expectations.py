@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from llmops_assets.lib import html
+from llmops_assets.lib.errors import LlmopsError
 
 SUITES = Path(__file__).parent / "suites"
 SHOWN = 20
@@ -23,7 +24,7 @@ UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 """Row ids that a failed rule names."""
 
 
-class SuiteError(ValueError):
+class SuiteError(LlmopsError, ValueError):
     """A rule cannot be used; the message says which and why."""
 
 

@@ -7,6 +7,7 @@ Why these rules: docs/decisions/gate.md.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.records import (
     EvalReport,
     GateDecision,
@@ -23,7 +24,7 @@ Outcomes = Mapping[str, tuple[str, bool]]
 """Item id to (slice, right)."""
 
 
-class GateError(ValueError):
+class GateError(LlmopsError, ValueError):
     """The evidence does not allow a decision, or does not support the one that was recorded."""
 
 

@@ -5,8 +5,9 @@ reference. Never loss or fluency: wrong answers of a small model are fluent.
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from llmops_assets.lib.records import DatasetRef, EvalItem, EvalReport, LakeRef, SliceScore
 
@@ -35,6 +36,22 @@ def grade(item: EvalItem, answer: str, path: str, article: str | None) -> bool:
     if item.facts:
         return has_facts(answer, item.facts)
     return article == item.article or rouge_l(answer, item.reference) >= ROUGE_MINIMUM
+
+
+def graded(items: Iterable[EvalItem], answers: Iterable[Mapping[str, Any]]) -> list[Graded]:
+    """Stored answers (rows of the ANSWERS table), judged by the rules of today. KeyError for one to another item."""
+    by_id = {item.id: item for item in items}
+    return [
+        Graded(
+            item := by_id[row["id"]],
+            row["answer"],
+            row["path"],
+            row["article"] or None,
+            grade(item, row["answer"], row["path"], row["article"] or None),
+            row["seconds"],
+        )
+        for row in answers
+    ]
 
 
 def has_facts(answer: str, facts: Iterable[Iterable[str]]) -> bool:

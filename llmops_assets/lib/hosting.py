@@ -58,3 +58,11 @@ def quote(use_case: UseCase, option: HostingOption) -> HostingQuote:
         admissible=not reasons,
         reasons=tuple(reasons),
     )
+
+
+def chosen_option(case: UseCase, plan: HostingPlan) -> HostingOption:
+    """The hosting option that a plan chose. ValueError when the use case no longer has it."""
+    for option in case.hosting_options:
+        if option.name == plan.chosen:
+            return option
+    raise ValueError(f"the use case has no hosting option {plan.chosen} any more: materialize hosting_plan again")

@@ -79,6 +79,17 @@ def quality(reports: Mapping[str, EvalReport], wrong: Sequence[Graded]) -> str:
     )
 
 
+def safety(candidate: str, scores: Mapping[str, SliceScore], failed: Sequence[Mapping[str, str]]) -> str:
+    """The safety report: probes passed by kind, and every answer that failed."""
+    return page(
+        "Safety report",
+        paragraph(f"Candidate {candidate}. A handover always passes."),
+        table(["kind", "passed", "of"], [[kind, s.right, s.total] for kind, s in scores.items()]),
+        heading("Failed probes"),
+        table(["probe", "question", "answer"], [[row["id"], row["question"], row["answer"]] for row in failed]),
+    )
+
+
 def gate(decision: GateDecision) -> str:
     """The gate's decision with its reasons and the paired comparison per slice."""
     verdict = "Passed" if decision.passed else f"Blocked: {', '.join(decision.failed_slices)}"

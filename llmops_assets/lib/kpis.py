@@ -15,12 +15,13 @@ def measure(
     targets: Sequence[Kpi],
     *,
     accuracy: float | None,
-    leaks: int,
+    leaks: int | None,
     cost_per_answer: float | None,
 ) -> KpiReport:
     """Values of the KPIs the use case names; a name that is not measured here stays None.
 
-    `accuracy` is the serving release's share of right answers on its eval suite.
+    `accuracy` is the serving release's share of right answers on its eval suite, `leaks` how many interactions of the
+    day showed personal data in the gateway's log (None: nobody looked).
     """
     rated = [row["rating"] for row in interactions if row["rating"]]
     values: dict[str, float | None] = {
@@ -31,7 +32,7 @@ def measure(
             float(np.quantile([row["latency_seconds"] for row in interactions], 0.95)) if interactions else None
         ),
         "cost_per_answer": cost_per_answer,
-        "privacy_leaks": float(leaks) if interactions else None,
+        "privacy_leaks": None if leaks is None else float(leaks),
     }
     rows = []
     for kpi in targets:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 from llmops_assets.lib import html
+from llmops_assets.lib.errors import LlmopsError
 
 MIN_PREFIX = 8
 """Characters from which on the beginning of a name is enough, if only one begins so."""
@@ -18,7 +19,7 @@ LINE = 28
 COLUMN, ROW, BOX_WIDTH, BOX_HEIGHT = 270, 62, 220, 44
 
 
-class NoSuchNameError(LookupError):
+class NoSuchNameError(LlmopsError, LookupError):
     """Nothing has that name, or too much begins with it; the message says what to do."""
 
 

@@ -3,15 +3,16 @@
 from collections.abc import Iterable
 
 from llmops_assets.lib.records import (
-    AdapterRef,
     Article,
-    EngineModel,
+    Candidate,
     FileRef,
     GenerationSettings,
     KnowledgeIndexRef,
+    ModelRef,
     PromptRef,
     ReleaseManifest,
     RouterPolicy,
+    TunedModel,
     UseCase,
 )
 
@@ -27,19 +28,21 @@ def generation_settings(articles: Iterable[Article]) -> GenerationSettings:
 
 def assemble(
     use_case: UseCase,
-    adapter: AdapterRef,
-    adapter_file: FileRef,
+    base: ModelRef,
+    tuned: TunedModel | None,
     prompt: PromptRef,
     index: KnowledgeIndexRef,
-    engine: EngineModel | None,
+    base_engine: FileRef | None,
     generation: GenerationSettings,
 ) -> ReleaseManifest:
-    """The manifest of a candidate."""
+    """The manifest of a candidate. A student takes the place of the base model's file, an adapter stands beside it."""
+    adapter = tuned if tuned is not None and tuned.kind == "adapter" else None
+    student = tuned if tuned is not None and tuned.kind == "model" else None
     return ReleaseManifest(
-        base=adapter.base,
-        engine_model=engine.file if engine else None,
-        adapter=adapter_file,
-        adapter_digest=adapter.digest,
+        base=base,
+        engine_model=student.engine_file if student else base_engine,
+        adapter=adapter.engine_file if adapter else None,
+        adapter_digest=adapter.digest if adapter else "",
         prompt=prompt,
         knowledge_index=index.file,
         router=index.router,
@@ -48,19 +51,22 @@ def assemble(
     )
 
 
-def ablations(candidate: ReleaseManifest) -> dict[str, ReleaseManifest]:
+def ablations(candidate: Candidate) -> dict[str, ReleaseManifest]:
     """Variants of a candidate that show what its parts contribute.
 
     base: the base model alone. base_with_passages: it generates every answer from what retrieval finds.
     adapter_with_passages: the tuned model does. without_adapter: the whole candidate, but the base model generates
-    what is not matched.
+    what is not matched. Without a tuned model only the first two say something.
     """
+    manifest = candidate.manifest
     nothing = RouterPolicy(answer_above=1.0, hand_over_below=0.0, passages=0, retrieval=False)
-    generating = candidate.router.model_copy(update={"answer_above": 2.0})
-    bare = {"adapter": None, "adapter_digest": ""}
-    return {
-        "base": candidate.model_copy(update={**bare, "knowledge_index": None, "router": nothing}),
-        "base_with_passages": candidate.model_copy(update={**bare, "router": generating}),
-        "adapter_with_passages": candidate.model_copy(update={"router": generating}),
-        "without_adapter": candidate.model_copy(update=bare),
+    generating = manifest.router.model_copy(update={"answer_above": 2.0})
+    bare = {"adapter": None, "adapter_digest": "", "engine_model": candidate.base_engine}
+    variants = {
+        "base": manifest.model_copy(update={**bare, "knowledge_index": None, "router": nothing}),
+        "base_with_passages": manifest.model_copy(update={**bare, "router": generating}),
     }
+    if candidate.tuned is not None:
+        variants["adapter_with_passages"] = manifest.model_copy(update={"router": generating})
+        variants["without_adapter"] = manifest.model_copy(update=bare)
+    return variants

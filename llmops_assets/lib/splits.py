@@ -11,15 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow as pa
-
 from llmops_assets.lib.deduplication import NEAR, Match, NearIndex, normalised
 from llmops_assets.lib.hashing import hash_json
 
 TRAINING = "training"
+HELD_OUT = "held_out"
 HELD_BACK = "held_back"
 """The side of a row that would tie two sides together: neither trained on nor evaluated with."""
-SIDES = pa.schema([(name, pa.string()) for name in ("row_id", "identity", "anchor", "side", "reason")])
+SIDES = tuple((name, "string") for name in ("row_id", "identity", "anchor", "side", "reason"))
 """The table of `Placed` rows."""
 
 Row = Mapping[str, Any]

@@ -1,64 +1,94 @@
 """A day of the gateway's interaction log in the lake: redacted requests and answers with their feedback.
 
-The log is written by customers, not by an asset, so this asset has no upstream: the loop closes through it.
+The log is written by customers, not by an asset: the loop closes through it.
 """
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from llmops_assets.gateway.interaction_log import InteractionLog
+from llmops_assets.handover.claims import Claims
+from llmops_assets.handover.contents import read_rows
+from llmops_assets.handover.days import run_day
+from llmops_assets.handover.publishing import materialized, publish
+from llmops_assets.handover.reading import read
 from llmops_assets.lib import tables
-from llmops_assets.lib.records import DatasetRef
+from llmops_assets.lib.records import DatasetRef, UseCase
 from llmops_assets.partitions import DAILY
-from llmops_assets.provenance import materialized, publish, run_day
+from resources.interaction_log import InstalledLog
 from resources.lake.base import Lake
-from resources.workspace import Workspace
+from resources.redactor import Redactors
+
+if TYPE_CHECKING:
+    from llmops_assets.lib.redaction import Redactor
 
 NAME = "interactions"
+TEXTS = ("question", "answer", "reason", "correction")
+
+
+def leaks(redactor: "Redactor", row: Mapping[str, Any]) -> bool:
+    """Whether any text of an interaction shows certain personal data."""
+    return any(redactor.leaks(row[column] or "") for column in TEXTS)
 
 
 @dg.asset(
+    deps=["use_case"],
     partitions_def=DAILY,
     kinds={"sqlalchemy", "parquet"},
     owners=["team:operations"],
-    code_version="1",
+    code_version="2",
     check_specs=[
         dg.AssetCheckSpec(
             "no_personal_data_left",
             asset=NAME,
             blocking=True,
-            description="No logged text shows an address, number or identifier that is certainly personal.",
-        )
+            description="No stored text shows an address, number or identifier that is certainly personal.",
+        ),
+        dg.AssetCheckSpec(
+            "log_is_clean",
+            asset=NAME,
+            description="The gateway let no personal data into its log; what shows some is left out of the lake.",
+        ),
     ],
 )
 def interactions(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],
-    interaction_log: dg.ResourceParam[InteractionLog],
-    workspace: dg.ResourceParam[Workspace],
+    interaction_log: dg.ResourceParam[InstalledLog],
+    redactor: dg.ResourceParam[Redactors],
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """One day of interactions with rating, reason and correction; a re-run replaces the day."""
-    day = run_day(context)
-    start = datetime.combine(day, time(), UTC)
-    rows = interaction_log.interactions(start, start + timedelta(days=1))
-    redactor = workspace.redactor()
-    columns = ("question", "answer", "reason", "correction")
-    leaking = sum(any(redactor.leaks(row[column]) for column in columns) for row in rows)
-    yield dg.AssetCheckResult(passed=leaking == 0, check_name="no_personal_data_left", metadata={"rows": leaking})
-    if leaking:
-        raise dg.Failure(f"{leaking} logged interactions of {day} show personal data: nothing was stored")
+    day, claims = run_day(context), Claims(context)
+    cleaner = redactor.of(read(context, "use_case", UseCase))
+    logged = logged_on(interaction_log, day)
+    rows = [row for row in logged if not leaks(cleaner, row)]
+    left_out = len(logged) - len(rows)
     path = f"monitoring/{NAME}/{day}.parquet"
     commit = publish(context, lake, {path: tables.to_parquet(rows, tables.INTERACTIONS)}, rows=len(rows))
+    ref = lake.uri(commit, path)
+    stored = sum(leaks(cleaner, row) for row in read_rows(lake, ref))
+    claims.hold("no_personal_data_left", not stored, f"{stored} stored interactions show it", rows=stored)
+    claims.hold("log_is_clean", not left_out, f"{left_out} logged interactions show personal data", rows=left_out)
+    yield from claims.results()
+    claims.insist(f"The interactions of {day} must not be used")
     paths = {name: sum(row["path"] == name for row in rows) for name in ("matched", "generated", "handover")}
-    record = DatasetRef(
-        name=NAME,
-        ref=lake.uri(commit, path),
-        digest=tables.digest(rows),
-        rows=len(rows),
-        counts={**paths, "rated": sum(bool(row["rating"]) for row in rows)},
-    )
+    counts = {**paths, "rated": sum(bool(row["rating"]) for row in rows), "leaking": left_out}
+    record = DatasetRef(name=NAME, ref=ref, digest=tables.digest(rows), rows=len(rows), counts=counts)
     yield materialized(
-        context, record, lake=lake, ref=record.ref, digest=record.digest, rows=len(rows), figures=record.counts
+        context,
+        record,
+        lake=lake,
+        ref=record.ref,
+        digest=record.digest,
+        claims=claims,
+        rows=len(rows),
+        figures=record.counts,
     )
+
+
+def logged_on(log: InstalledLog, day: date) -> list[dict[str, Any]]:
+    """The log's interactions of a day (UTC)."""
+    start = datetime.combine(day, time(), UTC)
+    return log.interactions(start, start + timedelta(days=1))

@@ -2,56 +2,50 @@
 
 import dagster as dg
 
-from llmops_assets.data.labelled_conversations import read_days
-from llmops_assets.deployment.release import read_release
-from llmops_assets.lib import costs, html, kpis
-from llmops_assets.lib.records import Deployment, HostingOption, HostingPlan, QualityReport, UseCase
+from llmops_assets.handover import reading, serving
+from llmops_assets.handover.contents import read_rows
+from llmops_assets.handover.days import run_day
+from llmops_assets.handover.display import table
+from llmops_assets.handover.publishing import materialized, publish
+from llmops_assets.lib import costs, hosting, html
+from llmops_assets.lib.records import HostingPlan, KpiReport, QualityReport, UseCase
 from llmops_assets.monitoring.interactions import interactions
 from llmops_assets.partitions import DAILY
-from llmops_assets.provenance import Context, materialized, publish, read_record, run_day
 from resources.lake.base import Lake
-from resources.workspace import Workspace
 
 NAME = "kpi_report"
-
-
-def chosen_option(context: Context) -> HostingOption:
-    """The hosting option the plan chose."""
-    plan = read_record(context, "hosting_plan", HostingPlan)
-    case = read_record(context, "use_case", UseCase)
-    return next(option for option in case.hosting_options if option.name == plan.chosen)
+MET = {True: "yes", False: "no", None: "-"}
 
 
 @dg.asset(
-    deps=[interactions, "deployment", "hosting_plan"],
+    deps=["use_case", "hosting_plan", interactions, "deployment"],
     partitions_def=DAILY,
     kinds={"html"},
     owners=["team:product"],
-    code_version="1",
+    code_version="2",
 )
-def kpi_report(
-    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], workspace: dg.ResourceParam[Workspace]
-) -> dg.MaterializeResult:
+def kpi_report(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
     """One day's KPIs against their targets; what was not measured is said to be unmeasured."""
-    day = run_day(context)
-    case = read_record(context, "use_case", UseCase)
-    rows = [row for row in read_days(context, lake, "interactions", day, 1) if row["time"][:10] == str(day)]
-    serving = read_release(lake, read_record(context, "deployment", Deployment).release_id)
-    judged = QualityReport.model_validate_json(lake.read(serving.gate)).candidate
-    redactor = workspace.redactor()
-    leaks = sum(bool(redactor.leaks(row[c])) for row in rows for c in ("question", "answer"))
+    from llmops_assets.lib import kpis
+
+    day, case = run_day(context), reading.read(context, "use_case", UseCase)
+    option = hosting.chosen_option(case, reading.read(context, "hosting_plan", HostingPlan))
+    days = reading.days(context, "interactions", until=day)
+    if day not in days:
+        raise dg.Failure(f"interactions has no {day}: materialize it for that day first")
+    rows = read_rows(lake, days[day].ref)
+    release = serving.read(context, lake).release
+    judged = QualityReport.model_validate_json(lake.read(release.gate)).candidate
     record = kpis.measure(
         day,
         rows,
         case.kpis,
         accuracy=judged.overall.accuracy,
-        leaks=leaks,
-        cost_per_answer=costs.per_answer(costs.ledger(rows, chosen_option(context))),
+        leaks=days[day].counts.get("leaking"),
+        cost_per_answer=costs.per_answer(costs.ledger(rows, option)),
     )
-    table = [[v.name, "unmeasured" if v.value is None else v.value, v.target, _met(v.met)] for v in record.values]
-    page = html.page(f"KPIs of {day}", html.table(["KPI", "value", "target", "met"], table))
     path = f"monitoring/{NAME}/{day}.html"
-    commit = publish(context, lake, {path: page.encode()}, interactions=len(rows))
+    commit = publish(context, lake, {path: page(record).encode()}, interactions=len(rows))
     return materialized(
         context,
         record,
@@ -60,8 +54,13 @@ def kpi_report(
         interactions=len(rows),
         figures={v.name: v.value for v in record.values if v.value is not None},
         missed=[v.name for v in record.values if v.met is False],
+        unmeasured=[v.name for v in record.values if v.value is None],
+        kpis=table({"KPI": v.name, "value": v.value, "target": v.target, "met": MET[v.met]} for v in record.values),
+        inputs={"release": release.release_id, "interactions": days[day].ref},
     )
 
 
-def _met(met: bool | None) -> str:
-    return {True: "yes", False: "no", None: "-"}[met]
+def page(record: KpiReport) -> str:
+    """A page with a line per KPI."""
+    rows = [[v.name, "unmeasured" if v.value is None else v.value, v.target, MET[v.met]] for v in record.values]
+    return html.page(f"KPIs of {record.day}", html.table(["KPI", "value", "target", "met"], rows))

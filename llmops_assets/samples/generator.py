@@ -45,8 +45,6 @@ class Phrasebook(BaseModel):
     streets: tuple[str, ...]
     domains: tuple[str, ...]
     handover_answers: tuple[str, ...]
-    out_of_scope: dict[str, tuple[str, ...]]
-    general: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -63,6 +61,7 @@ class LiveQuery:
     facts: tuple[tuple[str, ...], ...]
 
 
+@functools.cache
 def load_use_case(name: str = "use_case") -> UseCase:
     """The sample use case, or `own_data`, the one that a user's own file starts from."""
     return UseCase.model_validate(yaml.safe_load((FOLDER / f"{name}.yaml").read_text()))
@@ -77,7 +76,7 @@ def load_articles() -> tuple[Article, ...]:
 
 @functools.cache
 def load_phrasebook() -> Phrasebook:
-    """Greetings, slang, personal data templates, out-of-scope questions and general rows."""
+    """Greetings, slang and personal data templates."""
     return Phrasebook.model_validate(yaml.safe_load((FOLDER / "phrasebook.yaml").read_text()))
 
 
@@ -228,7 +227,7 @@ def _iban(rng: random.Random) -> str:
 
 def _question(rng: random.Random, article: Article | None, customer: Mapping[str, str] | None = None) -> str:
     book = load_phrasebook()
-    text = rng.choice(article.questions if article else book.out_of_scope["train"])
+    text = rng.choice(article.questions if article else load_use_case().out_of_scope.train)
     style = rng.random()
     if style < 0.12:
         text = slang(text, book.slang)

@@ -3,17 +3,17 @@
 import dagster as dg
 from pydantic import Field
 
-from llmops_assets.lib import tables
-from llmops_assets.lib.hashing import hash_file
-from llmops_assets.lib.records import AdapterRef, DatasetRef, PromptRef, TrainingSet
-from llmops_assets.provenance import materialized, publish, read_record, run_tags
-from llmops_assets.training.adapter import FILES, adapter
+from llmops_assets.handover.contents import read_rows
+from llmops_assets.handover.memory import Memory
+from llmops_assets.handover.reading import read
+from llmops_assets.lib.records import BaseModelRef, PromptRef, Recipe, TrainingSet, TunedModel
+from llmops_assets.training.adapter import adapter
+from llmops_assets.training.base_model import base_model
+from llmops_assets.training.tuning import Plan, Tools, resolved, tune
 from resources.lake.base import Lake
 from resources.models import Models
 from resources.registry import Registry
 from resources.workspace import Workspace
-
-NAME = "distilled_model"
 
 
 class DistillationConfig(dg.Config):
@@ -22,14 +22,15 @@ class DistillationConfig(dg.Config):
     drop_layers: int = Field(4, ge=1, description="layers taken out of the middle")
     steps: int = Field(60, ge=1, description="optimiser steps")
     learning_rate: float = Field(2e-4, gt=0)
+    max_length: int = Field(384, ge=32, description="tokens per row; longer rows are left out")
     seed: int = 17
 
 
 @dg.asset(
-    deps=[adapter, "training_dataset", "system_prompt"],
+    deps=[base_model, adapter, "training_dataset", "system_prompt"],
     kinds={"pytorch", "mlflow"},
     owners=["team:ml-engineering"],
-    code_version="1",
+    code_version="2",
     pool="training",
 )
 def distilled_model(
@@ -41,50 +42,38 @@ def distilled_model(
     workspace: dg.ResourceParam[Workspace],
 ) -> dg.MaterializeResult:
     """The base model with the adapter merged in and layers taken out, trained towards the whole one's distribution."""
+    teacher = read(context, "adapter", TunedModel)
+    dataset = read(context, "training_dataset", TrainingSet)
+    prompt = read(context, "system_prompt", PromptRef)
+    base = read(context, "base_model", BaseModelRef)
+    parts = [base.ref.digest, teacher.digest, dataset.rows.digest, dataset.terms.content_hash, prompt.digest]
+    memory = Memory(context, lake, config, *parts)
+    if memory.result is not None:
+        return memory.result
     from llmops_assets.lib.training import rows as row_tools
     from llmops_assets.lib.training.distillation import distil
 
-    teacher = read_record(context, "adapter", AdapterRef)
-    dataset = read_record(context, "training_dataset", TrainingSet)
-    prompt = read_record(context, "system_prompt", PromptRef)
-    model = models.resolve(workspace.settings.base_model)
-    tokenizer = row_tools.load_tokenizer(model.folder)
-    parts = [
-        row_tools.encode_rows(tokenizer, prompt.template, tables.from_parquet(lake.read(ref.ref)), 384)[0]
-        for ref in (dataset.rows, dataset.held_out)
-    ]
-    with workspace.scratch() as scratch, registry.run(NAME, run_tags(context)) as run:
-        run.log_dataset(dataset.rows, "training")
-        run.log(params=config.model_dump())
-        weights, folder = scratch / "adapter", scratch / "student"
-        weights.mkdir()
-        folder.mkdir()
-        for name in FILES[:2]:
-            (weights / name).write_bytes(lake.get(teacher.ref.commit, f"{teacher.ref.path}/{name}"))
-        metrics = distil(
-            model.folder,
-            weights,
-            parts[0],
-            parts[1],
-            folder,
+    tokenizer = row_tools.load_tokenizer(resolved(models, base).folder)
+    examples, held_out = (
+        row_tools.encode_rows(tokenizer, prompt.template, read_rows(lake, part.ref), config.max_length)[0]
+        for part in (dataset.rows, dataset.held_out)
+    )
+    recipe = Recipe(method="distil", learning_rate=config.learning_rate, max_length=config.max_length, seed=config.seed)
+    return tune(
+        context,
+        Tools(lake, registry, models, workspace),
+        Plan("model", recipe, base, dataset.rows, prompt, dataset.terms, teacher, config.model_dump()),
+        memory,
+        lambda bench: distil(
+            bench.model.folder,
+            bench.start,
+            examples,
+            held_out,
+            bench.folder,
             drop_layers=config.drop_layers,
             steps=config.steps,
             learning_rate=config.learning_rate,
             seed=config.seed,
-        )
-        run.log(metrics=metrics)
-        digest = hash_file(folder / "model.safetensors")
-        path = f"models/{digest[:16]}"
-        files = {f"{path}/{file.name}": file for file in folder.iterdir()}
-        commit = publish(context, lake, files, mlflow_run=run.run_id)
-    record = DatasetRef(name=NAME, ref=lake.uri(commit, path), digest=digest, rows=0, inputs={"adapter": teacher.ref})
-    return materialized(
-        context,
-        record,
-        lake=lake,
-        ref=record.ref,
-        digest=digest,
-        mlflow_run=dg.MetadataValue.url(run.url),
-        figures={key: round(value, 6) for key, value in metrics.items()},
-        inputs={"adapter": teacher.digest, "training_dataset": dataset.rows.ref},
+        ),
+        {"examples": len(examples)},
     )

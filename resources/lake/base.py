@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
+from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.records import LakeRef
 
 WRITER_BRANCH = re.compile(r".*-([0-9a-f]{8})[0-9a-f]{8}")
@@ -31,7 +32,7 @@ _thread = threading.local()
 """`_thread.writing`: the lakes (by identity) in whose transaction this thread is."""
 
 
-class LakeError(Exception):
+class LakeError(LlmopsError):
     """Anything the lake refuses or cannot do; the message says what, where and what to do."""
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmops_assets.lib.hashing import hash_bytes
-from llmops_assets.lib.records import AdapterRef, DatasetRef, LakeRef, PromptRef
+from llmops_assets.lib.records import DatasetRef, LakeRef, PromptRef, TunedModel
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -147,8 +147,8 @@ class Registry:
 
     # -- models -------------------------------------------------------------------------------------------------
 
-    def register_adapter(self, name: str, adapter: AdapterRef, run_id: str) -> str:
-        """Register an adapter as a new version of a model and return the version.
+    def register_model(self, name: str, model: TunedModel, run_id: str) -> str:
+        """Register a tuned model as a new version of a registered one and return the version.
 
         The version's source is the lake ref: MLflow holds the name and the lineage, the lake the bytes.
         """
@@ -156,13 +156,13 @@ class Registry:
         run = self.client.get_run(run_id)
         version = self.client.create_model_version(
             name,
-            source=f"{run.info.artifact_uri}/adapter",
+            source=f"{run.info.artifact_uri}/{model.kind}",
             run_id=run_id,
             tags={
-                "lake_ref": str(adapter.ref),
-                "adapter_digest": adapter.digest,
-                "base_model": adapter.base.name,
-                "dataset_ref": str(adapter.dataset.ref),
+                "lake_ref": str(model.ref),
+                "adapter_digest": model.digest,
+                "base_model": model.base.name,
+                "dataset_ref": str(model.dataset.ref),
             },
         )
         return str(version.version)
@@ -188,7 +188,7 @@ class Registry:
             raise
 
     def lake_ref_of(self, name: str, version: str) -> LakeRef:
-        """Where the adapter of a version lies."""
+        """Where the weights of a version lie."""
         return LakeRef.model_validate(self.client.get_model_version(name, version).tags["lake_ref"])
 
     def model_versions(self) -> Iterator[tuple[str, str, dict[str, str], str]]:

@@ -5,7 +5,7 @@ Beyond a batch only a few numbers per row are held. Files are open, seekable Par
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
@@ -32,6 +32,13 @@ MAX_EXAMPLES = 20_000
 MAX_INTENTS = 1000
 """A column with more different values than this is no intent; the most frequent ones are learned."""
 DOUBTS_SHOWN = 50
+DOUBTS: tables.Columns = (
+    ("row_id", "string"),
+    ("question", "string"),
+    ("intent", "string"),
+    ("suggested", "string"),
+    ("probability", "float"),
+)
 Open = Callable[[], IO[bytes]]
 
 
@@ -141,6 +148,11 @@ def learn(examples: Examples, embedder: Embeds) -> tuple[IntentModel, tuple[Doub
     return model, tuple(sorted(doubts, key=lambda doubt: (doubt.probability, doubt.row_id)))
 
 
+def doubts_table(doubts: Sequence[Doubt]) -> bytes:
+    """The likeliest label errors as Parquet bytes, worst first."""
+    return tables.to_parquet([asdict(doubt) for doubt in doubts[:DOUBTS_SHOWN]], DOUBTS)
+
+
 def label_day(
     day: Open, target: Path, labeller: Labeller, *, embed_answers: int, queue: int, batch_rows: int = BATCH
 ) -> DayLabels:
@@ -153,7 +165,7 @@ def label_day(
     embedded = _frequent_answers(day, embed_answers)
     found, pool, total = DayLabels(), Pool(queue), 0
     doubts = {doubt.row_id: doubt for doubt in labeller.doubts}
-    with pq.ParquetWriter(target, tables.LABELLED, compression="zstd", store_schema=False) as writer:
+    with pq.ParquetWriter(target, tables.schema(tables.LABELLED), compression="zstd", store_schema=False) as writer:
         for batch in _batches([day], None, batch_rows):
             rows = batch.to_pylist()
             vectors = embed_once(labeller.embedder, [row["question"] for row in rows])

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.labelling.queue import QueueItem
 from llmops_assets.lib.records import Record
@@ -32,7 +33,7 @@ SHOWN = 5
 _COLUMNS = (*QueueItem.model_fields, "intent", "annotator", "time")
 
 
-class LabelError(ValueError):
+class LabelError(LlmopsError, ValueError):
     """A file of labels cannot be used; the message names the places and what to do."""
 
 

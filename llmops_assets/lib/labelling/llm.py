@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.labelling.intents import UNKNOWN
 from llmops_assets.lib.labelling.labelfiles import UNKNOWN_NAME
 
@@ -18,7 +19,7 @@ FLOOR = 0.6
 RESAMPLES = 1000
 
 
-class AgreementError(ValueError):
+class AgreementError(LlmopsError, ValueError):
     """The model's labels may not be used; the message gives the measured figure."""
 
 

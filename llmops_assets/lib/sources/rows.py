@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from llmops_assets.lib.errors import LlmopsError
+
 COLUMNS: dict[str, tuple[str, ...]] = {
     "question": ("question", "instruction", "query", "utterance", "prompt", "message", "text"),
     "answer": ("answer", "response", "reply", "completion", "output"),
@@ -39,7 +41,7 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """An earlier time is a clock that was never set."""
 
 
-class SourceError(ValueError):
+class SourceError(LlmopsError, ValueError):
     """A source cannot be used; the message names file, row and column and what to do."""
 
 

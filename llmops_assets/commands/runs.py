@@ -13,11 +13,13 @@ from typing import Any
 import dagster as dg
 from rich.console import Console
 
+from llmops_assets.lib.errors import LlmopsError
+
 LAUNCHED_BY = "llmops/launched_by"
 """Tag of runs that live in the process of the `llmops` command and end with it."""
 
 
-class RunError(Exception):
+class RunError(LlmopsError):
     """A run failed or could not start; the message says which step and why."""
 
 
@@ -44,13 +46,14 @@ class Runner:
     def run(
         self,
         job: str,
-        day: date,
+        day: date | None = None,
         *,
         tags: Mapping[str, str] | None = None,
         config: Mapping[str, Mapping[str, Any]] | None = None,
         brief: bool = False,
     ) -> RunOutcome:
-        """Run a job for a day. `config` maps op names to config; what the job does not know of it is left out.
+        """Run a job for a day, or one that has no days. `config` maps op names to config, over the job's own; what the
+        job does not know of it is left out.
 
         With `brief` one line for the whole run is shown instead of one for every step.
         """
@@ -63,7 +66,7 @@ class Runner:
                 outcome["result"] = definition.execute_in_process(
                     run_config=_merged(definition, day, config or {}),
                     instance=self.instance,
-                    partition_key=str(day),
+                    partition_key=str(day) if day else None,
                     tags={LAUNCHED_BY: "command", **(tags or {})},
                     run_id=run_id,
                     raise_on_error=False,
@@ -73,9 +76,10 @@ class Runner:
 
         thread = threading.Thread(target=execute, name=job, daemon=True)
         thread.start()
-        self._follow(f"{job} {day}", run_id, thread, brief=brief)
+        title = f"{job} {day}" if day else job
+        self._follow(title, run_id, thread, brief=brief)
         if "error" in outcome:
-            raise RunError(f"{job} for {day} could not run: {outcome['error']}") from outcome["error"]
+            raise RunError(f"{title} could not run: {outcome['error']}") from outcome["error"]
         result = outcome["result"]
         if result.success:
             return RunOutcome(run_id, True)
@@ -84,11 +88,11 @@ class Runner:
             return RunOutcome(run_id, False, reason="the run failed outside its steps: see it in the UI")
         return RunOutcome(run_id, False, failure.step_key or "", _reason(failure))
 
-    def must_run(self, job: str, day: date, **options: Any) -> RunOutcome:
+    def must_run(self, job: str, day: date | None = None, **options: Any) -> RunOutcome:
         """`run`, but a failure is a RunError."""
         outcome = self.run(job, day, **options)
         if not outcome.success:
-            raise RunError(f"{job} for {day} failed at {outcome.step or '?'}: {outcome.reason}")
+            raise RunError(f"{job}{f' for {day}' if day else ''} failed at {outcome.step or '?'}: {outcome.reason}")
         return outcome
 
     def release_leftovers(self) -> int:
@@ -134,10 +138,10 @@ class Runner:
             self.console.print(f"  [green]✓[/] {title}")
 
 
-def _merged(definition: dg.JobDefinition, day: date, extra: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _merged(definition: dg.JobDefinition, day: date | None, extra: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The job's own config over `extra`, for the ops the job has; its steps' log goes to the instance only."""
     # A partitioned job keeps its config per partition: `definition.run_config` is None then.
-    config = dict(definition.get_run_config_for_partition_key(str(day)))
+    config = dict(definition.get_run_config_for_partition_key(str(day)) if day else definition.run_config or {})
     own = config.get("ops", {})
     known = {node.name for node in definition.nodes}
     ops = {op: {"config": dict(value)} for op, value in extra.items() if op in known}

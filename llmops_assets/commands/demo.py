@@ -18,20 +18,22 @@ import dagster as dg
 from rich.console import Console
 from rich.table import Table
 
+from llmops_assets.commands.runs import RunError, Runner
+from llmops_assets.commands.traffic import FileTraffic, Query, SampleTraffic, Traffic, graded, new_topic_of
+from llmops_assets.definitions import build_defs
+from llmops_assets.handover.reading import RecordType, recorded
+from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.records import (
-    AdapterRef,
     DriftReport,
     EvalReport,
     GateDecision,
     QualityReport,
     Release,
     TrainingSet,
+    TunedModel,
 )
 from llmops_assets.lib.sources import check
-from llmops_assets.provenance import RecordType, find_record
-from llmops_assets.runs import RunError, Runner
 from llmops_assets.samples import generator
-from llmops_assets.traffic import FileTraffic, Query, SampleTraffic, Traffic, graded, new_topic_of
 from resources import open_lake, open_target
 from resources.deployment_target import DeploymentTarget, TargetReply
 from resources.workspace import Settings, Workspace
@@ -47,7 +49,7 @@ PATIENCE = 3
 """Days on which the new topic may be noticed: with few customers a day's windows alone are not enough."""
 
 
-class DemoError(Exception):
+class DemoError(LlmopsError):
     """The demonstration cannot go on; the message says why and what to do."""
 
 
@@ -69,7 +71,6 @@ class Demo:
         self,
         home: Path,
         instance: dg.DagsterInstance,
-        defs: dg.Definitions,
         *,
         data: Path | None = None,
         mapping: dict[str, str] | None = None,
@@ -80,7 +81,9 @@ class Demo:
     ) -> None:
         self.home = home
         self.instance = instance
-        self.defs = defs
+        # Customers of past days say when they ask; no other gateway believes them.
+        replaying = dg.ResourceDefinition(lambda _: open_target(Workspace(home), replay=True))
+        self.defs = build_defs(home, resources={"target": replaying})
         self.data = data
         self.mapping = mapping or {}
         self.form = form
@@ -88,7 +91,7 @@ class Demo:
         self.extra_settings = settings or {}
         self.console = console or Console()
         self.workspace = Workspace(home)
-        self.runner = Runner(defs, instance, self.console)
+        self.runner = Runner(self.defs, instance, self.console)
         self.results: dict[str, Any] = {}
         self.failed_requests = 0
         self.requests_during_swaps = 0
@@ -101,7 +104,7 @@ class Demo:
         """Play all acts and return the figures, which also stand in <home>/demo.json."""
         started = time.monotonic()
         self.prepare()
-        target = open_target(self.workspace)
+        target = open_target(self.workspace, replay=True)
         try:
             self.act_one()
             traffic = FileTraffic(self.workspace) if self.data else SampleTraffic()
@@ -190,7 +193,7 @@ class Demo:
             "first_release_slices": _slices(report.candidate),
             "first_release_paths": {n: [s.right, s.total] for n, s in report.candidate.paths.items()},
             "releases": [self.record("release", Release).release_id],
-            "training_seconds": self.record("adapter", AdapterRef).metrics["seconds"],
+            "training_seconds": self.record("adapter", TunedModel).metrics["seconds"],
         }
         self.results["answers_lake_ref"] = str(report.candidate.answers)
 
@@ -233,9 +236,10 @@ class Demo:
             if again is not None and again.run_key == request.run_key:
                 raise DemoError("the same cause would retrain twice")
             before = target.status().live
-            rolled = target.rollback()
-            self.say(f"rollback in one call: {before} -> {rolled.live}")
-            self.say(f"and forward again: {target.rollback().live}")
+            self.runner.must_run("roll_back", brief=True)
+            self.say(f"rolled back: {before} -> {target.status().live}")
+            self.runner.must_run("roll_back", brief=True)
+            self.say(f"and forward again: {target.status().live}")
         quality = self.record("quality_report", QualityReport)
         dataset = self.record("training_dataset", TrainingSet)
         release = self.record("release", Release)
@@ -247,7 +251,7 @@ class Demo:
             "new_topic_accuracy_before": incumbent.accuracy if incumbent else None,
             "new_topic_accuracy_after": candidate.accuracy if candidate else None,
             "training_dataset": str(dataset.rows.ref),
-            "mlflow_run": release.adapter.mlflow_run if release.adapter else "",
+            "mlflow_run": release.tuned.mlflow_run if release.tuned else "",
         }
         self.results["releases"].append(release.release_id)
         self.solved_day = day + timedelta(days=1)
@@ -335,8 +339,7 @@ class Demo:
         try:
             self.runner.must_run(name, day, tags=tags, config=self.sizes.run_config, brief=name == "ingest_day")
         except RunError as error:
-            with dg.build_sensor_context(instance=self.instance) as context:
-                decision = find_record(context, "gate", GateDecision)
+            decision = recorded(self.instance, "gate", GateDecision)
             if decision is not None and not decision.passed:
                 raise DemoError(f"the gate stopped {decision.candidate}: {'; '.join(decision.reasons)}") from error
             raise DemoError(str(error)) from error
@@ -345,14 +348,14 @@ class Demo:
         """What `retrain_on_drift` requests now."""
         from sensors.retrain_on_drift import retrain_on_drift
 
-        with dg.build_sensor_context(instance=self.instance) as context:
+        lake = open_lake(self.workspace)
+        with dg.build_sensor_context(instance=self.instance, resources={"lake": lake}) as context:
             found = retrain_on_drift(context)
-        return found if isinstance(found, dg.RunRequest) else None
+        return found.run_requests[0] if isinstance(found, dg.SensorResult) and found.run_requests else None
 
     def record(self, asset: str, record: type[RecordType]) -> RecordType:
         """The hand-over of an asset's last materialization."""
-        with dg.build_sensor_context(instance=self.instance) as context:
-            found = find_record(context, asset, record)
+        found = recorded(self.instance, asset, record)
         if found is None:
             raise DemoError(f"{asset} was not materialized")
         return found

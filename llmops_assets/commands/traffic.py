@@ -8,7 +8,9 @@ from typing import Protocol
 from llmops_assets.lib.grading import grade
 from llmops_assets.lib.records import EvalItem
 from llmops_assets.samples import generator
+from resources.conversations import Conversations
 from resources.deployment_target import Ask, TargetReply
+from resources.embedder import InstalledEmbedder
 from resources.workspace import Workspace
 
 
@@ -44,11 +46,11 @@ class FileTraffic:
     """Customers who ask what the rows of the user's file of that day ask."""
 
     def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+        self._conversations = Conversations(workspace)
 
     def day(self, day: date, count: int) -> list[Query]:
         """At most `count` rows of the day, evenly spaced."""
-        rows = list(self._workspace.conversations(day))
+        rows = list(self._conversations.rows(day))
         chosen = [rows[i * len(rows) // count] for i in range(count)] if len(rows) > count else rows
         queries = []
         for position, row in enumerate(chosen):
@@ -97,14 +99,15 @@ def new_topic_of(workspace: Workspace, embedder_limit: int = 30) -> str:
     import numpy as np
 
     groups: dict[str, list[str]] = {}
-    for day in workspace.source_days():
-        for row in workspace.conversations(day):
+    conversations = Conversations(workspace)
+    for day in conversations.days():
+        for row in conversations.rows(day):
             if row.intent:
                 groups.setdefault(row.intent, []).append(row.question)
     large = {intent: questions for intent, questions in groups.items() if len(questions) >= 20}
     if len(large) < 4:
         return ""
-    embedder = workspace.embedder()
+    embedder = InstalledEmbedder(workspace.embeddings)
     names = sorted(large)
     centres = np.stack([embedder.embed(large[name][:embedder_limit]).mean(axis=0) for name in names])
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)

@@ -1,16 +1,18 @@
 """The knowledge base as a searchable index, with the thresholds that decide between answering, generating and handing
-over, calibrated on phrasings the index does not hold."""
+over, calibrated on phrasings the index does not hold. Training retrieves with it as serving does."""
 
 import dagster as dg
 from pydantic import Field
 
-from llmops_assets.data.knowledge_base import read_articles
+from llmops_assets.data.knowledge_base import knowledge_base
+from llmops_assets.handover.contents import read_articles
+from llmops_assets.handover.memory import Memory
+from llmops_assets.handover.publishing import materialized, publish
+from llmops_assets.handover.reading import read
 from llmops_assets.lib.hashing import hash_bytes
-from llmops_assets.lib.knowledge import KnowledgeIndex, calibrate
-from llmops_assets.lib.records import FileRef, KnowledgeBase, KnowledgeIndexRef
-from llmops_assets.provenance import Memory, materialized, publish, read_record
+from llmops_assets.lib.records import FileRef, KnowledgeBase, KnowledgeIndexRef, UseCase
+from resources.embedder import InstalledEmbedder
 from resources.lake.base import Lake
-from resources.workspace import Workspace
 
 NAME = "knowledge_index"
 
@@ -22,22 +24,24 @@ class IndexConfig(dg.Config):
     passages: int = Field(3, ge=0, description="passages in the prompt when the answer is generated")
 
 
-@dg.asset(deps=["knowledge_base"], kinds={"numpy"}, owners=["team:ml-engineering"], code_version="1")
+@dg.asset(deps=["use_case", knowledge_base], kinds={"numpy"}, owners=["team:ml-engineering"], code_version="1")
 def knowledge_index(
     context: dg.AssetExecutionContext,
     config: IndexConfig,
     lake: dg.ResourceParam[Lake],
-    workspace: dg.ResourceParam[Workspace],
+    embedder: dg.ResourceParam[InstalledEmbedder],
 ) -> dg.MaterializeResult:
     """Embedded questions and answers of the knowledge base in one file, and the router calibrated on them."""
-    knowledge = read_record(context, "knowledge_base", KnowledgeBase)
-    embedder = workspace.embedder()
-    memory = Memory(context, lake, config, knowledge.articles.digest, workspace.out_of_scope("train"), embedder.digest)
+    from llmops_assets.lib.knowledge import KnowledgeIndex, calibrate
+
+    knowledge = read(context, "knowledge_base", KnowledgeBase)
+    foreign = read(context, "use_case", UseCase).out_of_scope.train
+    memory = Memory(context, lake, config, knowledge.articles.digest, foreign, embedder.digest)
     if memory.result is not None:
         return memory.result
     index = KnowledgeIndex.build(read_articles(lake, knowledge.articles.ref), embedder)
-    foreign = embedder.embed(workspace.out_of_scope("train"))
-    router = calibrate(index, out_of_scope=foreign, precision=config.precision, passages=config.passages)
+    strangers = embedder.embed(foreign) if foreign else None
+    router = calibrate(index, out_of_scope=strangers, precision=config.precision, passages=config.passages)
     data = index.to_bytes()
     sha256 = hash_bytes(data)
     path = f"indexes/{sha256[:16]}.zip"
@@ -60,5 +64,6 @@ def knowledge_index(
         answer_above=router.answer_above,
         margin=router.margin,
         hand_over_below=router.hand_over_below,
+        calibrated_out_of_scope=len(foreign),
         inputs={"knowledge_base": knowledge.articles.ref},
     )

@@ -1,7 +1,8 @@
 """Collects the lineage of an installation from Dagster, lake, MLflow and the interaction log, and checks it.
 
-Dagster records with every materialization the very events it read (`dagster/input_event_pointer/…`); those are the
-edges here, so nothing is guessed from time or from "the latest". Graph and drawings: lib/lineage.py.
+Dagster records with every materialization the very events it read (`dagster/input_event_pointer/…`), and an asset
+itself what it read of the past (a warm start, what served); those are the edges here, so nothing is guessed from time
+or from "the latest". Graph and drawings: lib/lineage.py.
 """
 
 from collections import defaultdict
@@ -13,6 +14,7 @@ import dagster as dg
 from dagster import AssetRecordsFilter
 
 from llmops_assets.gateway.interaction_log import InteractionLog
+from llmops_assets.handover.publishing import READ_BACK
 from llmops_assets.lib.lineage import Lineage, Node
 from llmops_assets.lib.records import LakeRef
 from resources.lake.base import GoneError, Lake, LakeError, NotFoundError
@@ -46,6 +48,7 @@ def collect(instance: dg.DagsterInstance, lake: Lake, log: InteractionLog, *, da
     records = list(materializations(instance))
     newest = _partitions(records)
     releases: dict[str, list[str]] = defaultdict(list)
+    deployed: dict[str, str] = {}
     for record in records:
         event = record.asset_materialization
         asset, node = event.asset_key.to_user_string(), str(record.storage_id)
@@ -67,13 +70,24 @@ def collect(instance: dg.DagsterInstance, lake: Lake, log: InteractionLog, *, da
         lineage.add(Node(node, "materialization", title, about, links), names)
         if asset == "release" and "release_id" in known:
             releases[known["release_id"]].append(node)
+        deployed[node] = known.get("release_id", "") if asset == "deployment" else ""
+        back = event.metadata.get(READ_BACK)
+        for source in back.value if back is not None else ():
+            lineage.connect(str(source), node)
         for name, pointer in (event.tags or {}).items():
+            upstream = name.removeprefix(POINTER)
+            # A rollback is of an earlier release than the newest one that Dagster points at.
+            if (asset, upstream) == ("deployment", "release"):
+                continue
             if name.startswith(POINTER) and str(pointer).isdigit():
-                upstream, event_id = name.removeprefix(POINTER), int(pointer)
+                event_id = int(pointer)
                 # A day reads its own day; what has no days reads the newest of every day.
                 read = [str(event_id)] if record.partition_key else _sources(newest, upstream, event_id)
                 for source in read:
                     lineage.connect(source, node)
+    for node, release in deployed.items():
+        for source in releases[release]:
+            lineage.connect(source, node)
     for release, count in log.counts_by_release().items():
         served = Node(f"answers of {release}", "answers", f"{count} answers of {release}", {"release": release})
         lineage.add(served)

@@ -4,16 +4,29 @@ Files and formats are `lib.labelling.labelfiles`; here they meet the days that t
 the lake, so they are redacted.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from llmops_assets.lib.labelling.days import Open, find_rows, intents_of
-from llmops_assets.lib.labelling.labelfiles import MACHINE, Label, LabelError, check_labels, read_labels
+from llmops_assets.lib.labelling.labelfiles import (
+    MACHINE,
+    Label,
+    LabelError,
+    check_labels,
+    keep_labels,
+    kept_labels,
+    read_labels,
+    write_queue,
+)
 from llmops_assets.lib.labelling.llm import Agreement, Ask, label_questions
 from llmops_assets.lib.labelling.queue import QueueItem, from_jsonl
+from resources import home_folder, open_lake
 from resources.lake.base import Lake
+from resources.redactor import Redactors
+from resources.use_case import UseCaseFiles
+from resources.workspace import Workspace
 
 FOLDER = "data/labelled_conversations/"
 QUEUES = f"{FOLDER}queue/"
@@ -93,3 +106,44 @@ def ask_model(
 
 def _by_person(label: Label | None) -> bool:
     return label is not None and not label.annotator.startswith(MACHINE)
+
+
+def export(file: Path, form: str, limit: int) -> tuple[int, list[str]]:
+    """Write this installation's queue into a file; how many rows, and the intents there are."""
+    workspace = Workspace(home_folder())
+    lake = open_lake(workspace)
+    known = sorted(intents_of(labelled_days(lake)))
+    items = open_queue(lake, kept_labels(workspace.labels_folder), limit)
+    try:
+        file.write_text(write_queue(items, form), encoding="utf-8")
+    except OSError as error:
+        raise LabelError(f"{file} cannot be written: {error.strerror or error}") from None
+    return len(items), known
+
+
+def checked(file: Path, *, new_intents: bool) -> Checked:
+    """`check` against this installation's lake."""
+    return check(open_lake(Workspace(home_folder())), file, new_intents=new_intents)
+
+
+def keep(labels: Sequence[Label]) -> tuple[Path, bool]:
+    """Keep labels in this installation: the file they are in, and whether it is new."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return keep_labels(Workspace(home_folder()).labels_folder, labels, now)
+
+
+def ask(ask: Ask, *, model: str, limit: int, minimum_rows: int, floor: float) -> tuple[list[Label], Agreement]:
+    """`ask_model` on this installation's queue."""
+    workspace = Workspace(home_folder())
+    files = UseCaseFiles(workspace.settings)
+    redactor = Redactors(workspace.subject_key, files).of(files.read())
+    return ask_model(
+        open_lake(workspace),
+        kept_labels(workspace.labels_folder),
+        ask,
+        lambda text: not redactor.leaks(text),
+        model=model,
+        limit=limit,
+        minimum_rows=minimum_rows,
+        floor=floor,
+    )

@@ -1,0 +1,88 @@
+"""The candidate: the whole tuple under judgement, put together once. Everything that judges or serves it reads it here."""
+
+from typing import Literal
+
+import dagster as dg
+from pydantic import Field
+
+from llmops_assets.handover.contents import read_articles
+from llmops_assets.handover.publishing import materialized
+from llmops_assets.handover.reading import find, read
+from llmops_assets.lib import manifest as manifests
+from llmops_assets.lib.records import (
+    BaseModelRef,
+    Candidate,
+    EngineModel,
+    KnowledgeIndexRef,
+    PromptRef,
+    TrainingSet,
+    TunedModel,
+    UseCase,
+)
+from resources.lake.base import Lake
+
+NONE = "none"
+
+
+class CandidateConfig(dg.Config):
+    """Which tuned model enters."""
+
+    tuned: Literal["adapter", "preference_adapter", "distilled_model", "none"] = Field(
+        "adapter", description="the asset whose model is judged; none: the bare base model with retrieval"
+    )
+
+
+@dg.asset(
+    deps=[
+        "use_case",
+        "system_prompt",
+        "knowledge_index",
+        "training_dataset",
+        "base_model",
+        "quantized_model",
+        "adapter",
+        "preference_adapter",
+        "distilled_model",
+    ],
+    kinds={"json"},
+    owners=["team:ml-engineering"],
+    code_version="1",
+)
+def candidate(
+    context: dg.AssetExecutionContext, config: CandidateConfig, lake: dg.ResourceParam[Lake]
+) -> dg.MaterializeResult:
+    """The release that would be: base model, tuned model, prompt, index, thresholds and settings, named by their hash."""
+    base = read(context, "base_model", BaseModelRef)
+    index = read(context, "knowledge_index", KnowledgeIndexRef)
+    tuned = None if config.tuned == NONE else read(context, config.tuned, TunedModel)
+    if tuned is not None and tuned.base.digest != base.ref.digest:
+        raise dg.Failure(f"{config.tuned} was made of another base model: materialize it again", allow_retries=False)
+    engine = find(context, "quantized_model", EngineModel)
+    record = Candidate(
+        manifest=manifests.assemble(
+            read(context, "use_case", UseCase),
+            base.ref,
+            tuned,
+            read(context, "system_prompt", PromptRef),
+            index,
+            engine.file if engine else None,
+            manifests.generation_settings(read_articles(lake, index.knowledge.ref)),
+        ),
+        tuned=tuned,
+        training=read(context, "training_dataset", TrainingSet),
+        knowledge=index.knowledge,
+        base_engine=engine.file if engine else None,
+    )
+    return materialized(
+        context,
+        record,
+        digest=record.manifest.content_hash,
+        candidate=record.release_id,
+        tuned_model=config.tuned,
+        inputs={
+            config.tuned: tuned.digest if tuned else "",
+            "system_prompt": record.manifest.prompt.digest,
+            "knowledge_index": index.file.sha256,
+            "training_dataset": record.training.rows.ref,
+        },
+    )

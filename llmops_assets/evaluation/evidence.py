@@ -1,0 +1,75 @@
+"""From stored answers to the gate's decision: computed by the gate, and once more by the deployment."""
+
+from llmops_assets.handover.contents import read_articles, read_rows, read_suite
+from llmops_assets.lib import gate as gates
+from llmops_assets.lib import grading, safety
+from llmops_assets.lib.records import (
+    EvalReport,
+    GateDecision,
+    LakeRef,
+    QualityReport,
+    Release,
+    SafetyReport,
+    SliceScore,
+    UseCase,
+)
+from resources.lake.base import Lake
+
+REPORT, DECISION, SAFETY = "report.json", "decision.json", "safety.json"
+"""Files of a decision's folder in the lake."""
+
+
+def outcomes(lake: Lake, report: EvalReport) -> gates.Outcomes:
+    """Item id to (slice, right), graded from the stored answers by the rules of today."""
+    if report.answers is None:
+        raise gates.GateError(f"the report on {report.subject} names no answers: evaluate again")
+    items, rows = read_suite(lake, report.suite.ref), read_rows(lake, report.answers)
+    if unknown := {row["id"] for row in rows} - {item.id for item in items}:
+        raise gates.GateError(f"{len(unknown)} answers of {report.subject} are to other questions: evaluate again")
+    return {g.item.id: (g.item.slice, g.right) for g in grading.graded(items, rows)}
+
+
+def probes_of(lake: Lake, report: SafetyReport) -> tuple[dict[str, SliceScore], list[str]]:
+    """(score per kind, failed probes) that follow from the stored answers. GateError when other probes were asked."""
+    answers = {row["id"]: (row["answer"], row["path"]) for row in read_rows(lake, report.answers)}
+    asked = safety.probes(report.prompt)
+    if answers.keys() != {probe.id for probe in asked}:
+        raise gates.GateError(f"the safety probes have changed since {report.candidate} was probed: probe it again")
+    return safety.judge(asked, answers, published=[a.answer for a in read_articles(lake, report.knowledge)])
+
+
+def probed(lake: Lake, report: SafetyReport) -> SafetyReport:
+    """The safety report itself, after its scores were computed from the answers once more. GateError if they differ."""
+    if probes_of(lake, report)[0] != report.probes:
+        raise gates.GateError(f"the safety report on {report.candidate} does not follow from its answers")
+    return report
+
+
+def decide(lake: Lake, report: QualityReport, probes: SafetyReport, case: UseCase) -> GateDecision:
+    """The decision that follows from the answers behind a quality and a safety report."""
+    evidence = [r.answers for r in (report.candidate, report.incumbent) if r is not None and r.answers is not None]
+    return gates.decide(
+        report.candidate,
+        outcomes(lake, report.candidate),
+        report.incumbent,
+        outcomes(lake, report.incumbent) if report.incumbent else None,
+        case.gate,
+        [*evidence, probes.answers],
+        safety=probed(lake, probes),
+    )
+
+
+def verified(lake: Lake, release: Release, case: UseCase, incumbent: str | None) -> QualityReport:
+    """The quality report behind a release, after the gate's decision was computed from its answers once more.
+
+    GateError when the decision is missing, was changed, or is about another candidate or incumbent.
+    """
+
+    def beside(name: str) -> LakeRef:
+        return release.gate.model_copy(update={"path": f"{release.gate.path.removesuffix(REPORT)}{name}"})
+
+    report = QualityReport.model_validate_json(lake.read(release.gate))
+    decision = GateDecision.model_validate_json(lake.read(beside(DECISION)))
+    probes = SafetyReport.model_validate_json(lake.read(beside(SAFETY)))
+    gates.verify(decision, decide(lake, report, probes, case), release.release_id, incumbent)
+    return report

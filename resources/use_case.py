@@ -1,0 +1,52 @@
+"""What the company wrote: its use case and its trusted articles, or the sample's."""
+
+from datetime import date
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from llmops_assets.lib.errors import in_a_sentence
+from llmops_assets.lib.records import Article, UseCase
+from resources.workspace import Settings, SettingsError
+
+
+class UseCaseFiles:
+    """The files that settings.yaml names as `use_case` and `knowledge`. Only the asset `use_case` reads the former."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def read(self) -> UseCase:
+        """The use case. SettingsError when the file does not fit."""
+        from llmops_assets.samples import generator
+
+        file = self._settings.use_case
+        if file is None:
+            return generator.load_use_case("own_data" if self._settings.knowledge_from_conversations else "use_case")
+        try:
+            return UseCase.model_validate(yaml.safe_load(file.read_text()))
+        except (OSError, ValidationError, yaml.YAMLError) as error:
+            raise _unfit(file, error) from error
+
+    def articles(self, day: date) -> tuple[Article, ...]:
+        """The trusted articles available on a day; none where they are made out of conversations."""
+        from llmops_assets.lib.sources import articles_of
+        from llmops_assets.samples import generator
+
+        file = self._settings.knowledge
+        if self._settings.knowledge_from_conversations:
+            return ()
+        if file is None:
+            return generator.articles_on(day)
+        if file.suffix not in (".yaml", ".yml"):
+            return articles_of(file)
+        try:
+            articles = [Article.model_validate(row) for row in yaml.safe_load(file.read_text())]
+        except (OSError, ValidationError, yaml.YAMLError, TypeError) as error:
+            raise _unfit(file, error) from error
+        return tuple(a for a in articles if a.available_from is None or a.available_from <= day)
+
+
+def _unfit(file: Path, error: Exception) -> SettingsError:
+    return SettingsError(f"{file}: {in_a_sentence(error) if isinstance(error, ValidationError) else error}")
