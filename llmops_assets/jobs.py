@@ -14,7 +14,7 @@ ROLLOUT = ["release", "deployment"]
 
 
 def assets(*names: str) -> dg.AssetSelection:
-    """The assets of these names. Texts would be parsed as expressions, which costs every process a tenth of a second."""
+    """The assets of these names. Texts would be parsed as expressions, which costs a process a tenth of a second."""
     return dg.AssetSelection.assets(*names)
 
 

@@ -1,4 +1,4 @@
-"""The candidate: the whole tuple under judgement, put together once. Everything that judges or serves it reads it here."""
+"""The candidate: the whole tuple under judgement, put together once. What judges or serves it reads it here."""
 
 from typing import Literal
 
@@ -51,7 +51,7 @@ class CandidateConfig(dg.Config):
 def candidate(
     context: dg.AssetExecutionContext, config: CandidateConfig, lake: dg.ResourceParam[Lake]
 ) -> dg.MaterializeResult:
-    """The release that would be: base model, tuned model, prompt, index, thresholds and settings, named by their hash."""
+    """The release that would be: base and tuned model, prompt, index, thresholds and settings, named by their hash."""
     base = read(context, "base_model", BaseModelRef)
     index = read(context, "knowledge_index", KnowledgeIndexRef)
     tuned = None if config.tuned == NONE else read(context, config.tuned, TunedModel)

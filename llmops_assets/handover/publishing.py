@@ -1,4 +1,4 @@
-"""What an asset writes down: files in the lake in one transaction, and its result with links, figures and its record."""
+"""What an asset writes down: files in the lake in one transaction, and its result with figures and its record."""
 
 import functools
 import subprocess

@@ -1,7 +1,7 @@
 """The one truth about what serves: the release of the last materialization of `deployment`.
 
-A rollout and a rollback are both runs that materialize `deployment`, so drift, KPIs, costs, a warm start, the judgement's
-incumbent and the sensor follow either at once. What an asset reads here is no declared upstream (the loop would close
+A rollout and a rollback are both runs that materialize `deployment`, so drift, KPIs, a warm start, the incumbent of a
+judgement and the sensor follow either at once. What an asset reads here is no declared upstream (the loop would close
 on itself); it is noted, and lineage draws it.
 """
 

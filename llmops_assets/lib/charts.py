@@ -52,8 +52,8 @@ def pairs(title: str, values: Mapping[str, Mapping[str, float]]) -> str:
     sides = list(dict.fromkeys(side for of in values.values() for side in of))
     colour = {side: COLOURS[n % len(COLOURS)] for n, side in enumerate(sides)}
     parts = [
-        f'<text x="{NAMES + 120 * n}" y="14" fill="{colour[side]}">{escape(side)}</text>'
-        for n, side in enumerate(sides)
+        f'<text x="{NAMES + 120 * n}" y="14" fill="{shade}">{escape(side)}</text>'
+        for n, (side, shade) in enumerate(colour.items())
     ]
     top = ROW
     for name, of in values.items():

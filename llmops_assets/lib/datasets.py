@@ -153,7 +153,7 @@ def _row(
 
 @dataclass(frozen=True)
 class Parts:
-    """A training dataset as it is written: what is learned from, the loss curve's rows, drift's reference, leftovers."""
+    """A training dataset as it is written: what is learned from, the loss curve's rows, drift's reference, rest."""
 
     rows: list[Row]
     held_out: list[Row]

@@ -356,7 +356,7 @@ class ModelRef(Growing):
 
 
 class BaseModelRef(Record):
-    """The base model of an installation: what it is, and where `Models.resolve` finds it (wheel model, folder, hub id)."""
+    """The base model of an installation: what it is, and the name by which `Models.resolve` finds it."""
 
     ref: ModelRef
     source: str
@@ -371,7 +371,7 @@ class FileRef(Growing):
 
 
 class TunedModel(Record):
-    """What a training made of a base model and a dataset commit: an adapter for it, or a model of its own (a student)."""
+    """What a training made of a base model and a dataset: an adapter for it, or a model of its own (a student)."""
 
     kind: Literal["adapter", "model"] = "adapter"
     name: str
