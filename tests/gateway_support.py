@@ -4,13 +4,14 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import requests
 import uvicorn
+from starlette.applications import Starlette
 from support import COMMIT, WordEmbedder, article, ref
 
 from llmops_assets.gateway.app import create_app
@@ -194,6 +195,58 @@ class Streamed:
     chunks: list[dict]
     error: dict | None
     done: bool
+
+
+class Client:
+    """A client beside any server: it asks the application itself, and may leave in the middle of the answer.
+
+    `leaves_after` events it is gone: `send` blocks, as a server's does whose client reads no more, and `receive` says
+    that it left. Where the server tells by an error (`by_error`), `send` raises it instead.
+    """
+
+    def __init__(self, *, leaves_after: int | None = None, by_error: bool = False) -> None:
+        self.status = 0
+        self.body = b""
+        self.events = 0
+        self.seen: list[bytes] = []
+        self.at_event: Callable[[bytes], object] = self.seen.append
+        self._leaves_after = leaves_after
+        self._by_error = by_error
+        self._left = asyncio.Event()
+
+    async def ask(self, app: Starlette, question: str, **body) -> None:
+        messages = [{"role": "user", "content": question}]
+        self._question = json.dumps({"messages": messages, "stream": True, **body}).encode()
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4" if self._by_error else "2.3"},
+            "method": "POST",
+            "path": "/v1/chat/completions",
+            "raw_path": b"/v1/chat/completions",
+            "query_string": b"",
+            "headers": [],
+        }
+        await app(scope, self._receive, self._send)
+
+    async def _receive(self) -> dict:
+        if self._question is not None:
+            body, self._question = self._question, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        await self._left.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            return
+        self.body += message["body"]
+        self.events += bool(message["body"])
+        self.at_event(message["body"])
+        if self.events == self._leaves_after:
+            if self._by_error:
+                raise OSError("the client is gone")
+            self._left.set()
+            await asyncio.Event().wait()
 
 
 def streamed(body: str) -> Streamed:

@@ -143,6 +143,9 @@ async def _events(chain: Chain, exchange: Exchange, *, with_usage: bool) -> Asyn
         await chain.close(exchange)
         yield openai.last_events(exchange, with_usage=with_usage)
     except Exception as error:
+        with contextlib.suppress(Exception):
+            # Where it is the row that cannot be written, that is what the error tells.
+            await chain.close(exchange)
         yield openai.error_event(error)
         if not isinstance(error, GatewayError):
             raise

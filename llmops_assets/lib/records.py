@@ -507,7 +507,7 @@ class Deployment(Record):
 class Interaction(Record):
     """One request/response of the gateway; text is redacted before this record exists.
 
-    `answer` is what was sent. `path` "refused": it failed before it was known how to answer.
+    `answer` is what was sent. `path` "refused": it ended before it was known how to answer.
     """
 
     id: str
