@@ -1,24 +1,40 @@
 """A gateway over a small knowledge base; its engine is a word machine of ours unless a test says otherwise."""
 
+import asyncio
+import json
 import threading
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import requests
 import uvicorn
+from starlette.applications import Starlette
 from support import COMMIT, WordEmbedder, article, ref
 
 from llmops_assets.gateway.app import create_app
 from llmops_assets.gateway.bundle import Bundle, write_bundle
 from llmops_assets.gateway.chain import Chain
-from llmops_assets.gateway.engine import Engine, EngineError, Generated
+from llmops_assets.gateway.clearing import Redacts
+from llmops_assets.gateway.engine import Engine, Usage
+from llmops_assets.gateway.errors import EngineError, EngineLostError
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.gateway.releases import Releases
 from llmops_assets.gateway.state import ServingState, write_state
 from llmops_assets.lib.hashing import hash_bytes
 from llmops_assets.lib.knowledge import KnowledgeIndex
-from llmops_assets.lib.records import FileRef, GenerationSettings, ModelRef, PromptRef, ReleaseManifest, RouterPolicy
+from llmops_assets.lib.prompting import render_chat
+from llmops_assets.lib.records import (
+    Article,
+    FileRef,
+    GenerationSettings,
+    ModelRef,
+    PromptRef,
+    ReleaseManifest,
+    RouterPolicy,
+)
 from llmops_assets.lib.redaction import Redactor
 
 ARTICLES = (
@@ -28,12 +44,22 @@ ARTICLES = (
 
 
 class EchoEngine(Engine):
-    """Answers with its release and the question: an engine in memory, for everything around the engine."""
+    """Answers with its release and the question: an engine in memory, for everything around the engine.
+
+    It passes the contract of tests/gateway/test_engine.py as the real one does. `answer` is said instead, `pause` is
+    waited for before each piece, `losses` are pieces after which the next answers break off.
+    """
+
+    PIECE = 3
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
         self.running = False
         self.answer = ""
+        self.pause: threading.Event | None = None
+        self.losses: list[int] = []
+        self.asked: list[str] = []
+        self.under_way = 0
 
     async def start(self) -> None:
         if b"broken" in self.bundle.model.read_bytes():
@@ -43,16 +69,27 @@ class EchoEngine(Engine):
     async def stop(self) -> None:
         self.running = False
 
-    async def generate(self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings) -> Generated:
-        if not self.running:
-            raise EngineError("stopped")
+    async def stream(
+        self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings
+    ) -> AsyncGenerator[str | Usage]:
+        prompt = render_chat([dict(m) for m in messages])
+        self.asked.append(prompt)
         text = self.answer or f"{self.bundle.release_id} says {messages[-1]['content'].splitlines()[-1]}"
-        return Generated(text, 10, 5)
-
-    async def stream(self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings) -> AsyncIterator[str]:
-        made = await self.generate(messages, settings)
-        for start in range(0, len(made.text), 3):
-            yield made.text[start : start + 3]
+        starts = range(0, len(text), self.PIECE)[: settings.max_tokens]
+        breaks_at = self.losses.pop(0) if self.losses else -1
+        self.under_way += 1
+        try:
+            for number, start in enumerate(starts):
+                while self.pause is not None and self.running and not self.pause.is_set():
+                    await asyncio.sleep(0.005)
+                if number == breaks_at:
+                    raise EngineLostError("the engine ended in the middle of an answer")
+                if not self.running:
+                    raise EngineError("stopped")
+                yield text[start : start + self.PIECE]
+            yield Usage(len(prompt.split()), len(starts))
+        finally:
+            self.under_way -= 1
 
 
 class Files:
@@ -72,16 +109,24 @@ class Files:
     def fetch(self, file: FileRef, target: Path) -> None:
         target.write_bytes(self.stored[file.sha256])
 
-    def manifest(self, name: str = "one", *, model: bytes | None = None) -> ReleaseManifest:
+    def manifest(
+        self,
+        name: str = "one",
+        *,
+        model: bytes | None = None,
+        articles: Sequence[Article] = ARTICLES,
+        handover: str = "",
+    ) -> ReleaseManifest:
         """A release whose hand-over text carries `name`; `model` gives it an engine model of its own."""
-        index = KnowledgeIndex.build(ARTICLES, WordEmbedder())
+        index = KnowledgeIndex.build(articles, WordEmbedder())
         return ReleaseManifest(
             base=ModelRef(name="base", digest=hash_bytes(b"base model")),
             engine_model=None if model is None else self.add(model),
             prompt=PromptRef(name="p", version=1, template="Be brief.", digest="p"),
+            generation=GenerationSettings(max_tokens=96),
             knowledge_index=self.add(index.to_bytes()),
             router=RouterPolicy(answer_above=0.7, hand_over_below=0.2, passages=2),
-            handover=f"A colleague of {name} will help.",
+            handover=handover or f"A colleague of {name} will help.",
         )
 
     def bundle(self, root: Path, name: str = "one", **options) -> Bundle:
@@ -91,16 +136,25 @@ class Files:
 class Gateway:
     """A gateway served over HTTP in a thread, with what a test looks at beside it."""
 
-    def __init__(self, files: Files, root: Path, *, keys: Sequence[str] = (), max_running: int = 64) -> None:
+    def __init__(
+        self,
+        files: Files,
+        root: Path,
+        *,
+        keys: Sequence[str] = (),
+        max_running: int = 64,
+        replay: bool = True,
+        redactor: Redacts | None = None,
+    ) -> None:
         self.files = files
         self.root = root
         self.engines: list[EchoEngine] = []
         self.log = InteractionLog(f"sqlite:///{root / 'log.db'}")
-        self.redactor = Redactor(key=b"k" * 32, names=False)
+        self.redactor = redactor or Redactor(key=b"k" * 32, names=False)
         self.releases = Releases(root, self._engine, WordEmbedder.digest)
-        chain = Chain(self.redactor, WordEmbedder(), self.log)
-        app = create_app(chain, self.releases, keys=keys, replay=True, max_running=max_running)
-        self._server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
+        self.chain = Chain(self.redactor, WordEmbedder(), self.log, self.releases, max_running=max_running)
+        self.app = create_app(self.chain, keys=keys, replay=replay)
+        self._server = uvicorn.Server(uvicorn.Config(self.app, port=0, log_level="warning", ws="none"))
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
     def __enter__(self) -> "Gateway":
@@ -124,9 +178,86 @@ class Gateway:
         write_state(self.root, ServingState(generation=generation, **state))
         wait_for(lambda: generation in (self.releases.state.generation, self.releases.failed_generation))
 
-    def ask(self, question: str, **body) -> requests.Response:
+    def ask(self, question: str, *, headers: Mapping[str, str] | None = None, **body) -> requests.Response:
         body = {"messages": [{"role": "user", "content": question}], **body}
-        return requests.post(f"{self.address}/v1/chat/completions", json=body, timeout=20)
+        return requests.post(f"{self.address}/v1/chat/completions", json=body, headers=headers, timeout=20)
+
+    def rows(self) -> list[dict]:
+        """Everything logged, in order of time."""
+        return self.log.interactions(datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """A streamed answer as its client has it: the text, the chunks, and the error or the end that came last."""
+
+    text: str
+    chunks: list[dict]
+    error: dict | None
+    done: bool
+
+
+class Client:
+    """A client beside any server: it asks the application itself, and may leave in the middle of the answer.
+
+    `leaves_after` events it is gone: `send` blocks, as a server's does whose client reads no more, and `receive` says
+    that it left. Where the server tells by an error (`by_error`), `send` raises it instead.
+    """
+
+    def __init__(self, *, leaves_after: int | None = None, by_error: bool = False) -> None:
+        self.status = 0
+        self.body = b""
+        self.events = 0
+        self.seen: list[bytes] = []
+        self.at_event: Callable[[bytes], object] = self.seen.append
+        self._leaves_after = leaves_after
+        self._by_error = by_error
+        self._left = asyncio.Event()
+
+    async def ask(self, app: Starlette, question: str, **body) -> None:
+        messages = [{"role": "user", "content": question}]
+        self._question = json.dumps({"messages": messages, "stream": True, **body}).encode()
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4" if self._by_error else "2.3"},
+            "method": "POST",
+            "path": "/v1/chat/completions",
+            "raw_path": b"/v1/chat/completions",
+            "query_string": b"",
+            "headers": [],
+        }
+        await app(scope, self._receive, self._send)
+
+    async def _receive(self) -> dict:
+        if self._question is not None:
+            body, self._question = self._question, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        await self._left.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            return
+        self.body += message["body"]
+        self.events += bool(message["body"])
+        self.at_event(message["body"])
+        if self.events == self._leaves_after:
+            if self._by_error:
+                raise OSError("the client is gone")
+            self._left.set()
+            await asyncio.Event().wait()
+
+
+def streamed(body: str) -> Streamed:
+    """Read the events of a stream; every event must be one, and nothing may follow an error or the end."""
+    events = [event for event in body.split("\n\n") if event]
+    assert all(event.startswith("data: ") for event in events), body
+    done = events[-1] == "data: [DONE]"
+    chunks = [json.loads(event[6:]) for event in (events[:-1] if done else events)]
+    error = chunks.pop()["error"] if "error" in chunks[-1] else None
+    text = "".join(choice["delta"].get("content", "") for chunk in chunks for choice in chunk["choices"])
+    return Streamed(text, chunks, error, done)
 
 
 def wait_for(condition, seconds: float = 15.0) -> None:

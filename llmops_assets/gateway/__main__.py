@@ -48,8 +48,8 @@ def main() -> None:
         return LlamaCppEngine(bundle, threads=arguments.threads, slots=arguments.slots)
 
     releases = Releases(arguments.root, make_engine, embedder.digest)
-    chain = Chain(redactor, cached, InteractionLog(arguments.log_url))
-    app = create_app(chain, releases, keys=keys, replay=arguments.replay)
+    chain = Chain(redactor, cached, InteractionLog(arguments.log_url), releases)
+    app = create_app(chain, keys=keys, replay=arguments.replay)
     # Access logs hold no texts, but addresses of customers: the interaction log is the record.
     uvicorn.run(app, host=arguments.host, port=arguments.port, log_level="warning", access_log=False)
 

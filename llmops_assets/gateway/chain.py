@@ -1,203 +1,129 @@
-"""What the gateway does for one request, as one explicit chain: redact → retrieve → route → generate → guard → log.
+"""What the gateway does for one request: one table of steps, and one body that runs them.
 
-Authentication, limits and metering are the application's (app.py). Every step works on redacted text only; when
-redaction fails the request fails (503), nothing is generated and nothing is stored.
+An answer is the collected stream: both run the same steps and send the same text. Steps work on redacted text only;
+when redaction fails the request fails. However an exchange ends, its endings run, so nothing is sent without a trace.
 """
 
 import asyncio
+import contextlib
 import time
-import uuid
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Protocol
+from collections.abc import AsyncGenerator, Iterable
+from datetime import datetime
 
-from llmops_assets.gateway.bundle import Bundle
-from llmops_assets.gateway.engine import Engine
+from llmops_assets.gateway.callers import Caller
+from llmops_assets.gateway.clearing import Redacts, clear
+from llmops_assets.gateway.errors import explained
+from llmops_assets.gateway.exchange import Ask, Exchange
 from llmops_assets.gateway.interaction_log import InteractionLog
+from llmops_assets.gateway.metrics import Metrics
+from llmops_assets.gateway.releases import Releases
+from llmops_assets.gateway.steps import Step, Steps
+from llmops_assets.gateway.steps.filled import Filled
+from llmops_assets.gateway.steps.generation import Generate
+from llmops_assets.gateway.steps.limit import Limit
+from llmops_assets.gateway.steps.meter import Meter
+from llmops_assets.gateway.steps.privacy import ClearAnswer
+from llmops_assets.gateway.steps.question import ClearQuestion
+from llmops_assets.gateway.steps.record import Record
+from llmops_assets.gateway.steps.release import ChooseRelease
+from llmops_assets.gateway.steps.retrieval import Retrieve, Route
 from llmops_assets.lib.embedding import Embeds
-from llmops_assets.lib.knowledge import AnswerPath, Hit, KnowledgeIndex, passages, route
-from llmops_assets.lib.prompting import build_messages
-from llmops_assets.lib.records import Feedback, Interaction
+from llmops_assets.lib.records import Feedback
 
-HOLD_BACK = 48
-"""Characters of a stream that are held back: personal data may be cut by a chunk's end."""
-
-
-class Redacts(Protocol):
-    """What the chain needs of a redactor (llmops_assets.lib.redaction.Redactor)."""
-
-    def redact(self, texts: list[str]) -> list[str]:
-        """Texts of one conversation without personal data."""
-        ...
-
-    def subject(self, raw: str) -> str:
-        """Pseudonym of a person."""
-        ...
-
-
-class RedactionError(Exception):
-    """A text could not be cleared of personal data; it must not be used."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """What was asked, redacted, by whom (a pseudonym), in which conversation, when."""
-
-    text: str
-    subject: str
-    conversation: str
-    time: datetime
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer and what it rests on."""
-
-    interaction: str
-    release_id: str
-    answer: str
-    path: AnswerPath
-    article: str | None
-    similarity: float | None
-    latency_seconds: float
-    input_tokens: int
-    output_tokens: int
-
-
-@dataclass
-class Serving:
-    """A release ready to answer: its bundle, engine and index, and how many requests are inside."""
-
-    bundle: Bundle
-    engine: Engine
-    index: KnowledgeIndex | None
-    active: int = 0
+PIECE = 24
+"""Characters of a streamed piece. The text is guarded as a whole before, so it may be cut anywhere."""
 
 
 class Chain:
-    """The steps of a request over the resources of one gateway process."""
+    """The steps of a request over the resources of one gateway process, and feedback on what came of it.
 
-    def __init__(self, redactor: Redacts, embedder: Embeds, log: InteractionLog) -> None:
+    At most `max_running` requests are answered at a time. `steps` is the table; another one may be put in its place
+    before the first request.
+    """
+
+    def __init__(
+        self, redactor: Redacts, embedder: Embeds, log: InteractionLog, releases: Releases, *, max_running: int = 64
+    ) -> None:
+        self.releases = releases
+        self.metrics = Metrics()
         self._redactor = redactor
-        self._embedder = embedder
         self._log = log
+        self.steps = Steps(
+            admission=(Limit(max_running, self.metrics), ClearQuestion(redactor), ChooseRelease(releases)),
+            answering=(Retrieve(embedder), Route(), Generate()),
+            guards=(ClearAnswer(redactor), Filled()),
+            endings=(Record(log), Meter(self.metrics)),
+        )
 
-    async def question(self, text: str, user: str, conversation: str, moment: datetime | None) -> Question:
-        """Redact what came in. RedactionError when that fails, whatever the reason."""
+    @contextlib.asynccontextmanager
+    async def exchange(self, caller: Caller, ask: Ask) -> AsyncGenerator[Exchange]:
+        """Admit a request and close it at the end. A GatewayError refuses it."""
+        exchange = Exchange(caller, ask)
         try:
-            redacted = (await asyncio.to_thread(self._redactor.redact, [text]))[0]
-            subject = self._redactor.subject(user or "anonymous")
-            group = self._redactor.subject(conversation) if conversation else uuid.uuid4().hex
+            try:
+                await self._run(self.steps.admission, exchange)
+            except Exception as error:
+                exchange.progress.fail(explained(error)[0])
+                raise
+            yield exchange
+        finally:
+            await self.close(exchange)
+
+    async def stream(self, exchange: Exchange) -> AsyncGenerator[str]:
+        """The answer of an admitted exchange in pieces, guarded before the first of them."""
+        try:
+            await self._answer(exchange)
+            exchange.stop_clock()
+            text = exchange.draft or ""
+            for start in range(0, len(text), PIECE):
+                piece = text[start : start + PIECE]
+                exchange.progress.piece(piece)
+                yield piece
+            exchange.progress.end()
         except Exception as error:
-            # Fails closed: the cause's message may hold the text itself, so only its type leaves this line.
-            raise RedactionError(type(error).__name__) from None
-        return Question(redacted, subject, group, moment or datetime.now(UTC))
+            exchange.progress.fail(explained(error)[0])
+            raise
 
-    async def answer(self, serving: Serving, question: Question, *, logged: bool) -> Reply:
-        """Answer a question with a release; `logged` writes the interaction before the answer leaves."""
-        started = time.monotonic()
-        hits, path = await self._route(serving, question)
-        manifest = serving.bundle.manifest
-        text, tokens_in, tokens_out = manifest.handover, 0, 0
-        if path == "matched":
-            text = hits[0].answer
-        elif path == "generated":
-            messages = build_messages(manifest.prompt.template, question.text, passages(hits, manifest.router))
-            made = await serving.engine.generate(messages, manifest.generation)
-            text, tokens_in, tokens_out = await self._guarded(made.text, hits), made.input_tokens, made.output_tokens
-        reply = self._reply(serving, hits, path, text, tokens_in, tokens_out, time.monotonic() - started)
-        if logged:
-            await self._store(reply, question)
-        return reply
+    async def answer(self, exchange: Exchange) -> str:
+        """The collected stream."""
+        async with contextlib.aclosing(self.stream(exchange)) as pieces:
+            return "".join([piece async for piece in pieces])
 
-    async def stream(
-        self, serving: Serving, question: Question, *, logged: bool, done: Callable[[Reply], None]
-    ) -> AsyncIterator[str]:
-        """Answer in pieces; `done` gets the whole reply after the last one. A tail is held back for the guard."""
-        started = time.monotonic()
-        hits, path = await self._route(serving, question)
-        manifest = serving.bundle.manifest
-        if path == "generated":
-            messages = build_messages(manifest.prompt.template, question.text, passages(hits, manifest.router))
-            raw, sent, count = "", "", 0
-            async for piece in serving.engine.stream(messages, manifest.generation):
-                raw, count = raw + piece, count + 1
-                if len(raw) - HOLD_BACK > len(sent):
-                    clear = await self._guarded(raw.lstrip(), hits)
-                    safe = clear[: max(0, len(clear) - HOLD_BACK)]
-                    # The guard may replace what stands at the edge, so only text that stays a prefix goes out.
-                    if safe.startswith(sent) and len(safe) > len(sent):
-                        yield safe[len(sent) :]
-                        sent = safe
-            text = await self._guarded(raw.strip(), hits)
-            if text.startswith(sent):
-                yield text[len(sent) :]
-        else:
-            text, count = (hits[0].answer if path == "matched" else manifest.handover), 0
-            yield text
-        reply = self._reply(serving, hits, path, text, 0, count, time.monotonic() - started)
-        if logged:
-            await self._store(reply, question)
-        done(reply)
+    async def close(self, exchange: Exchange) -> None:
+        """Run the endings and free what is held, once however often it is called; returns when that is done.
+
+        An exchange that has neither ended nor failed by now has lost its client.
+        """
+        if exchange.closing is None:
+            exchange.closing = asyncio.create_task(self._close(exchange))
+        # A client that leaves cancels whoever waits here, but must not cancel the writing of its row.
+        await asyncio.shield(exchange.closing)
 
     async def feedback(self, interaction: str, rating: int, reason: str, correction: str, moment: datetime) -> bool:
-        """Store feedback with its texts redacted; False when the interaction is unknown."""
-        try:
-            reason, correction = await asyncio.to_thread(self._redactor.redact, [reason, correction])
-        except Exception as error:
-            raise RedactionError(type(error).__name__) from None
+        """Store feedback with its texts cleared; False when the interaction is unknown."""
+        reason, correction = await clear(self._redactor, [reason, correction])
         record = Feedback.model_validate(
             {"interaction": interaction, "time": moment, "rating": rating, "reason": reason, "correction": correction}
         )
         return await asyncio.to_thread(self._log.add_feedback, record)
 
-    async def _route(self, serving: Serving, question: Question) -> tuple[list[Hit], AnswerPath]:
-        policy = serving.bundle.manifest.router
-        if serving.index is None or not policy.retrieval:
-            return [], "generated"
-        vector = (await asyncio.to_thread(self._embedder.embed, [question.text]))[0]
-        hits = serving.index.search(vector, max(2, policy.passages))
-        return hits, route(hits, policy)
+    async def _answer(self, exchange: Exchange) -> None:
+        for step in self.steps.answering:
+            await self._run([step], exchange)
+            if exchange.draft is not None:
+                break
+        await self._run(self.steps.guards, exchange)
 
-    async def _guarded(self, text: str, hits: list[Hit]) -> str:
-        """A generated text without personal data; what stands in the passages is published and stays."""
-        try:
-            redacted = (await asyncio.to_thread(self._redactor.redact, [text]))[0]
-        except Exception as error:
-            raise RedactionError(type(error).__name__) from None
-        return text if any(text == hit.answer for hit in hits) else redacted
+    async def _close(self, exchange: Exchange) -> None:
+        if not exchange.progress.ended:
+            exchange.progress.leave()
+        for step in reversed(self.steps.endings):
+            # On the stack each of them runs, in their order and before what is held is freed, even when one fails.
+            exchange.held.push_async_callback(self._run, [step], exchange)
+        await exchange.held.aclose()
 
-    async def _store(self, reply: Reply, question: Question) -> None:
-        record = Interaction(
-            id=reply.interaction,
-            time=question.time,
-            release_id=reply.release_id,
-            subject=question.subject,
-            conversation=question.conversation,
-            question=question.text,
-            answer=reply.answer,
-            path=reply.path,
-            article=reply.article,
-            similarity=reply.similarity,
-            latency_seconds=reply.latency_seconds,
-            input_tokens=reply.input_tokens,
-            output_tokens=reply.output_tokens,
-        )
-        await asyncio.to_thread(self._log.append, record)
-
-    @staticmethod
-    def _reply(
-        serving: Serving, hits: list[Hit], path: AnswerPath, text: str, tokens_in: int, tokens_out: int, seconds: float
-    ) -> Reply:
-        return Reply(
-            interaction=uuid.uuid4().hex,
-            release_id=serving.bundle.release_id,
-            answer=text,
-            path=path,
-            article=hits[0].article if hits and path == "matched" else None,
-            similarity=round(hits[0].similarity, 4) if hits else None,
-            latency_seconds=round(seconds, 4),
-            input_tokens=tokens_in,
-            output_tokens=tokens_out,
-        )
+    async def _run(self, steps: Iterable[Step], exchange: Exchange) -> None:
+        for step in steps:
+            started = time.perf_counter()
+            await step.run(exchange)
+            self.metrics.steps.labels(step.name).observe(time.perf_counter() - started)

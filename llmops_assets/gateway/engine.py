@@ -14,36 +14,42 @@ import signal
 import socket
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
 from llmops_assets.gateway.bundle import Bundle
+from llmops_assets.gateway.errors import EngineError, EngineLostError
 from llmops_assets.lib.prompting import render_chat
 from llmops_assets.lib.records import GenerationSettings
 
 START_SECONDS = 60.0
 ANSWER_SECONDS = 120.0
+HEALTH_SECONDS = 5.0
 STOP = ["<|im_end|>"]
 
 
-class EngineError(Exception):
-    """The engine does not start or does not answer."""
+@dataclass(frozen=True)
+class Usage:
+    """Tokens that the engine read and wrote for one answer."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
 
 
 @dataclass(frozen=True)
 class Generated:
-    """A generated answer with its token counts."""
+    """A whole generated answer, without white space around it, and what it took."""
 
     text: str
-    input_tokens: int
-    output_tokens: int
+    usage: Usage
 
 
 class Engine(ABC):
-    """Generates answers for one release."""
+    """Generates answers for one release. Its only errors are EngineErrors."""
 
     @abstractmethod
     async def start(self) -> None:
@@ -51,15 +57,32 @@ class Engine(ABC):
 
     @abstractmethod
     async def stop(self) -> None:
-        """Free everything."""
+        """Free everything; what is being answered fails, and so does what is asked later."""
 
     @abstractmethod
+    def stream(
+        self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings
+    ) -> AsyncGenerator[str | Usage]:
+        """Answer a chat in pieces of text, and at the end say what it took.
+
+        EngineLostError when the engine ends in the middle; closing the stream early stops the engine's work on it.
+        """
+
     async def generate(self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings) -> Generated:
-        """Answer a chat."""
+        """The collected stream. It is asked for once more when the engine is lost: nothing has been sent of it yet."""
+        try:
+            return await self._collected(messages, settings)
+        except EngineLostError:
+            return await self._collected(messages, settings)
 
-    @abstractmethod
-    def stream(self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings) -> AsyncIterator[str]:
-        """Answer a chat in pieces."""
+    async def _collected(self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings) -> Generated:
+        pieces: list[str] = []
+        async with contextlib.aclosing(self.stream(messages, settings)) as stream:
+            async for piece in stream:
+                if isinstance(piece, Usage):
+                    return Generated("".join(pieces).strip(), piece)
+                pieces.append(piece)
+        raise EngineLostError("the stream ended without its token counts")
 
 
 class LlamaCppEngine(Engine):
@@ -72,11 +95,16 @@ class LlamaCppEngine(Engine):
         self._process: asyncio.subprocess.Process | None = None
         self._session: aiohttp.ClientSession | None = None
         self._address = ""
+        self._stopped = False
         self._restarting = asyncio.Lock()
         self._free = asyncio.Semaphore(slots)
 
     async def start(self) -> None:
         """Start the child and wait until it answers."""
+        self._stopped = False
+        await self._begin()
+
+    async def _begin(self) -> None:
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS, connect=10)
             self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=False)
@@ -91,6 +119,9 @@ class LlamaCppEngine(Engine):
             self._process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output)
         deadline = asyncio.get_running_loop().time() + START_SECONDS
         while True:
+            if self._stopped:
+                await self._kill()
+                raise EngineError(f"the engine of {self._bundle.release_id} was stopped at its start")
             if self._process.returncode is not None:
                 raise EngineError(f"the engine of {self._bundle.release_id} ended at its start: see {log.name}")
             with contextlib.suppress(aiohttp.ClientError, TimeoutError):
@@ -104,79 +135,78 @@ class LlamaCppEngine(Engine):
 
     async def stop(self) -> None:
         """End the child."""
+        self._stopped = True
         await self._kill()
         if self._session is not None:
             await self._session.close()
             self._session = None
 
-    async def generate(self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings) -> Generated:
-        """Answer a chat; when the child died, once more on a fresh one."""
+    async def stream(
+        self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings
+    ) -> AsyncGenerator[str | Usage]:
+        """Answer a chat in pieces; when the child died on the way, a fresh one is there before the error comes."""
         async with self._free:
+            if self._stopped or self._session is None:
+                raise EngineError(f"the engine of {self._bundle.release_id} is stopped")
+            usage, url = None, f"{self._address}/completion"
             try:
-                return await self._ask(messages, settings)
-            except aiohttp.ClientConnectionError:
-                await self._restart()
-                return await self._ask(messages, settings)
-
-    async def stream(self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings) -> AsyncIterator[str]:
-        """Answer a chat in pieces; EngineError when the child dies on the way."""
-        assert self._session is not None
-        async with self._free:
-            body = self._body(messages, settings, stream=True)
-            try:
-                async with self._session.post(f"{self._address}/completion", json=body) as response:
-                    await self._check(response)
+                async with self._session.post(url, json=_body(messages, settings)) as response:
+                    if response.status != 200:
+                        raise EngineError(f"the engine answered {response.status}: {(await response.text())[:300]}")
                     async for line in response.content:
-                        if line.startswith(b"data: "):
-                            piece = json.loads(line[6:])
-                            if piece.get("content"):
-                                yield piece["content"]
-            except aiohttp.ClientConnectionError as error:
+                        if not line.startswith(b"data: "):
+                            continue
+                        event = json.loads(line[6:])
+                        if "error" in event:
+                            raise EngineError(f"the engine failed in the middle of an answer: {str(event)[:300]}")
+                        if event.get("content"):
+                            yield event["content"]
+                        if event.get("stop"):
+                            usage = Usage(event["tokens_evaluated"], event["tokens_predicted"])
+            except TimeoutError as error:
+                raise EngineError(f"no answer within {ANSWER_SECONDS:.0f} s") from error
+            except ValueError as error:
+                raise EngineError("the engine's answer cannot be read") from error
+            except aiohttp.ClientError as error:
                 await self._restart()
-                raise EngineError("the engine ended in the middle of an answer") from error
-
-    async def _ask(self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings) -> Generated:
-        assert self._session is not None
-        body = self._body(messages, settings, stream=False)
-        async with self._session.post(f"{self._address}/completion", json=body) as response:
-            await self._check(response)
-            answer = await response.json()
-        return Generated(answer["content"].strip(), answer["tokens_evaluated"], answer["tokens_predicted"])
-
-    @staticmethod
-    def _body(messages: Sequence[Mapping[str, str]], settings: GenerationSettings, *, stream: bool) -> dict:
-        return {
-            "prompt": render_chat([dict(m) for m in messages]),
-            "n_predict": settings.max_tokens,
-            "temperature": settings.temperature,
-            "top_k": 1 if settings.temperature == 0 else 40,
-            "repeat_penalty": settings.repetition_penalty,
-            "stop": STOP,
-            "cache_prompt": True,
-            "seed": 0,
-            "stream": stream,
-        }
-
-    @staticmethod
-    async def _check(response: aiohttp.ClientResponse) -> None:
-        if response.status != 200:
-            raise EngineError(f"the engine answered {response.status}: {(await response.text())[:300]}")
+                raise EngineLostError("the engine ended in the middle of an answer") from error
+            if usage is None:
+                await self._restart()
+                raise EngineLostError("the engine's stream ended before its answer")
+            yield usage
 
     async def _restart(self) -> None:
         async with self._restarting:
+            if self._stopped:
+                raise EngineError(f"the engine of {self._bundle.release_id} was stopped in the middle of an answer")
             if self._process is not None and self._process.returncode is None:
-                with contextlib.suppress(aiohttp.ClientError):
+                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
                     assert self._session is not None
-                    async with self._session.get(f"{self._address}/health") as response:
+                    soon = aiohttp.ClientTimeout(total=HEALTH_SECONDS)
+                    async with self._session.get(f"{self._address}/health", timeout=soon) as response:
                         if response.status == 200:
                             return
             await self._kill()
-            await self.start()
+            await self._begin()
 
     async def _kill(self) -> None:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
+
+
+def _body(messages: Sequence[Mapping[str, str]], settings: GenerationSettings) -> dict[str, Any]:
+    return {
+        "prompt": render_chat([dict(m) for m in messages]),
+        "n_predict": settings.max_tokens,
+        "temperature": settings.temperature,
+        "top_k": 1 if settings.temperature == 0 else 40,
+        "repeat_penalty": settings.repetition_penalty,
+        "stop": STOP,
+        "cache_prompt": True,
+        "seed": 0,
+        "stream": True,
+    }
 
 
 def _free_port() -> int:

@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 from llmops_assets.gateway.bundle import Bundle, bundle_folder, load_bundle
-from llmops_assets.gateway.chain import Serving
 from llmops_assets.gateway.engine import Engine
+from llmops_assets.gateway.serving import Serving
 from llmops_assets.gateway.state import ServingState, read_state
 from llmops_assets.lib.knowledge import KnowledgeIndex
 

@@ -595,7 +595,10 @@ class Deployment(Record):
 
 
 class Interaction(Record):
-    """One request/response of the gateway; text is redacted before this record exists."""
+    """One request/response of the gateway; text is redacted before this record exists.
+
+    `answer` is what was sent. `path` "refused": it ended before it was known how to answer.
+    """
 
     id: str
     time: datetime
@@ -610,7 +613,7 @@ class Interaction(Record):
     latency_seconds: float = Field(ge=0)
     input_tokens: int = Field(0, ge=0)
     output_tokens: int = Field(0, ge=0)
-    status: int = 200
+    status: int = Field(200, description="HTTP's: 200 whole; 499 the client left before the end; 5xx it failed")
 
 
 class Feedback(Record):

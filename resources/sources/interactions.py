@@ -1,6 +1,7 @@
 """Questions that the gateway has answered well, or that customers have corrected: the log as a source.
 
-The log holds redacted text and pseudonyms only. Interactions without a good rating or a correction are no rows.
+The log holds redacted text and pseudonyms only. Interactions without a good rating or a correction are no rows, nor is a
+rated answer that did not arrive whole.
 """
 
 from collections.abc import Iterator
@@ -29,7 +30,8 @@ class Interactions(Source):
         """The day's interactions with a good rating or a correction, in the order of time."""
         start = datetime.combine(day, time(), UTC)
         found = self._log.interactions(start, start + timedelta(days=1))
-        chosen = [row for row in found if row["correction"] or row["rating"] > 0]
+        # An answer that broke off is praised for what it would have said.
+        chosen = [row for row in found if row["correction"] or (row["rating"] > 0 and row["status"] == 200)]
         records = (
             (
                 f"interaction {row['id']}",

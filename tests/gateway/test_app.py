@@ -1,5 +1,6 @@
 """The HTTP API, asked over a socket."""
 
+import asyncio
 import json
 import threading
 from datetime import UTC, datetime
@@ -8,7 +9,11 @@ import pytest
 import requests
 from gateway_support import Gateway, wait_for
 
+from llmops_assets.gateway.callers import Caller, Callers
+
 DAY = (datetime(2026, 3, 11, tzinfo=UTC), datetime(2026, 3, 12, tzinfo=UTC))
+CANARYS = [1, 2, 3, 8, 11, 14, 22, 24, 31, 33, 36]
+"""Which of the conversations c0 to c39 a canary with a share of 0.3 gets."""
 MORNING = {"x-llmops-time": "2026-03-11T08:00:00+00:00"}
 
 
@@ -19,10 +24,6 @@ def one(gateway):
     gateway.serve(1, live=bundle.release_id)
     gateway.one = bundle.release_id
     return gateway
-
-
-def logged(gateway) -> list[dict]:
-    return gateway.log.interactions(datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 
 
 def content(response: requests.Response) -> str:
@@ -45,59 +46,24 @@ def test_a_near_question_is_generated_with_passages_and_a_foreign_one_handed_ove
     assert content(one.ask("zzz qqq")) == "A colleague of one will help."
 
 
-def test_streaming_sends_the_same_answer_in_pieces_and_logs_it_whole(one):
-    whole = content(one.ask("delivery of my lamp?"))
-    response = one.ask("delivery of my lamp?", stream=True)
-    assert response.headers["content-type"].startswith("text/event-stream")
-    events = [line[6:] for line in response.text.split("\n") if line.startswith("data: ")]
-    assert events[-1] == "[DONE]"
-    chunks = [json.loads(event) for event in events[:-1]]
-    assert "".join(c["choices"][0]["delta"].get("content", "") for c in chunks) == whole
-    assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
-    assert [row["answer"] for row in logged(one)] == [whole, whole]
-
-
 def test_personal_data_never_reaches_engine_log_or_answer(one):
     one.engines[0].answer = "Sure, anna@mail.example, I will call +31 6 12345678."
     response = one.ask("delivery for anna@mail.example, account NL91ABNA0417164300", user="anna@mail.example")
-    assert content(response) == "Sure, <EMAIL_1>, I will call <PHONE_1>."
-    (row,) = logged(one)
+    assert content(response) == "A colleague of one will help."
+    assert "delivery for <EMAIL_1>, account <IBAN_1>" in one.engines[0].asked[0]
+    assert "anna" not in one.engines[0].asked[0]
+    (row,) = one.rows()
     assert row["question"] == "delivery for <EMAIL_1>, account <IBAN_1>"
     assert row["subject"] == one.redactor.subject("anna@mail.example")
     assert "anna" not in json.dumps(row)
     assert b"anna" not in (one.root / "log.db").read_bytes()
 
 
-def test_a_streamed_answer_leaks_no_personal_data_at_any_cut(one):
-    for padding in range(12):
-        one.engines[0].answer = "x" * padding + " write to anna.keller@mail.example or " + "and so on " * 12
-        text = one.ask("delivery of my lamp?", stream=True).text
-        said = "".join(
-            json.loads(line[6:])["choices"][0]["delta"].get("content", "")
-            for line in text.split("\n")
-            if line.startswith("data: {")
-        )
-        assert "<EMAIL_1>" in said
-        assert "keller" not in said
-        assert "mail.example" not in said
-
-
-def test_when_redaction_fails_nothing_is_answered_and_nothing_stored(one):
-    def refuse(texts):
-        raise RuntimeError(texts[0])
-
-    one.redactor.redact = refuse
-    response = one.ask("delivery for anna@mail.example")
-    assert response.status_code == 503
-    assert "anna" not in response.text
-    assert logged(one) == []
-
-
 def test_feedback_is_stored_redacted_with_its_interaction(one):
     interaction = one.ask("delivery of my lamp?").json()["llmops"]["interaction"]
     body = {"interaction": interaction, "rating": -1, "correction": "No, ask anna@mail.example"}
     assert requests.post(f"{one.address}/v1/feedback", json=body, timeout=9).json() == {"stored": True}
-    (row,) = logged(one)
+    (row,) = one.rows()
     assert (row["rating"], row["correction"]) == (-1, "No, ask <EMAIL_1>")
     body["interaction"] = "nowhere"
     assert requests.post(f"{one.address}/v1/feedback", json=body, timeout=9).status_code == 404
@@ -135,14 +101,73 @@ def test_without_a_release_nothing_is_answered_and_health_says_so(gateway):
     assert requests.get(f"{gateway.address}/healthz", timeout=9).status_code == 503
 
 
-def test_keys_are_needed_where_keys_are_set(files, tmp_path):
-    with Gateway(files, tmp_path, keys=("secret",)) as gateway:
+ROUTES = {
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": "hello"}]},
+    "/v1/feedback": {"interaction": "nowhere", "rating": 1},
+    "/v1/models": None,
+    "/healthz": None,
+    "/metrics": None,
+}
+OPEN = ("/healthz", "/metrics")
+
+
+def call(gateway, route: str, authorization: str | None) -> requests.Response:
+    headers = {} if authorization is None else {"authorization": authorization}
+    method = "GET" if ROUTES[route] is None else "POST"
+    return requests.request(method, gateway.address + route, json=ROUTES[route], headers=headers, timeout=9)
+
+
+def test_every_route_but_health_and_metrics_needs_a_key_where_keys_are_set(files, tmp_path):
+    with Gateway(files, tmp_path, keys=("first key", "secret")) as gateway:
         gateway.serve(1, live=files.bundle(tmp_path).release_id)
-        assert gateway.ask("hello").status_code == 401
-        headers = {"authorization": "Bearer secret"}
-        body = {"messages": [{"role": "user", "content": "hello"}]}
-        url = f"{gateway.address}/v1/chat/completions"
-        assert requests.post(url, json=body, headers=headers, timeout=9).status_code == 200
+        assert set(ROUTES) == {route.path for route in gateway.app.routes}
+        for route in ROUTES:
+            for given in (None, "", "Bearer", "Bearer secre", "Bearer secret2", "secret", "Basic secret"):
+                response = call(gateway, route, given)
+                if route in OPEN:
+                    assert response.status_code == 200
+                    continue
+                assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer"), (route, given)
+                assert response.json()["error"]["type"] == "invalid_request_error"
+            for given in ("Bearer secret", "bearer  secret", "Bearer first key"):
+                # The feedback is on an interaction that does not exist.
+                assert call(gateway, route, given).status_code == (404 if "feedback" in route else 200), (route, given)
+        assert len(gateway.rows()) == 3
+
+
+def test_a_caller_is_named_by_its_key_and_told_what_it_may():
+    callers = Callers(("first", "second"), may_replay=True)
+    assert callers.authenticate("Bearer second") == Caller("key 2", may_replay=True)
+    assert Callers().authenticate("") == Caller("anonymous", may_replay=False)
+    assert [Caller("key 2").person(user) for user in ("anna", "")] == ["anna", "anonymous"]
+
+
+def test_without_keys_every_route_is_open(one):
+    for route in ROUTES:
+        assert call(one, route, None).status_code == (404 if "feedback" in route else 200)
+
+
+def test_more_requests_than_are_answered_at_a_time_are_refused_and_places_are_given_back(files, tmp_path):
+    with Gateway(files, tmp_path, max_running=2) as gateway:
+        gateway.serve(1, live=files.bundle(tmp_path).release_id)
+        engine = gateway.engines[0]
+        for _ in range(2):
+            go = engine.pause = threading.Event()
+            customers = [threading.Thread(target=gateway.ask, args=("delivery of my lamp?",)) for _ in range(2)]
+            for customer in customers:
+                customer.start()
+            wait_for(lambda: engine.under_way == 2)
+            for question in ("How long does delivery take?", "delivery of my lamp?"):
+                response = gateway.ask(question)
+                assert (response.status_code, response.headers["retry-after"]) == (429, "1")
+                assert response.json()["error"]["type"] == "rate_limit_error"
+            go.set()
+            for customer in customers:
+                customer.join(timeout=15)
+        assert gateway.ask("delivery of my lamp?").status_code == 200
+        assert [row["status"] for row in gateway.rows()] == [200] * 5
+        metrics = requests.get(f"{gateway.address}/metrics", timeout=9).text
+        assert 'gateway_requests_total{path="refused",release="",status="429"} 4.0' in metrics
 
 
 def test_metrics_count_answers_by_release_and_path(one):
@@ -167,23 +192,56 @@ def test_a_release_that_does_not_load_leaves_the_old_one_serving(one):
     assert content(one.ask("zzz")) == "A colleague of one will help."
 
 
-def test_preview_answers_who_asks_for_it_and_is_never_logged(one):
+@pytest.mark.parametrize("which", ["preview", "canary"])
+@pytest.mark.parametrize("streaming", [False, True])
+def test_canary_and_preview_answer_who_asks_for_them_by_name_and_are_never_logged(one, which, streaming):
     two = one.files.bundle(one.root, "two").release_id
-    one.serve(2, live=one.one, preview=two)
-    assert content(one.ask("zzz", model="assistant-preview")) == "A colleague of two will help."
-    assert logged(one) == []
+    one.serve(2, live=one.one, **{which: two})
+    model = f"assistant-{which}"
+    assert content(one.ask("zzz", model=model)) == "A colleague of two will help."
+    for question in ("zzz", "delivery of my lamp?", "How long does delivery take?"):
+        response = one.ask(question, model=model, stream=streaming)
+        assert (response.status_code, response.headers["x-release-id"]) == (200, two)
+    one.engines[1].losses = [0, 0]
+    one.ask("delivery of my lamp?", model=model, stream=streaming)
+    assert one.engines[1].losses == []
+    assert one.rows() == []
     assert content(one.ask("zzz")) == "A colleague of one will help."
+    assert [row["release_id"] for row in one.rows()] == [one.one]
 
 
-def test_a_canary_gets_its_share_of_conversations_and_each_conversation_stays_with_one_release(one):
+def test_no_release_is_served_under_a_name_that_the_state_does_not_fill(one):
+    for model in ("assistant-canary", "assistant-preview"):
+        response = one.ask("zzz", model=model)
+        assert response.status_code == 503
+        assert "deploy one first" in response.json()["error"]["message"]
+
+
+def test_a_canarys_customers_are_logged_with_its_release_and_each_conversation_stays_with_one(one):
     two = one.files.bundle(one.root, "two").release_id
     one.serve(2, live=one.one, canary=two, canary_share=0.3)
-    served = {
-        n: [one.ask("zzz", metadata={"conversation": f"c{n}"}).json()["model"] for _ in range(2)] for n in range(40)
-    }
-    assert all(len(set(releases)) == 1 for releases in served.values())
-    share = sum(releases[0] == two for releases in served.values()) / 40
-    assert 0.1 < share < 0.55
+    asked = [f"c{n}" for n in range(40)]
+    served = {c: {one.ask("zzz", metadata={"conversation": c}).json()["model"] for _ in range(2)} for c in asked}
+    # The pseudonyms, and so the conversations drawn, are the same every time: the key is.
+    assert [n for n in range(40) if served[f"c{n}"] == {two}] == CANARYS
+    assert all(served[f"c{n}"] == {one.one} for n in range(40) if n not in CANARYS)
+    assert sum(row["release_id"] == two for row in one.rows()) == 2 * len(CANARYS)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 1.0])
+def test_a_canarys_share_of_conversations_is_what_was_asked_for(one, share):
+    two = one.files.bundle(one.root, "two").release_id
+    one.serve(2, live=one.one, canary=two, canary_share=share)
+
+    async def count() -> int:
+        taken = 0
+        for n in range(4000):
+            async with one.releases.use("live", f"conversation {n}") as serving:
+                taken += serving.bundle.release_id == two
+        return taken
+
+    # Three standard deviations of a fair draw; none at all where there is nothing to draw.
+    assert abs(asyncio.run(count()) - 4000 * share) <= 3 * (4000 * share * (1 - share)) ** 0.5
 
 
 def test_swapping_releases_back_and_forth_drops_no_request(one):
@@ -215,7 +273,22 @@ def test_swapping_releases_back_and_forth_drops_no_request(one):
 
 
 def test_times_of_past_days_are_taken_when_replaying(one):
-    body = {"messages": [{"role": "user", "content": "zzz"}]}
-    requests.post(f"{one.address}/v1/chat/completions", json=body, headers=MORNING, timeout=9)
+    one.ask("zzz", headers=MORNING)
     (row,) = one.log.interactions(*DAY)
     assert row["time"] == "2026-03-11T08:00:00.000000+00:00"
+    response = one.ask("zzz", headers={"x-llmops-time": "yesterday"})
+    assert (response.status_code, len(one.rows())) == (400, 1)
+
+
+def test_where_replay_is_off_no_request_says_when_it_was(files, tmp_path):
+    with Gateway(files, tmp_path, replay=False) as gateway:
+        gateway.serve(1, live=files.bundle(tmp_path).release_id)
+        before = datetime.now(UTC)
+        for headers in (MORNING, {"x-llmops-time": "yesterday"}):
+            assert gateway.ask("zzz", headers=headers).status_code == 200
+        assert gateway.log.interactions(*DAY) == []
+        rows = gateway.log.interactions(before, datetime.now(UTC))
+        assert len(rows) == 2
+        body = {"interaction": rows[0]["id"], "rating": 1}
+        url = f"{gateway.address}/v1/feedback"
+        assert requests.post(url, json=body, headers={"x-llmops-time": "yesterday"}, timeout=9).status_code == 200

@@ -1,0 +1,69 @@
+"""Why a request gets no answer, each reason with its HTTP status and OpenAI's error type.
+
+Messages go to the client as they are: they say what to do and never repeat what was asked or generated.
+"""
+
+
+class GatewayError(Exception):
+    """A request that is not answered. `status` is HTTP's, `kind` OpenAI's error type, the text says what to do."""
+
+    status = 500
+    kind = "server_error"
+
+
+class RequestError(GatewayError):
+    """The request itself is at fault."""
+
+    kind = "invalid_request_error"
+
+    def __init__(self, status: int, message: str, kind: str = kind) -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
+
+
+class BusyError(GatewayError):
+    """As many requests are being answered as the gateway takes at once."""
+
+    status = 429
+    kind = "rate_limit_error"
+
+
+class RedactionError(GatewayError):
+    """A text could not be cleared of personal data, so it must be used for nothing."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        # No cause is named: its message may hold the text itself.
+        super().__init__("the text could not be cleared of personal data, so nothing was done with it")
+
+
+class UnservableError(GatewayError):
+    """Not even the release's handover may be sent."""
+
+    status = 503
+
+
+class EngineError(GatewayError):
+    """The engine does not start or does not answer."""
+
+    status = 502
+
+
+class EngineLostError(EngineError):
+    """The engine ended in the middle of an answer; a fresh one may give it."""
+
+
+CLIENT_LEFT = 499
+"""Status of an answer whose client left before its end, as nginx writes it."""
+
+
+def explained(error: BaseException) -> tuple[int, str, str]:
+    """(HTTP status, OpenAI error type, message) for a client; of errors that are none of ours no more than that."""
+    if isinstance(error, EngineError):
+        # Its own message may quote the server, and that the prompt.
+        return error.status, error.kind, "the engine did not answer; try again"
+    if isinstance(error, GatewayError):
+        return error.status, error.kind, str(error)
+    return 500, "server_error", "the gateway failed; its log says why"

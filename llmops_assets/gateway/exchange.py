@@ -1,0 +1,117 @@
+"""One request on its way through the steps: what was asked, what the steps have found out, and how far the answer is.
+
+An exchange is made and closed by the chain (chain.py); steps (steps/) read and fill it.
+"""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from llmops_assets.gateway.callers import Caller
+from llmops_assets.gateway.engine import Usage
+from llmops_assets.gateway.progress import Progress
+from llmops_assets.gateway.serving import Serving
+from llmops_assets.lib.knowledge import AnswerPath, Hit
+
+Which = Literal["live", "canary", "preview"]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request as it came in. Its texts may hold personal data: only the first steps may read them.
+
+    `time` is when it was asked, where the caller may say so; None: now.
+    """
+
+    which: Which
+    text: str
+    user: str = ""
+    conversation: str = ""
+    time: datetime | None = None
+
+    @property
+    def logged(self) -> bool:
+        """Whether it is a customer's: whoever names the canary or the preview is testing it."""
+        return self.which == "live"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What was asked, redacted, by whom (a pseudonym), in which conversation, when."""
+
+    text: str
+    subject: str
+    conversation: str
+    time: datetime
+
+
+@dataclass
+class Exchange:
+    """One request and its answer. `id` names the interaction from the beginning on.
+
+    `question` and `serving` are set when admitted; `hits` are the nearest articles; `path` says where `draft`, the
+    answer as it shall be sent, comes from. `held` frees what the exchange occupies; `closing` is the task that does so.
+    """
+
+    caller: Caller
+    ask: Ask
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    question: Question | None = None
+    serving: Serving | None = None
+    hits: list[Hit] = field(default_factory=list)
+    path: AnswerPath | None = None
+    draft: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    progress: Progress = field(default_factory=Progress)
+    held: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
+    closing: asyncio.Task[None] | None = None
+    _started: float = field(default_factory=time.monotonic)
+    _made: float | None = None
+
+    @property
+    def asked(self) -> Question:
+        """The question, once redacted."""
+        assert self.question is not None, "the question is not redacted yet"
+        return self.question
+
+    @property
+    def release(self) -> Serving:
+        """The release that answers, once chosen."""
+        assert self.serving is not None, "no release is chosen yet"
+        return self.serving
+
+    @property
+    def release_id(self) -> str:
+        """The release's name, "" as long as none is chosen."""
+        return self.serving.bundle.release_id if self.serving else ""
+
+    @property
+    def article(self) -> str | None:
+        """The article whose answer was given as it stands."""
+        return self.hits[0].article if self.hits and self.path == "matched" else None
+
+    @property
+    def similarity(self) -> float | None:
+        """How near the nearest article is; None without retrieval."""
+        return round(self.hits[0].similarity, 4) if self.hits else None
+
+    @property
+    def seconds(self) -> float:
+        """How long the answer took to make, or has taken so far."""
+        return round((self._made or time.monotonic()) - self._started, 4)
+
+    def answer(self, path: AnswerPath, text: str) -> None:
+        """Take a text as the answer, in place of whatever was the answer before."""
+        self.path, self.draft = path, text
+
+    def hand_over(self) -> None:
+        """Let a person answer: with the release's handover."""
+        self.answer("handover", self.release.bundle.manifest.handover)
+
+    def stop_clock(self) -> None:
+        """The answer is made: how long its client takes to read it is no time of ours."""
+        self._made = time.monotonic()

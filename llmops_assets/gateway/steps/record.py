@@ -1,0 +1,43 @@
+"""The row of an exchange in the interaction log."""
+
+import asyncio
+
+from llmops_assets.gateway.exchange import Exchange
+from llmops_assets.gateway.interaction_log import InteractionLog
+from llmops_assets.gateway.steps.base import Step
+from llmops_assets.lib.records import Interaction
+
+
+class Record(Step):
+    """Log what was asked and what was sent, with how it ended; also of answers that failed or lost their client.
+
+    Not logged are exchanges without a cleared question or without a release, and tests of a canary or preview.
+    """
+
+    name = "log"
+
+    def __init__(self, log: InteractionLog) -> None:
+        self._log = log
+
+    async def run(self, exchange: Exchange) -> None:
+        """Returns when the row is written."""
+        question, progress = exchange.question, exchange.progress
+        if question is None or exchange.serving is None or not exchange.ask.logged:
+            return
+        row = Interaction(
+            id=exchange.id,
+            time=question.time,
+            release_id=exchange.release_id,
+            subject=question.subject,
+            conversation=question.conversation,
+            question=question.text,
+            answer=progress.sent,
+            path=exchange.path or "refused",
+            article=exchange.article,
+            similarity=exchange.similarity,
+            latency_seconds=exchange.seconds,
+            input_tokens=exchange.usage.input_tokens,
+            output_tokens=exchange.usage.output_tokens,
+            status=progress.status,
+        )
+        await asyncio.to_thread(self._log.append, row)

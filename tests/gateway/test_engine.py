@@ -1,0 +1,123 @@
+"""What every engine keeps: llama.cpp on a tiny model, and the one in memory that other tests use."""
+
+import asyncio
+import contextlib
+
+import psutil
+import pytest
+from gateway_support import EchoEngine, Files
+
+from llmops_assets.gateway.bundle import Bundle
+from llmops_assets.gateway.engine import Engine, LlamaCppEngine, Usage
+from llmops_assets.gateway.errors import EngineError, EngineLostError
+from llmops_assets.lib.prompting import build_messages
+from llmops_assets.lib.records import GenerationSettings
+
+MESSAGES = build_messages("Be brief.", "How long does delivery take?")
+SHORT = GenerationSettings(max_tokens=12)
+LONG = GenerationSettings(max_tokens=1200)
+
+
+def llama(folder, tiny_gguf) -> LlamaCppEngine:
+    bundle = Bundle(folder, Files(folder).manifest(), tiny_gguf / "tiny.gguf", None, None)
+    return LlamaCppEngine(bundle, threads=1, slots=1)
+
+
+@pytest.fixture(params=["memory", "llama.cpp"])
+def engine(request, tmp_path, tiny_gguf) -> Engine:
+    if request.param == "llama.cpp":
+        return llama(tmp_path, tiny_gguf)
+    files = Files(tmp_path)
+    made = EchoEngine(files.bundle(tmp_path))
+    made.answer = "So much is to be said about lamps. " * 200
+    return made
+
+
+@contextlib.asynccontextmanager
+async def started(engine: Engine):
+    await engine.start()
+    try:
+        yield engine
+    finally:
+        await engine.stop()
+
+
+async def collected(engine: Engine, settings: GenerationSettings) -> list[str | Usage]:
+    return [piece async for piece in engine.stream(MESSAGES, settings)]
+
+
+def test_a_stream_ends_with_the_tokens_and_generate_is_the_collected_stream(engine):
+    async def ask():
+        async with started(engine):
+            first = await collected(engine, SHORT)
+            return first, await engine.generate(MESSAGES, SHORT)
+
+    (*pieces, usage), made = asyncio.run(ask())
+    assert all(isinstance(piece, str) and piece for piece in pieces)
+    assert made.text == "".join(pieces).strip() != ""
+    assert made.usage == usage
+    assert usage.input_tokens > 5
+    assert usage.output_tokens == SHORT.max_tokens
+
+
+def test_an_engine_that_is_not_running_refuses(engine):
+    async def ask():
+        with pytest.raises(EngineError):
+            await engine.generate(MESSAGES, SHORT)
+        async with started(engine):
+            await engine.generate(MESSAGES, SHORT)
+        with pytest.raises(EngineError):
+            await engine.generate(MESSAGES, SHORT)
+
+    asyncio.run(ask())
+
+
+def test_stopping_fails_what_is_being_answered_and_starts_nothing(engine):
+    async def ask():
+        async with started(engine):
+            with pytest.raises(EngineError):
+                async for _ in engine.stream(MESSAGES, LONG):
+                    await engine.stop()
+
+    asyncio.run(ask())
+    assert children() == []
+
+
+def test_a_stream_that_is_closed_early_leaves_its_place_to_the_next(engine):
+    async def ask():
+        async with started(engine):
+            async with contextlib.aclosing(engine.stream(MESSAGES, LONG)) as stream:
+                await anext(stream)
+            async with asyncio.timeout(5):
+                return await engine.generate(MESSAGES, SHORT)
+
+    assert asyncio.run(ask()).usage.output_tokens == SHORT.max_tokens
+
+
+def test_a_child_that_is_killed_in_the_middle_is_replaced_and_asked_again(tmp_path, tiny_gguf):
+    engine = llama(tmp_path, tiny_gguf)
+
+    async def ask():
+        async with started(engine):
+            whole = await engine.generate(MESSAGES, LONG)
+            with pytest.raises(EngineLostError):
+                async for _ in engine.stream(MESSAGES, LONG):
+                    for child in children():
+                        child.kill()
+            again = asyncio.create_task(engine.generate(MESSAGES, LONG))
+            await asyncio.sleep(0.05)
+            (child,) = children()
+            child.kill()
+            result = await again
+            assert [fresh.pid for fresh in children()] != [child.pid]
+            assert len(children()) == 1
+            return whole, result
+
+    whole, again = asyncio.run(ask())
+    assert again == whole
+    assert children() == []
+
+
+def children() -> list[psutil.Process]:
+    """The engines that are running."""
+    return [child for child in psutil.Process().children() if "llmops_assets.gateway.engine" in child.cmdline()]
