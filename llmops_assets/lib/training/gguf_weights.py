@@ -133,9 +133,11 @@ def hf_name(name: str) -> str:
 
 
 def gguf_name(name: str) -> str:
-    """Name of a Hugging Face weight (without `.weight`) in a GGUF file (with it)."""
-    match = re.fullmatch(r"model\.layers\.(\d+)\.(.+)", name)
-    return f"blk.{match[1]}.{GGUF_NAMES[match[2]]}.weight" if match else f"{GGUF_NAMES[name]}.weight"
+    """Name of a Hugging Face weight (without `.weight`) in a GGUF file (with it); ValueError when llama has none."""
+    match = re.fullmatch(r"(?:model\.layers\.(\d+)\.)?(.+)", name)
+    if match is None or match[2] not in GGUF_NAMES:
+        raise ValueError(f"{name} is no weight of a llama model: it has no place in a GGUF file")
+    return f"{'' if match[1] is None else f'blk.{match[1]}.'}{GGUF_NAMES[match[2]]}.weight"
 
 
 def permute(weight: np.ndarray, heads: int) -> np.ndarray:
@@ -184,26 +186,28 @@ def checkpoint_to_gguf(folder: Path, like: Path, target: Path, kind: str = "F16"
     layers is the checkpoint's own. ValueError when the two are not of one family (other widths, another vocabulary).
     """
     from gguf import GGUFReader
-    from safetensors.numpy import load_file
+    from safetensors.torch import load_file
 
     config, fields = json.loads((folder / "config.json").read_text()), read_fields(like)
-    expected = {key: fields[field] for key, field in SIZES.items()} | {
-        "vocab_size": len(fields["tokenizer.ggml.tokens"])
-    }
+    expected = {"model_type": "llama", "vocab_size": len(fields["tokenizer.ggml.tokens"])}
+    expected |= {key: fields[field] for key, field in SIZES.items()}
     different = [
-        f"{key} {config.get(key)} instead of {wanted}" for key, wanted in expected.items() if config.get(key) != wanted
+        f"{key} {config.get(key)} instead of {value}" for key, value in expected.items() if config.get(key) != value
     ]
     if different:
         raise ValueError(f"{folder.name} does not go with {like.name}: {', '.join(different)}")
     tensors: dict[str, np.ndarray] = {}
     for file in sorted(folder.glob("*.safetensors")):
-        for name, values in load_file(file).items():
-            values = values.astype(np.float32)
+        # Through torch: numpy has no bfloat16, in which most checkpoints are.
+        for name, tensor in load_file(file).items():
+            values = tensor.float().numpy()
             if name.endswith("q_proj.weight"):
                 values = permute(values, config["num_attention_heads"])
             elif name.endswith("k_proj.weight"):
                 values = permute(values, config["num_key_value_heads"])
             tensors[gguf_name(name.removesuffix(".weight"))] = values
+    if not tensors:
+        raise ValueError(f"{folder.name} holds no safetensors: there are no weights to convert")
     reader = GGUFReader(str(like))
     layers = {"llama.block_count": config["num_hidden_layers"]}
     _write_model(target, reader, tensors.items(), kind, changed=layers, without=OF_THE_WEIGHTS)
