@@ -191,7 +191,8 @@ def save_adapter(
 
     peft's AutoPeftModel loads the base by that name; vLLM's resolver takes an adapter only when it is its `--model`.
     """
-    model.save_pretrained(str(folder), safe_serialization=True)
+    # Embeddings are never adapted. To find that out itself, peft would look for the base of a warm start on the hub.
+    model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
     file = folder / "adapter_config.json"
     config = json.loads(file.read_text())
     # peft wrote the folder the weights were read from: a cache of this machine.
