@@ -82,7 +82,9 @@ def trained(model: ResolvedModel, examples: Sequence[Example], seed: int, tokens
 
     epochs = tokens / sum(len(example.ids) for example in examples)
     with tempfile.TemporaryDirectory() as folder:
-        loop.train_lora(model.folder, Recipe(epochs=epochs, seed=seed), examples, [], Path(folder))
+        loop.train_lora(
+            model.folder, Recipe(epochs=epochs, seed=seed), examples, [], Path(folder), base_name=model.source
+        )
         return PeftModel.from_pretrained(loop.load_model(model.folder), folder)
 
 

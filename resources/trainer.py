@@ -25,7 +25,10 @@ class Trainer(ABC):
         warm_start: Path | None = None,
         progress: Progress | None = None,
     ) -> TrainingResult:
-        """Train on tokenised examples; leaves adapter_model.safetensors and adapter_config.json in an empty folder."""
+        """Train on tokenised examples; leaves adapter_model.safetensors and adapter_config.json in an empty folder.
+
+        The configuration names the base model by its `source`.
+        """
 
 
 class LoopTrainer(Trainer):
@@ -43,7 +46,16 @@ class LoopTrainer(Trainer):
         progress: Progress | None = None,
     ) -> TrainingResult:
         """Train with our loop."""
-        return train_lora(model.folder, recipe, examples, held_out, folder, warm_start=warm_start, progress=progress)
+        return train_lora(
+            model.folder,
+            recipe,
+            examples,
+            held_out,
+            folder,
+            base_name=model.source,
+            warm_start=warm_start,
+            progress=progress,
+        )
 
 
 class HuggingFaceTrainer(Trainer):
@@ -64,7 +76,14 @@ class HuggingFaceTrainer(Trainer):
         from llmops_assets.lib.training.huggingface import train_with_trainer
 
         return train_with_trainer(
-            model.folder, recipe, examples, held_out, folder, warm_start=warm_start, progress=progress
+            model.folder,
+            recipe,
+            examples,
+            held_out,
+            folder,
+            base_name=model.source,
+            warm_start=warm_start,
+            progress=progress,
         )
 
 

@@ -1,14 +1,16 @@
 """Distillation: a student with fewer layers learns the teacher's distributions (https://arxiv.org/abs/1503.02531)."""
 
 import random
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from llmops_assets.lib.training.loop import answer_logits, collate, load_model, mean_loss, seed_everything
+from llmops_assets.lib.training.loop import Progress, answer_logits, collate, load_model, mean_loss, seed_everything
 from llmops_assets.lib.training.rows import Example, batches
 
 BATCH_TOKENS = 1024
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 
 
 def distil(
@@ -22,10 +24,12 @@ def distil(
     steps: int,
     learning_rate: float,
     seed: int,
+    progress: Progress | None = None,
 ) -> dict[str, float]:
     """Merge the adapter into the base, take layers out of the middle, train all that is left towards the teacher.
 
-    Writes model.safetensors and config.json. Metrics: held-out loss of teacher, of the student before and after.
+    Leaves a Hugging Face folder: the weights, config.json, and the tokenizer of the base. Metrics: held-out loss of
+    the teacher, of the student before and after, and its parameters. ValueError when no layer would be left.
     """
     import torch
     from peft import PeftModel
@@ -46,7 +50,7 @@ def distil(
     prepared = batches(examples, BATCH_TOKENS)
     rng = random.Random(seed)
     student.train()
-    for _ in range(steps):
+    for step in range(steps):
         inputs = collate(rng.choice(prepared), student.config.pad_token_id or 0)
         with torch.no_grad():
             wanted, _ = answer_logits(teacher, *inputs)
@@ -59,9 +63,14 @@ def distil(
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
+        if progress is not None:
+            progress(step + 1, steps, float(loss.detach()))
     metrics["loss_after"] = mean_loss(student, held_out, BATCH_TOKENS)
     metrics["parameters"] = float(sum(p.numel() for p in student.parameters()))
     student.save_pretrained(str(folder), safe_serialization=True)
+    for name in TOKENIZER_FILES:
+        if (base / name).exists():
+            shutil.copyfile(base / name, folder / name)
     return metrics
 
 

@@ -1,4 +1,4 @@
-"""A GGUF model as a Hugging Face folder, and LoRA adapters as GGUF: numpy only, bit-identical, seconds not minutes.
+"""A GGUF model as a Hugging Face folder and back, and LoRA adapters as GGUF: numpy only, bit-identical, in seconds.
 
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. llama.cpp stores the rows of q and k interleaved
 for its rotary embedding; the two permutations here undo and redo that.
@@ -6,10 +6,14 @@ for its rotary embedding; the two permutations here undo and redo that.
 
 import json
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from gguf import GGUFReader
 
 HF_NAMES = {
     "token_embd": "model.embed_tokens",
@@ -27,6 +31,17 @@ HF_NAMES = {
 }
 GGUF_NAMES = {hf: gguf for gguf, hf in HF_NAMES.items()}
 CONTROL_TOKEN = 3
+SIZES = {
+    "hidden_size": "llama.embedding_length",
+    "intermediate_size": "llama.feed_forward_length",
+    "num_attention_heads": "llama.attention.head_count",
+    "num_key_value_heads": "llama.attention.head_count_kv",
+}
+"""What a checkpoint must have in common with the GGUF file that lends it its metadata: setting, GGUF field."""
+OF_THE_FILE = ("general.architecture", "general.file_type")
+"""Fields that are made anew: the architecture by the writer; the file type is read off the matrices."""
+OF_THE_WEIGHTS = ("general.name", "general.size_label", "general.basename", "general.finetune")
+"""Fields that name one set of weights, and would be wrong on another one."""
 
 
 def read_fields(path: Path) -> dict[str, Any]:
@@ -118,9 +133,11 @@ def hf_name(name: str) -> str:
 
 
 def gguf_name(name: str) -> str:
-    """Name of a Hugging Face weight (without `.weight`) in a GGUF file (with it)."""
-    match = re.fullmatch(r"model\.layers\.(\d+)\.(.+)", name)
-    return f"blk.{match[1]}.{GGUF_NAMES[match[2]]}.weight" if match else f"{GGUF_NAMES[name]}.weight"
+    """Name of a Hugging Face weight (without `.weight`) in a GGUF file (with it); ValueError when llama has none."""
+    match = re.fullmatch(r"(?:model\.layers\.(\d+)\.)?(.+)", name)
+    if match is None or match[2] not in GGUF_NAMES:
+        raise ValueError(f"{name} is no weight of a llama model: it has no place in a GGUF file")
+    return f"{'' if match[1] is None else f'blk.{match[1]}.'}{GGUF_NAMES[match[2]]}.weight"
 
 
 def permute(weight: np.ndarray, heads: int) -> np.ndarray:
@@ -162,28 +179,79 @@ def adapter_to_gguf(adapter: Path, config: Path, target: Path) -> None:
     writer.close()
 
 
+def checkpoint_to_gguf(folder: Path, like: Path, target: Path, kind: str = "F16") -> None:
+    """A Hugging Face llama checkpoint (config.json, *.safetensors) as GGUF, its matrices as `F32`, `F16` or `Q8_0`.
+
+    Tokenizer, chat template and the settings of attention are those of `like`, the base model's file; the number of
+    layers is the checkpoint's own. ValueError when the two are not of one family (other widths, another vocabulary).
+    """
+    from gguf import GGUFReader
+    from safetensors.torch import load_file
+
+    config, fields = json.loads((folder / "config.json").read_text()), read_fields(like)
+    expected = {"model_type": "llama", "vocab_size": len(fields["tokenizer.ggml.tokens"])}
+    expected |= {key: fields[field] for key, field in SIZES.items()}
+    different = [
+        f"{key} {config.get(key)} instead of {value}" for key, value in expected.items() if config.get(key) != value
+    ]
+    if different:
+        raise ValueError(f"{folder.name} does not go with {like.name}: {', '.join(different)}")
+    tensors: dict[str, np.ndarray] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        # Through torch: numpy has no bfloat16, in which most checkpoints are.
+        for name, tensor in load_file(file).items():
+            values = tensor.float().numpy()
+            if name.endswith("q_proj.weight"):
+                values = permute(values, config["num_attention_heads"])
+            elif name.endswith("k_proj.weight"):
+                values = permute(values, config["num_key_value_heads"])
+            tensors[gguf_name(name.removesuffix(".weight"))] = values
+    if not tensors:
+        raise ValueError(f"{folder.name} holds no safetensors: there are no weights to convert")
+    reader = GGUFReader(str(like))
+    layers = {"llama.block_count": config["num_hidden_layers"]}
+    _write_model(target, reader, tensors.items(), kind, changed=layers, without=OF_THE_WEIGHTS)
+
+
 def requantize(gguf: Path, target: Path, kind: str) -> None:
     """Copy a GGUF model with its matrices in another quantization (`Q8_0`, `Q4_0`, `F16`); metadata is kept."""
-    from gguf import GGMLQuantizationType, GGUFReader, GGUFWriter
-    from gguf.quants import dequantize, quantize
+    from gguf import GGUFReader
+    from gguf.quants import dequantize
 
-    wanted = GGMLQuantizationType[kind]
     reader = GGUFReader(str(gguf))
+    tensors = (
+        (t.name, np.asarray(dequantize(t.data, t.tensor_type), np.float32).reshape([int(n) for n in t.shape[::-1]]))
+        for t in reader.tensors
+    )
+    _write_model(target, reader, tensors, kind)
+
+
+def _write_model(
+    target: Path,
+    like: "GGUFReader",
+    tensors: Iterable[tuple[str, np.ndarray]],
+    kind: str,
+    *,
+    changed: Mapping[str, Any] | None = None,
+    without: Sequence[str] = (),
+) -> None:
+    """Write float32 tensors, matrices in quantization `kind`, with the metadata of `like`."""
+    from gguf import GGMLQuantizationType, GGUFWriter
+    from gguf.quants import quantize
+
+    wanted, changed = GGMLQuantizationType[kind], changed or {}
     writer = GGUFWriter(str(target), "llama")
-    for name, field in reader.fields.items():
-        if name.startswith("GGUF.") or name in ("general.architecture", "general.file_type"):
+    for name, field in like.fields.items():
+        if name.startswith("GGUF.") or name in OF_THE_FILE or name in without:
             continue
         sub_type = field.types[1] if len(field.types) > 1 else None
-        writer.add_key_value(name, field.contents(), field.types[0], sub_type)
-    for tensor in reader.tensors:
-        shape = tuple(int(n) for n in reversed(tensor.shape))
-        values = np.asarray(dequantize(tensor.data, tensor.tensor_type), np.float32).reshape(shape)
+        writer.add_key_value(name, changed.get(name, field.contents()), field.types[0], sub_type)
+    for name, values in tensors:
         if values.ndim < 2:
-            writer.add_tensor(tensor.name, values)
+            writer.add_tensor(name, values)
         else:
-            data = quantize(values, wanted)
             raw = None if wanted in (GGMLQuantizationType.F16, GGMLQuantizationType.F32) else wanted
-            writer.add_tensor(tensor.name, data, raw_dtype=raw)
+            writer.add_tensor(name, quantize(values, wanted), raw_dtype=raw)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

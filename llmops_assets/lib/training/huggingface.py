@@ -26,6 +26,7 @@ def train_with_trainer(
     held_out: Sequence[Example],
     folder: Path,
     *,
+    base_name: str,
     warm_start: Path | None = None,
     progress: Progress | None = None,
 ) -> TrainingResult:
@@ -92,4 +93,4 @@ def train_with_trainer(
     }
     if held_out:
         metrics["loss_held_out"] = mean_loss(model, held_out, recipe.batch_tokens)
-    return save_adapter(model, folder, metrics, losses)
+    return save_adapter(model, folder, base_name, metrics, losses)

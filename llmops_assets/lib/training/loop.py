@@ -128,10 +128,14 @@ def train_lora(
     held_out: Sequence[Example],
     folder: Path,
     *,
+    base_name: str,
     warm_start: Path | None = None,
     progress: Progress | None = None,
 ) -> TrainingResult:
-    """Train an adapter on a model folder and save it as peft does. ValueError when there is nothing to learn from."""
+    """Train an adapter on a model folder and save it as peft does, for the base model called `base_name`.
+
+    ValueError when there is nothing to learn from.
+    """
     import torch
 
     if not examples:
@@ -177,15 +181,22 @@ def train_lora(
     }
     if held_out:
         metrics["loss_held_out"] = mean_loss(model, held_out, recipe.batch_tokens)
-    return save_adapter(model, folder, metrics, losses)
+    return save_adapter(model, folder, base_name, metrics, losses)
 
 
-def save_adapter(model: Any, folder: Path, metrics: dict[str, float], losses: list[float]) -> TrainingResult:
-    """Write adapter_model.safetensors and adapter_config.json without paths of this machine in them."""
-    model.save_pretrained(str(folder), safe_serialization=True)
+def save_adapter(
+    model: Any, folder: Path, base_name: str, metrics: dict[str, float], losses: list[float]
+) -> TrainingResult:
+    """Write adapter_model.safetensors and adapter_config.json, which names the base model as `base_name`.
+
+    peft's AutoPeftModel loads the base by that name; vLLM's resolver takes an adapter only when it is its `--model`.
+    """
+    # Embeddings are never adapted. To find that out itself, peft would look for the base of a warm start on the hub.
+    model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
     file = folder / "adapter_config.json"
     config = json.loads(file.read_text())
-    config["base_model_name_or_path"] = ""
+    # peft wrote the folder the weights were read from: a cache of this machine.
+    config["base_model_name_or_path"] = base_name
     for key in ("target_modules", "modules_to_save", "exclude_modules"):
         # peft keeps sets: their order in the file changes from process to process.
         if isinstance(config.get(key), list):

@@ -8,6 +8,7 @@ from typing import Any
 from llmops_assets.lib.prompting import build_messages, render_chat
 from llmops_assets.lib.records import Recipe
 from llmops_assets.lib.training.loop import (
+    Progress,
     TrainingResult,
     answer_logits,
     collate,
@@ -26,11 +27,15 @@ def train_dpo(
     pairs: Sequence[Mapping[str, Any]],
     start: Path,
     folder: Path,
+    *,
+    base_name: str,
+    progress: Progress | None = None,
 ) -> TrainingResult:
     """Tune a copy of the adapter in `start` on rows of question, chosen and rejected answers.
 
     The reference is the adapter as it was; its log-probabilities are computed once before the first step. Metrics:
-    loss, and the margin between chosen and rejected (nats, relative to the reference) at the end.
+    loss, and the margin between chosen and rejected (nats, relative to the reference) at the end. ValueError when no
+    pair fits into the recipe's max_length.
     """
     import torch
 
@@ -54,7 +59,7 @@ def train_dpo(
     losses: list[float] = []
     steps = max(1, round(len(encoded) * recipe.epochs))
     order: list[int] = []
-    for _ in range(steps):
+    for step in range(steps):
         if not order:
             order = list(range(len(encoded)))
             rng.shuffle(order)
@@ -66,6 +71,8 @@ def train_dpo(
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         losses.append(float(loss.detach()))
+        if progress is not None:
+            progress(step + 1, steps, losses[-1])
     with torch.no_grad():
         margins = [float(_margin(model, pair, base_)) for pair, base_ in zip(encoded, reference, strict=True)]
     metrics = {
@@ -75,7 +82,7 @@ def train_dpo(
         "preferred_share": sum(m > 0 for m in margins) / len(margins),
         "pairs": float(len(encoded)),
     }
-    return save_adapter(model, folder, metrics, losses)
+    return save_adapter(model, folder, base_name, metrics, losses)
 
 
 def _margin(model: Any, pair: tuple[Example, Example], reference: tuple[float, ...]) -> Any:

@@ -4,31 +4,33 @@ import json
 
 import numpy as np
 import pytest
+from training_support import ROWS
 
 from llmops_assets.lib.records import Recipe
 from llmops_assets.lib.training import loop
 from llmops_assets.lib.training import rows as row_tools
-from llmops_assets.lib.training.gguf_weights import adapter_to_gguf, convert, gguf_name, hf_name, permute, unpermute
+from resources.models import Models
 from resources.trainer import trainer_for
 
-ROWS = [
-    {"question": f"what is number {n}?", "passages": ["it is small", "it is big"][: n % 3], "answer": f"it is {n}"}
-    for n in range(8)
-]
 RECIPE = Recipe(rank=4, alpha=8, learning_rate=5e-3, epochs=6, batch_tokens=400, max_length=384)
-
-
-@pytest.fixture(scope="module")
-def examples(tiny_model):
-    tokenizer = row_tools.load_tokenizer(tiny_model.folder)
-    made, dropped = row_tools.encode_rows(tokenizer, "Be brief.", ROWS, 384)
-    assert dropped == 0
-    return made
 
 
 def trained(tiny_model, examples, folder, recipe=RECIPE, **options):
     folder.mkdir()
-    return loop.train_lora(tiny_model.folder, recipe, examples, examples[:2], folder, **options)
+    return loop.train_lora(tiny_model.folder, recipe, examples, examples[:2], folder, base_name="tiny", **options)
+
+
+def weights(folder) -> dict[str, np.ndarray]:
+    from safetensors.numpy import load_file
+
+    return load_file(folder / "adapter_model.safetensors")
+
+
+def train_with(trainer, tiny_model, examples, folder, recipe, **options):
+    """Train through the trainer called `trainer`; returns its result."""
+    folder.mkdir()
+    recipe = recipe.model_copy(update={"trainer": trainer})
+    return trainer_for(recipe).train(tiny_model, recipe, examples, [], folder, **options)
 
 
 def test_equal_inputs_give_the_same_adapter_twice_and_another_seed_another(tiny_model, examples, tmp_path):
@@ -59,11 +61,9 @@ def test_nothing_to_learn_from_is_an_error(tiny_model, tmp_path):
 
 
 def test_only_the_last_layers_are_adapted_when_the_recipe_says_so(tiny_model, examples, tmp_path):
-    from safetensors.numpy import load_file
-
     trained(tiny_model, examples, tmp_path / "1", RECIPE.model_copy(update={"top_layers": 1, "epochs": 1.0}))
-    names = load_file(tmp_path / "1" / "adapter_model.safetensors")
-    assert names
+    names = list(weights(tmp_path / "1"))
+    assert len(names) == 7 * 2
     assert all(".layers.1." in name for name in names)
 
 
@@ -79,7 +79,60 @@ def test_every_trainer_learns_and_leaves_the_same_files(tiny_model, examples, tm
     assert json.loads((folder / "adapter_config.json").read_text())["r"] == recipe.rank
 
 
-def test_loss_is_measured_on_answers_only(tiny_model, examples):
+@pytest.mark.parametrize("trainer", ["loop", "huggingface"])
+def test_the_loss_that_is_trained_on_is_that_of_the_answers_tokens_and_no_others(
+    tiny_model, examples, tmp_path, trainer
+):
+    """Both first losses against a sum written out here: a fresh adapter changes nothing yet."""
+    import torch
+
+    model = loop.load_model(tiny_model.folder)
+    total, of_all, count, positions = 0.0, 0.0, 0, 0
+    for example in examples:
+        with torch.no_grad():
+            scores = torch.log_softmax(model(input_ids=torch.tensor([example.ids])).logits[0].double(), -1)
+        # The token at `position` is foretold from the one before it.
+        losses = [-float(scores[position - 1, example.ids[position]]) for position in range(1, len(example.ids))]
+        total += sum(losses[example.start - 1 :])
+        count += len(example.ids) - example.start
+        of_all += sum(losses)
+        positions += len(losses)
+    assert abs(total / count - of_all / positions) > 0.01
+    recipe = RECIPE.model_copy(update={"batch_tokens": 100_000, "epochs": 1.0})
+    result = train_with(trainer, tiny_model, examples, tmp_path / "1", recipe)
+    assert result.metrics["steps"] == 1
+    assert result.losses == pytest.approx([total / count], abs=1e-4)
+    assert loop.mean_loss(model, examples, 400) == pytest.approx(total / count, abs=1e-4)
+
+
+@pytest.mark.parametrize("trainer", ["loop", "huggingface"])
+def test_a_warm_start_goes_on_from_the_adapter_s_own_weights(tiny_model, examples, strong_adapter, tmp_path, trainer):
+    before = weights(strong_adapter)
+    still = RECIPE.model_copy(update={"learning_rate": 1e-12, "epochs": 1.0})
+    train_with(trainer, tiny_model, examples, tmp_path / "still", still, warm_start=strong_adapter)
+    moved = RECIPE.model_copy(update={"learning_rate": 1e-3, "epochs": 1.0})
+    result = train_with(trainer, tiny_model, examples, tmp_path / "moved", moved, warm_start=strong_adapter)
+    assert weights(tmp_path / "still").keys() == weights(tmp_path / "moved").keys() == before.keys()
+    for name, values in before.items():
+        assert np.allclose(weights(tmp_path / "still")[name], values, rtol=0, atol=1e-9), name
+        distance = np.abs(weights(tmp_path / "moved")[name] - values).max()
+        # Adam moves a number by about the learning rate a step.
+        assert 1e-5 < distance < 1.5e-3 * result.metrics["steps"], name
+
+
+@pytest.mark.parametrize("trainer", ["loop", "huggingface"])
+def test_an_adapter_names_its_base_model_so_that_peft_finds_it(tiny_model, examples, tmp_path, trainer):
+    from peft import AutoPeftModelForCausalLM, PeftConfig
+
+    # The converted folder: what transformers can load.
+    model = Models(tmp_path / "cache").resolve(str(tiny_model.folder))
+    train_with(trainer, model, examples, tmp_path / "1", RECIPE.model_copy(update={"epochs": 1.0}))
+    assert PeftConfig.from_pretrained(str(tmp_path / "1")).base_model_name_or_path == str(tiny_model.folder)
+    loaded = AutoPeftModelForCausalLM.from_pretrained(str(tmp_path / "1"))
+    assert loaded.get_base_model().config.num_hidden_layers == 2
+
+
+def test_logits_are_computed_at_answer_positions_only(tiny_model, examples):
     model = loop.load_model(tiny_model.folder)
     batch = loop.collate(examples[:3], pad=0)
     logits, targets = loop.answer_logits(model, *batch)
@@ -87,8 +140,10 @@ def test_loss_is_measured_on_answers_only(tiny_model, examples):
     assert targets.tolist() == expected
     assert logits.shape == (len(expected), model.config.vocab_size)
     full = model(input_ids=batch[0], attention_mask=batch[1]).logits
-    wanted = full[0, examples[0].start - 1 : len(examples[0].ids) - 1]
-    assert np.allclose(logits[: len(wanted)].detach().numpy(), wanted.detach().numpy(), atol=1e-4)
+    wanted = np.concatenate(
+        [full[row, e.start - 1 : len(e.ids) - 1].detach().numpy() for row, e in enumerate(examples[:3])]
+    )
+    assert np.allclose(logits.detach().numpy(), wanted, atol=1e-5)
 
 
 def test_the_learning_rate_rises_then_falls_to_a_tenth():
@@ -113,39 +168,3 @@ def test_batches_are_sorted_by_length_within_the_token_limit():
     assert sorted(len(e.ids) for batch in made for e in batch) == [2, 3, 5, 7, 9, 30]
     assert all(max(len(e.ids) for e in batch) * len(batch) <= 20 or len(batch) == 1 for batch in made)
     assert row_tools.batches(examples[::-1], 20) == made
-
-
-def test_names_and_rows_survive_the_way_through_gguf():
-    for name in ("model.layers.3.self_attn.q_proj", "model.layers.0.mlp.down_proj", "model.embed_tokens"):
-        assert hf_name(gguf_name(name)) == f"{name}.weight"
-    weight = np.arange(48, dtype=np.float32).reshape(16, 3)
-    assert np.array_equal(unpermute(permute(weight, 4), 4), weight)
-    assert not np.array_equal(permute(weight, 4), weight)
-
-
-def test_a_gguf_of_another_family_is_refused_by_name(tmp_path):
-    from gguf import GGUFWriter
-
-    writer = GGUFWriter(str(tmp_path / "x.gguf"), "mamba")
-    writer.add_tokenizer_model("llama")
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    with pytest.raises(ValueError, match="mamba model with a llama vocabulary"):
-        convert(tmp_path / "x.gguf", tmp_path)
-
-
-def test_the_gguf_adapter_holds_every_matrix_of_the_peft_one(tiny_model, examples, tmp_path):
-    from gguf import GGUFReader
-    from safetensors.numpy import load_file
-
-    trained(tiny_model, examples, tmp_path / "1", RECIPE.model_copy(update={"epochs": 1.0}))
-    adapter_to_gguf(tmp_path / "1", tiny_model.folder / "config.json", tmp_path / "adapter.gguf")
-    reader = GGUFReader(str(tmp_path / "adapter.gguf"))
-    weights = load_file(tmp_path / "1" / "adapter_model.safetensors")
-    assert len(reader.tensors) == len(weights) == 2 * 7 * 2
-    assert reader.fields["adapter.lora.alpha"].contents() == RECIPE.alpha
-    plain = weights["base_model.model.model.layers.1.mlp.up_proj.lora_A.weight"]
-    stored = next(t for t in reader.tensors if t.name == "blk.1.ffn_up.weight.lora_a")
-    assert np.allclose(stored.data, plain, atol=1e-3)
