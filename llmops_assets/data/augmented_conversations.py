@@ -19,7 +19,7 @@ from llmops_assets.handover.days import run_day, sample_days
 from llmops_assets.handover.display import address, counted
 from llmops_assets.handover.memory import Memory, still_there
 from llmops_assets.handover.publishing import materialized, publish
-from llmops_assets.lib import splits, tables
+from llmops_assets.lib import tables
 from llmops_assets.lib.augmentation import DEFAULT_METHODS, MODELS_MEANING
 from llmops_assets.lib.records import DatasetRef, KnowledgeBase, LakeRef, UseCase
 from resources.embedder import InstalledEmbedder
@@ -174,6 +174,8 @@ def augmented_conversations(
 
 def files_of(curated: "Curated", sample: Iterable[dict]) -> dict[str, bytes]:
     """Path to bytes of everything a materialization leaves in the lake."""
+    from llmops_assets.lib.splits import SIDES
+
     conflicts = [
         {"question": conflict.question, "answer": answer, "conversations": count}
         for conflict in curated.conflicts
@@ -182,7 +184,7 @@ def files_of(curated: "Curated", sample: Iterable[dict]) -> dict[str, bytes]:
     considered = [{**row, "intent": row["predicted_intent"]} for row in sample]
     return {
         PATHS["rows"]: tables.to_parquet(curated.rows, tables.TRAINING),
-        PATHS["sides"]: tables.to_parquet([asdict(placed) for placed in curated.sides], splits.SIDES),
+        PATHS["sides"]: tables.to_parquet([asdict(placed) for placed in curated.sides], SIDES),
         PATHS["dropped"]: tables.to_parquet(curated.dropped, tables.DROPPED),
         PATHS["conflicts"]: tables.to_parquet(conflicts, CONFLICTS),
         PATHS["sample"]: tables.to_parquet(considered, tables.REFERENCE),
@@ -205,6 +207,7 @@ def counts_of(curated: "Curated") -> dict[str, int]:
 def figures_of(curated: "Curated") -> dict[str, Any]:
     """What the UI shows beside the counts."""
     from llmops_assets.lib import quality_filters
+    from llmops_assets.lib.splits import HELD_OUT
 
     cosines = Counter(f"{int(cosine * 20) / 20:.2f}" for cosine in curated.similarities.values())
     return {
@@ -215,5 +218,5 @@ def figures_of(curated: "Curated") -> dict[str, Any]:
         "variants_by_method": counted("method", Counter(row["method"] for row in curated.variants)),
         "variants_by_cosine": counted("cosine from", cosines, by_name=True),
         "sides": counted("side", Counter(placed.side for placed in curated.sides)),
-        "held_out_by_intent": {intent or "all": sides[splits.HELD_OUT] for intent, sides in curated.achieved.items()},
+        "held_out_by_intent": {intent or "all": sides[HELD_OUT] for intent, sides in curated.achieved.items()},
     }

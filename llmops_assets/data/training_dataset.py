@@ -25,7 +25,6 @@ from llmops_assets.handover.memory import Memory, still_there
 from llmops_assets.handover.publishing import materialized, run_tags
 from llmops_assets.lib import expectations, provenance_diff, purposes, tables
 from llmops_assets.lib.hashing import hash_json
-from llmops_assets.lib.placeholders import placeholders
 from llmops_assets.lib.records import DatasetRef, DataTerms, KnowledgeIndexRef, LakeRef, TrainingSet, UseCase
 from resources.embedder import InstalledEmbedder
 from resources.lake.base import Lake
@@ -102,6 +101,7 @@ def claim(
 ) -> expectations.Validation:
     """State what the stored rows allow, and what they must not hold."""
     from llmops_assets.lib import datasets
+    from llmops_assets.lib.placeholders import placeholders
 
     validation = expectations.validate(NAME, [stored], rules)
     failed = [f"{o.name} on {', '.join(o.rows[:3]) or 'the table'}" for o in validation.failed]

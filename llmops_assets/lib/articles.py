@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from llmops_assets.lib.placeholders import placeholders
 from llmops_assets.lib.records import Article
 
 if TYPE_CHECKING:
@@ -49,6 +48,7 @@ def made_of(
     Rows need question, answer, intent and predicted_intent.
     """
     from llmops_assets.lib.labelling import knowledge_from_rows
+    from llmops_assets.lib.placeholders import placeholders
 
     answered = [row for row in conversations if row["answer"]]
     whole = [row for row in answered if not placeholders(row["answer"])]
@@ -81,6 +81,7 @@ def without_leaks(articles: Sequence[Article], vectors: Vectors) -> tuple[Articl
 def worked_in(articles: Sequence[Article], examples: Iterable[Mapping[str, Any]], vectors: Vectors) -> "Revision":
     """The articles with the agreeing corrections among feedback examples; one with an unfilled slot says nothing."""
     from llmops_assets.lib.corrections import Correction, revise
+    from llmops_assets.lib.placeholders import placeholders
 
     corrections = [
         Correction(r["question"], r["answer"], r["article"])
@@ -93,4 +94,6 @@ def worked_in(articles: Sequence[Article], examples: Iterable[Mapping[str, Any]]
 
 def unfilled(articles: Iterable[Article]) -> list[str]:
     """Ids of articles whose answer holds an unfilled slot (`<PERSON_1>`, `{{name}}`): nobody may be served one."""
+    from llmops_assets.lib.placeholders import placeholders
+
     return [article.id for article in articles if placeholders(article.answer)]

@@ -10,18 +10,19 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from llmops_assets.lib.facts import PLACEHOLDER, changed_fact
 from llmops_assets.lib.glossaries import GLOSSARIES, LANGUAGES
 from llmops_assets.lib.hashing import hash_json
 
+if TYPE_CHECKING:
+    import numpy as np
+
 Method = Callable[[str, random.Random], str]
 Rewriter = Callable[[Sequence[str]], Sequence[str]]
 """A model that words texts anew or translates them, one result per text in order: local, or behind an endpoint."""
-Embed = Callable[[Sequence[str]], np.ndarray]
+Embed = Callable[[Sequence[str]], "np.ndarray"]
 Row = Mapping[str, Any]
 
 SLANG = {

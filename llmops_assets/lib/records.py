@@ -29,7 +29,7 @@ def later(default: Any, **options: Any) -> Any:
 class Record(BaseModel):
     """Base of every hand-over: immutable, and strict about unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @property
     def content_hash(self) -> str:
@@ -47,7 +47,7 @@ class Growing(Record):
     The way of python-tuf (`unrecognized_fields`): what an older reader does not know it still verifies and hands on.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)
 
 
 def _canonical(value: Any, dumped: Any) -> Any:

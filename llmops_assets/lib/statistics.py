@@ -1,9 +1,12 @@
 """The few statistics that decisions here rest on, each with its source; exact where samples are small."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def mcnemar_exact(won: int, lost: int) -> float:
@@ -15,7 +18,7 @@ def mcnemar_exact(won: int, lost: int) -> float:
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjusted p-values of several tests, in their order (Holm 1979)."""
-    order = np.argsort(p_values)
+    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
     adjusted = [0.0] * len(p_values)
     running = 0.0
     for rank, index in enumerate(order):
@@ -31,8 +34,8 @@ def wilson(right: int, total: int, z: float = 1.96) -> tuple[float, float]:
     share = right / total
     scale = 1 + z * z / total
     centre = (share + z * z / (2 * total)) / scale
-    half = z * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / scale
-    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / scale
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def fisher_more(hits: int, size: int, base_hits: int, base_size: int) -> float:
@@ -45,6 +48,7 @@ def fisher_more(hits: int, size: int, base_hits: int, base_size: int) -> float:
 
 def chi_square(reference: Sequence[str], window: Sequence[str], minimum_expected: float = 5.0) -> float:
     """p that two samples of categories are of one distribution; categories too rare for the test are pooled."""
+    import numpy as np
     from scipy.stats import chi2_contingency
 
     if not reference or not window:
@@ -58,7 +62,7 @@ def chi_square(reference: Sequence[str], window: Sequence[str], minimum_expected
     return 1.0 if len(pooled) < 2 else float(chi2_contingency(pooled).pvalue)
 
 
-def more_distant(window: np.ndarray, base: np.ndarray) -> float:
+def more_distant(window: "np.ndarray", base: "np.ndarray") -> float:
     """One-sided p that distances of a window are not larger than the base's (Mann-Whitney)."""
     from scipy.stats import mannwhitneyu
 
