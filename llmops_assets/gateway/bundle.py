@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmops_assets.lib.hashing import canonical_json, hash_file
+from llmops_assets.lib.hashing import hash_file
 from llmops_assets.lib.records import FileRef, ReleaseManifest
 
 Fetch = Callable[[FileRef, Path], None]
@@ -43,7 +43,7 @@ def bundle_folder(root: Path, release_id: str) -> Path:
     return root / "bundles" / release_id
 
 
-def write_bundle(root: Path, manifest: ReleaseManifest, fetch: Fetch, base_model: Path) -> Bundle:
+def write_bundle(root: Path, manifest: ReleaseManifest, fetch: Fetch, base_model: Path | None) -> Bundle:
     """Put a release's files in place, atomically; a complete one that is there already is kept.
 
     `base_model` is the base model's own GGUF file, linked or copied when the manifest names no other engine model.
@@ -60,6 +60,8 @@ def write_bundle(root: Path, manifest: ReleaseManifest, fetch: Fetch, base_model
     unfinished.mkdir()
     try:
         if manifest.engine_model is None:
+            if base_model is None:
+                raise BundleError(f"{manifest.release_id} names no engine model, and the base model has no file for it")
             _link(base_model, unfinished / "model.gguf")
         else:
             fetch(manifest.engine_model, unfinished / "model.gguf")
@@ -67,7 +69,7 @@ def write_bundle(root: Path, manifest: ReleaseManifest, fetch: Fetch, base_model
             fetch(manifest.adapter, unfinished / "adapter.gguf")
         if manifest.knowledge_index is not None:
             fetch(manifest.knowledge_index, unfinished / "index.zip")
-        (unfinished / "manifest.json").write_text(canonical_json(manifest.model_dump(mode="json")))
+        (unfinished / "manifest.json").write_text(manifest.text())
         load_bundle(unfinished, named=manifest.release_id)
         unfinished.rename(folder)
     finally:

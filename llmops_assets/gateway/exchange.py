@@ -17,7 +17,7 @@ from llmops_assets.gateway.progress import Progress
 from llmops_assets.gateway.serving import Serving
 from llmops_assets.lib.knowledge import AnswerPath, Hit
 
-Which = Literal["live", "canary", "preview"]
+Which = Literal["live", "canary", "shadow", "preview"]
 
 
 @dataclass(frozen=True)

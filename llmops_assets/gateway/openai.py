@@ -17,7 +17,12 @@ from llmops_assets.gateway.progress import State
 
 MAX_QUESTION = 8000
 MAX_CONVERSATION = 500
-MODELS: dict[str, Which] = {"assistant": "live", "assistant-canary": "canary", "assistant-preview": "preview"}
+MODELS: dict[str, Which] = {
+    "assistant": "live",
+    "assistant-canary": "canary",
+    "assistant-shadow": "shadow",
+    "assistant-preview": "preview",
+}
 """Names of models that a client may ask for; without one it is `assistant`."""
 
 

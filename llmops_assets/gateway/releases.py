@@ -49,12 +49,12 @@ class Releases:
 
     @contextlib.asynccontextmanager
     async def use(self, which: str, conversation: str) -> AsyncGenerator[Serving]:
-        """The release for a request: `live` (with the canary's share of conversations), `canary` or `preview`.
+        """The release for a request: `live` (with the canary's share of conversations), or one asked for by name.
 
         A conversation stays with one release as long as the state is the same.
         """
         state = self.state
-        name = {"live": state.live, "canary": state.canary, "preview": state.preview}[which]
+        name = getattr(state, which)
         if which == "live" and state.canary and _share_of(conversation) < state.canary_share:
             name = state.canary
         serving = self._loaded.get(name or "")

@@ -17,11 +17,12 @@ class ServingState(Record):
     previous: str | None = None
     canary: str | None = None
     canary_share: float = Field(0.0, ge=0, le=1, description="share of conversations the canary answers")
+    shadow: str | None = Field(None, description="kept ready and asked by name only; never logged")
     preview: str | None = Field(None, description="answers only those who ask for it by name; never logged")
 
     def releases(self) -> tuple[str, ...]:
         """Every release that must be loaded."""
-        return tuple(dict.fromkeys(r for r in (self.live, self.canary, self.preview) if r))
+        return tuple(dict.fromkeys(r for r in (self.live, self.canary, self.shadow, self.preview) if r))
 
 
 def read_state(root: Path) -> ServingState:

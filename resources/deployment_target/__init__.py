@@ -1,6 +1,32 @@
-"""Where releases are served: one contract, a local process here, a cluster beside it."""
+"""Where releases are served: one contract, a local process here, a cluster beside it.
 
-from resources.deployment_target.base import Ask, DeploymentError, DeploymentTarget, TargetReply, TargetStatus, Which
-from resources.deployment_target.local import LocalTarget
+What the contract needs is light; the local target is loaded when it is first asked for.
+"""
 
-__all__ = ["Ask", "DeploymentError", "DeploymentTarget", "LocalTarget", "TargetReply", "TargetStatus", "Which"]
+from typing import TYPE_CHECKING, Any
+
+from resources.deployment_target.base import DeploymentError, DeploymentTarget, TargetStatus
+from resources.deployment_target.client import Ask, TargetReply, Which
+from resources.deployment_target.rollout import Stage
+
+if TYPE_CHECKING:
+    from resources.deployment_target.local import LocalTarget
+
+__all__ = [
+    "Ask",
+    "DeploymentError",
+    "DeploymentTarget",
+    "LocalTarget",
+    "Stage",
+    "TargetReply",
+    "TargetStatus",
+    "Which",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "LocalTarget":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from resources.deployment_target.local import LocalTarget
+
+    return LocalTarget

@@ -1,20 +1,24 @@
-"""What a deployment target can do: apply a release at a stage, tell its status, roll back, and answer through it."""
+"""What a deployment target can do: the life of a release on it, the same for every kind; kinds fill in hooks.
+
+A target is made with the lake and the models, and is told a manifest: it brings the files to where it serves, itself.
+"""
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-from typing import Literal
 
-from llmops_assets.lib.records import FileRef, ReleaseManifest
+from llmops_assets.gateway.state import ServingState
+from llmops_assets.lib.errors import LlmopsError
+from llmops_assets.lib.records import ReleaseManifest
+from resources.deployment_target import client
+from resources.deployment_target.client import Ask, FeedbackEntry, TargetReply, Which
+from resources.deployment_target.rollout import Move, MoveRefusedError, Stage, Wanted, moved
+from resources.lake.base import Lake, LakeError
+from resources.models import Models
 
-Which = Literal["live", "canary", "preview"]
-Fetch = Callable[[FileRef, Path], None]
 
-
-class DeploymentError(Exception):
+class DeploymentError(LlmopsError):
     """A release could not be applied, or the target does not answer; what served before still does."""
 
 
@@ -29,35 +33,16 @@ class TargetStatus:
     error: str = ""
 
 
-@dataclass(frozen=True)
-class Ask:
-    """A question to a target, as a customer's client sends it."""
-
-    question: str
-    user: str = ""
-    conversation: str = ""
-    time: datetime | None = None
-
-
-@dataclass(frozen=True)
-class TargetReply:
-    """What came back; `status` is the HTTP status, and only 200 carries an answer."""
-
-    status: int
-    answer: str = ""
-    path: str = ""
-    article: str | None = None
-    similarity: float | None = None
-    release_id: str = ""
-    interaction: str = ""
-    latency_seconds: float = 0.0
-    error: str = ""
-
-
 class DeploymentTarget(ABC):
-    """Serves releases."""
+    """Serves releases. Every change of what is served is a move of `rollout.MOVES`."""
 
     name: str
+
+    def __init__(self, lake: Lake, models: Models) -> None:
+        self.lake = lake
+        self.models = models
+
+    # -- hooks of a kind ------------------------------------------------------------------------------------------
 
     @abstractmethod
     def start(self) -> TargetStatus:
@@ -71,51 +56,87 @@ class DeploymentTarget(ABC):
     def status(self) -> TargetStatus:
         """What is served now. DeploymentError when the target is not reachable."""
 
+    @property
     @abstractmethod
-    def apply(
-        self,
-        manifest: ReleaseManifest,
-        stage: Literal["canary", "live"],
-        *,
-        fetch: Fetch,
-        base_model: Path,
-        share: float = 0.1,
-    ) -> TargetStatus:
-        """Serve a release: as canary for a share of conversations, or live for all; returns when it is served.
+    def address(self) -> str:
+        """Where the target answers over HTTP."""
 
-        Applying the live release live again changes nothing. DeploymentError leaves what served before.
+    @abstractmethod
+    def _bring(self, manifest: ReleaseManifest) -> None:
+        """Put a release's files where they are served from, verified against the manifest. DeploymentError."""
+
+    @abstractmethod
+    def _holds(self, release_id: str) -> bool:
+        """Whether a release's files are where they are served from."""
+
+    @abstractmethod
+    def _state(self) -> ServingState:
+        """What shall be served."""
+
+    @abstractmethod
+    def _serve(self, before: ServingState, wanted: ServingState) -> TargetStatus:
+        """Serve another state; returns when it is served. DeploymentError, with `before` served, when it cannot be."""
+
+    def _locked(self) -> contextlib.AbstractContextManager[None]:
+        """Keeps others from changing the state meanwhile."""
+        return contextlib.nullcontext()
+
+    # -- releases -------------------------------------------------------------------------------------------------
+
+    def apply(self, manifest: ReleaseManifest, stage: Stage, *, share: float = 0.1) -> TargetStatus:
+        """Serve a release: as shadow, as canary for a share of conversations, or live for all.
+
+        Returns when it is served. Applying the live release live again changes nothing. DeploymentError leaves what
+        served before.
         """
+        self._bring_in(manifest)
+        return self._move(stage, Wanted(manifest.release_id, share))
 
-    @abstractmethod
-    def abort_canary(self) -> TargetStatus:
-        """End a canary; the live release answers everything."""
-
-    @abstractmethod
-    def rollback(self) -> TargetStatus:
-        """Serve the previous release again, in one call; the one that served becomes the previous one."""
-
-    @abstractmethod
-    def preview(
-        self, manifest: ReleaseManifest, *, fetch: Fetch, base_model: Path
-    ) -> contextlib.AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def preview(self, manifest: ReleaseManifest) -> Generator[None]:
         """Serve a release beside the live one for those who ask for `preview`; nothing of it is logged."""
+        self._bring_in(manifest)
+        self._move("preview", Wanted(manifest.release_id))
+        try:
+            yield
+        finally:
+            self._move("end_preview", Wanted())
 
-    @abstractmethod
+    def abort_canary(self) -> TargetStatus:
+        """End a canary or a shadow; the live release answers everything."""
+        return self._move("abort", Wanted())
+
+    def rollback(self, to: str | None = None) -> TargetStatus:
+        """Serve the previous release again, or another one that the target still holds; what served becomes previous.
+
+        Fine when it serves already. DeploymentError when there is none.
+        """
+        if to is not None and not self._holds(to):
+            raise DeploymentError(f"{self.name} holds no files of {to}: apply that release instead")
+        return self._move("roll_back", Wanted(to or ""))
+
+    def _bring_in(self, manifest: ReleaseManifest) -> None:
+        try:
+            self._bring(manifest)
+        except LakeError as error:
+            raise DeploymentError(f"{manifest.release_id} cannot be served: {error}") from error
+
+    def _move(self, move: Move, wanted: Wanted) -> TargetStatus:
+        self.start()
+        with self._locked():
+            before = self._state()
+            try:
+                after = moved(before, move, wanted)
+            except MoveRefusedError as error:
+                raise DeploymentError(str(error)) from None
+            return self.status() if after == before else self._serve(before, after)
+
+    # -- requests -------------------------------------------------------------------------------------------------
+
     def ask_many(self, asks: Sequence[Ask], which: Which = "live", *, concurrency: int = 4) -> list[TargetReply]:
         """Answers in the order of the questions. An unreachable target gives status 0, it does not raise."""
+        return client.ask_many(self.address, asks, which, concurrency)
 
-    @abstractmethod
-    def give_feedback(
-        self, feedback: Sequence[tuple[str, int, str, str, datetime | None]], *, concurrency: int = 4
-    ) -> int:
+    def give_feedback(self, feedback: Sequence[FeedbackEntry], *, concurrency: int = 4) -> int:
         """Send (interaction, rating, reason, correction, time) and return how many were stored."""
-
-
-@contextlib.contextmanager
-def closing(target: DeploymentTarget) -> Generator[DeploymentTarget]:
-    """Start a target and stop it at the end."""
-    target.start()
-    try:
-        yield target
-    finally:
-        target.stop()
+        return client.give_feedback(self.address, feedback, concurrency)

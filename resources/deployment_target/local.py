@@ -1,10 +1,10 @@
 """A gateway process on this machine, supervised through its pid file; it outlives the run that started it."""
 
-import asyncio
 import contextlib
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -12,32 +12,26 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Generator, Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from llmops_assets.gateway.bundle import write_bundle
+from llmops_assets.gateway.bundle import BundleError, bundle_folder, write_bundle
 from llmops_assets.gateway.state import ServingState, read_state, write_state
-from llmops_assets.lib.records import ReleaseManifest, SubjectPattern
-from resources.deployment_target.base import (
-    Ask,
-    DeploymentError,
-    DeploymentTarget,
-    Fetch,
-    TargetReply,
-    TargetStatus,
-    Which,
-)
+from llmops_assets.lib.records import FileRef, ReleaseManifest, SubjectPattern
+from resources.deployment_target.base import DeploymentError, DeploymentTarget, TargetStatus
+from resources.lake.base import Lake
+from resources.models import Models
 
 START_SECONDS = 120.0
 APPLY_SECONDS = 120.0
-ASK_SECONDS = 180.0
-MODEL_NAMES = {"live": "assistant", "canary": "assistant-canary", "preview": "assistant-preview"}
 MODULE = "llmops_assets.gateway"
 
 
 class LocalTarget(DeploymentTarget):
-    """One gateway process whose files lie in `root`; `port` is taken when it is free, another one otherwise."""
+    """One gateway process whose files lie in `root`; `port` is taken when it is free, another one otherwise.
+
+    `base_model` is the name by which `models` finds the base model; none: the name in the manifest.
+    """
 
     name = "local"
 
@@ -45,15 +39,20 @@ class LocalTarget(DeploymentTarget):
         self,
         root: Path,
         *,
+        lake: Lake,
+        models: Models,
         log_url: str,
         subject_key: Path,
+        base_model: str = "",
         port: int = 8730,
         identifiers: Sequence[SubjectPattern] = (),
         allow: Sequence[str] = (),
         cache: Path | None = None,
         replay: bool = False,
     ) -> None:
+        super().__init__(lake, models)
         self.root = root
+        self._base_model = base_model
         self._log_url = log_url
         self._subject_key = subject_key
         self._port = port
@@ -186,146 +185,61 @@ class LocalTarget(DeploymentTarget):
             live=health["live"],
             previous=health["previous"],
             canary=health["canary"],
-            address=self._about()["address"],
+            address=self.address,
             error=health["error"],
         )
 
-    def apply(
-        self,
-        manifest: ReleaseManifest,
-        stage: Literal["canary", "live"],
-        *,
-        fetch: Fetch,
-        base_model: Path,
-        share: float = 0.1,
-    ) -> TargetStatus:
-        """Serve a release as canary or live; returns when it is served."""
-        write_bundle(self.root, manifest, fetch, base_model)
-        release_id = manifest.release_id
+    @property
+    def address(self) -> str:
+        """Where the gateway answers; where none was started, an address that nobody listens at."""
+        return self._about().get("address", "http://127.0.0.1:9")
 
-        def change(state: ServingState) -> ServingState:
-            if stage == "canary":
-                return state.model_copy(update={"canary": release_id, "canary_share": share})
-            previous = state.previous if state.live == release_id else state.live
-            return state.model_copy(
-                update={"live": release_id, "previous": previous, "canary": None, "canary_share": 0.0}
-            )
-
-        return self._change(change)
-
-    def abort_canary(self) -> TargetStatus:
-        """End a canary."""
-        return self._change(lambda state: state.model_copy(update={"canary": None, "canary_share": 0.0}))
-
-    def rollback(self) -> TargetStatus:
-        """Serve the previous release again."""
-        state = read_state(self.root)
-        if state.previous is None:
-            raise DeploymentError("there is no previous release to roll back to")
-        return self._change(
-            lambda state: state.model_copy(
-                update={"live": state.previous, "previous": state.live, "canary": None, "canary_share": 0.0}
-            )
-        )
-
-    @contextlib.contextmanager
-    def preview(self, manifest: ReleaseManifest, *, fetch: Fetch, base_model: Path) -> Generator[None]:
-        """Serve a release beside the live one, for those who ask for it by name."""
-        write_bundle(self.root, manifest, fetch, base_model)
-        self._change(lambda state: state.model_copy(update={"preview": manifest.release_id}))
+    def _bring(self, manifest: ReleaseManifest) -> None:
         try:
-            yield
-        finally:
-            self._change(lambda state: state.model_copy(update={"preview": None}))
+            write_bundle(self.root, manifest, self._fetch, self._base_file(manifest))
+        except BundleError as error:
+            raise DeploymentError(f"{manifest.release_id} cannot be served: {error}") from error
 
-    def _change(self, change: Any) -> TargetStatus:
-        self.start()
-        with self._locked():
-            before = read_state(self.root)
-            wanted: ServingState = change(before)
-            if wanted == before and (self._health() or {}).get("generation") == before.generation:
-                return self.status()
-            wanted = wanted.model_copy(update={"generation": before.generation + 1})
-            write_state(self.root, wanted)
-            deadline = time.monotonic() + APPLY_SECONDS
-            while True:
-                health = self._health()
-                if health is not None and health["generation"] == wanted.generation:
-                    return self.status()
-                refused = health is not None and health["failed_generation"] == wanted.generation
-                if refused or time.monotonic() > deadline:
-                    write_state(self.root, before.model_copy(update={"generation": wanted.generation + 1}))
-                    reason = health["error"] if health and refused else f"not served within {APPLY_SECONDS:.0f} s"
-                    raise DeploymentError(f"the gateway did not take the release: {reason}")
-                time.sleep(0.05)
+    def _fetch(self, file: FileRef, target: Path) -> None:
+        with self.lake.open(file.ref.commit, file.ref.path) as source, target.open("wb") as out:
+            shutil.copyfileobj(source, out, 1 << 20)
 
-    # -- requests ---------------------------------------------------------------------------------------------------
-
-    def ask_many(self, asks: Sequence[Ask], which: Which = "live", *, concurrency: int = 4) -> list[TargetReply]:
-        """Answers in the order of the questions."""
-        address = self._about().get("address", "http://127.0.0.1:9")
-        return asyncio.run(_ask_many(address, asks, MODEL_NAMES[which], concurrency))
-
-    def give_feedback(
-        self, feedback: Sequence[tuple[str, int, str, str, datetime | None]], *, concurrency: int = 4
-    ) -> int:
-        """Send feedback and return how many were stored."""
-        address = self._about().get("address", "http://127.0.0.1:9")
-        return asyncio.run(_give_feedback(address, feedback, concurrency))
-
-
-async def _ask_many(address: str, asks: Sequence[Ask], model: str, concurrency: int) -> list[TargetReply]:
-    import aiohttp
-
-    slots = asyncio.Semaphore(concurrency)
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ASK_SECONDS)) as session:
-
-        async def one(ask: Ask) -> TargetReply:
-            body = {
-                "model": model,
-                "messages": [{"role": "user", "content": ask.question}],
-                "user": ask.user,
-                "metadata": {"conversation": ask.conversation},
-            }
-            headers = {"x-llmops-time": ask.time.isoformat()} if ask.time else {}
-            async with slots:
-                try:
-                    async with session.post(f"{address}/v1/chat/completions", json=body, headers=headers) as response:
-                        answer = await response.json()
-                        if response.status != 200:
-                            return TargetReply(response.status, error=str(answer.get("error", {}).get("message", "")))
-                except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-                    return TargetReply(0, error=f"{type(error).__name__}: {error}")
-            about = answer["llmops"]
-            return TargetReply(
-                status=200,
-                answer=answer["choices"][0]["message"]["content"],
-                path=about["path"],
-                article=about["article"],
-                similarity=about["similarity"],
-                release_id=answer["model"],
-                interaction=about["interaction"],
-                latency_seconds=about["latency_seconds"],
+    def _base_file(self, manifest: ReleaseManifest) -> Path | None:
+        """The base model's own GGUF file; None where the release brings an engine model. DeploymentError."""
+        if manifest.engine_model is not None:
+            return None
+        found = self.models.resolve(self._base_model or manifest.base.name)
+        if found.ref.digest != manifest.base.digest:
+            raise DeploymentError(
+                f"{manifest.release_id} is of another base model than {found.ref.name}, which settings.yaml names: "
+                "set base_model to the one it was made of"
             )
+        if found.gguf is None:
+            raise DeploymentError(
+                f"{found.ref.name} has no GGUF file, which the embedded engine needs: give a folder that holds one, or "
+                "serve on a target that takes safetensors"
+            )
+        return found.gguf
 
-        return list(await asyncio.gather(*(one(ask) for ask in asks)))
+    def _holds(self, release_id: str) -> bool:
+        return bundle_folder(self.root, release_id).is_dir()
 
+    def _state(self) -> ServingState:
+        return read_state(self.root)
 
-async def _give_feedback(
-    address: str, feedback: Sequence[tuple[str, int, str, str, datetime | None]], concurrency: int
-) -> int:
-    import aiohttp
-
-    slots = asyncio.Semaphore(concurrency)
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ASK_SECONDS)) as session:
-
-        async def one(interaction: str, rating: int, reason: str, correction: str, moment: datetime | None) -> bool:
-            body = {"interaction": interaction, "rating": rating, "reason": reason, "correction": correction}
-            headers = {"x-llmops-time": moment.isoformat()} if moment else {}
-            async with slots, session.post(f"{address}/v1/feedback", json=body, headers=headers) as response:
-                return response.status == 200
-
-        return sum(await asyncio.gather(*(one(*entry) for entry in feedback)))
+    def _serve(self, before: ServingState, wanted: ServingState) -> TargetStatus:
+        write_state(self.root, wanted)
+        deadline = time.monotonic() + APPLY_SECONDS
+        while True:
+            health = self._health()
+            if health is not None and health["generation"] == wanted.generation:
+                return self.status()
+            refused = health is not None and health["failed_generation"] == wanted.generation
+            if refused or time.monotonic() > deadline:
+                write_state(self.root, before.model_copy(update={"generation": wanted.generation + 1}))
+                reason = health["error"] if health and refused else f"not served within {APPLY_SECONDS:.0f} s"
+                raise DeploymentError(f"the gateway did not take the release: {reason}")
+            time.sleep(0.05)
 
 
 def _is_free(port: int) -> bool:
