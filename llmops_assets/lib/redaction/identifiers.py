@@ -286,7 +286,15 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         digit=True,
         words=("ssn", "social"),
     ),
-    _national("gb.nino", r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]"),
+    # The British number has no checksum; these are the letters it may begin and end with.
+    Recogniser(
+        "NATIONAL_ID",
+        re.compile(
+            r"(?<![\w-])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D](?![\w-])"
+        ),
+        0.93,
+        digit=True,
+    ),
     _national("gb.nhs", r"\d{3} \d{3} \d{4}"),
     _national("de.idnr", r"\d{2} ?\d{3} ?\d{3} ?\d{3}"),
     _national("fr.nir", r"[12] ?\d{2} ?\d{2} ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}"),
