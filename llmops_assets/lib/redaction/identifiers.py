@@ -290,7 +290,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     Recogniser(
         "NATIONAL_ID",
         re.compile(
-            r"(?<![\w-])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D](?![\w-])"
+            r"(?<![\w-])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?(?:\d{2} ?){3}[A-D](?![\w-])"
         ),
         0.93,
         digit=True,
@@ -318,7 +318,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     Recogniser(
         "TRACKING",
         re.compile(
-            r"(?<![A-Za-z0-9])(?:1Z ?[0-9A-Z]{3} ?[0-9A-Z]{3} ?(?:[0-9A-Z]{2} ?){2}[0-9A-Z]{4} ?[0-9A-Z]{2}"
+            r"(?<![A-Za-z0-9])(?:1Z ?[0-9A-Z]{3} ?[0-9A-Z]{3} ?(?:[0-9A-Z]{2} ?){4}[0-9A-Z]{2}"
             r"|[A-Z]{2} ?(?:\d{9}|\d{3} \d{3} \d{3}) ?[A-Z]{2}"
             r"|J{1,2}D\d{10,20}|J(?:VGL|D)\d{10,20}|TBA\d{9,13}|(?:\d{4} ){4,5}\d{2,4})(?![A-Za-z0-9])"
         ),
@@ -547,7 +547,8 @@ def _username(match: re.Match[str]) -> bool:
     if re.search(r"[\d._]", value):
         return True
     cue = match.string[match.start() : match.start("value")].rstrip().lower()
-    return cue.endswith((":", "=", "'", '"', "is", "as", "ist", "est", "es", "è")) and _uncommon(value, COMMON_WORDS)
+    said = (":", "=", "'", '"', "is", "as", "ist", "lautet", "est", "es", "è", "jest")
+    return cue.endswith(said) and _uncommon(value, COMMON_WORDS)
 
 
 def _uncommon(word: str, common: frozenset[str]) -> bool:
