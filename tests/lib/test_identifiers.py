@@ -170,7 +170,7 @@ SAID = {
         "it is [REF-482] then",
         "it is [AB-482-13] then",
         "it is [48213-7710552-19912] then",
-        "it is [2024/4821] then",
+        "it is [2024/482137710552] then",
     ),
     ("PASSPORT", "all"): words("passport,Reisepass,passeport,pasaporte,passaporto,paspoort,paszport", "C01X00T47"),
     ("DATE_OF_BIRTH", "en"): (
@@ -189,7 +189,11 @@ SAID = {
     ("DATE_OF_BIRTH", "it"): ("nato il [12 maggio 2004]", "nata il [12/05/2004]", "data di nascita [12/05/2004]"),
     ("DATE_OF_BIRTH", "nl"): ("geboortedatum [12 mei 2004]",),
     ("DATE_OF_BIRTH", "pl"): ("urodzona [12 maja 2004]",),
-    ("DATE_OF_BIRTH", "pt"): ("nasci a [12 de maio de 2004]",),
+    ("DATE_OF_BIRTH", "pt"): (
+        "nasci a [12 de maio de 2004]",
+        "nasci em [3 de outubro de 2004]",
+        "nasci em [3 de fevereiro de 2004]",
+    ),
     ("POSTCODE", "words"): words(
         "zip,post code,postcode,postal code is,PLZ,Postleitzahl ist,code postal,código postal,cap", "85701"
     ),

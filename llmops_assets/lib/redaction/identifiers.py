@@ -17,13 +17,15 @@ PHONE_REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "PL", "IN")
 
 _MONTHS = (
     "jan feb mar apr mai may jun jul aug sep oct okt nov dec dez janv févr fév mars avr juin juil août déc ene abr ago "
-    "dic gen mag giu lug set ott maart mei sty lut kwi maj cze lip sie wrz paź lis gru"
+    "fev out dic gen mag giu lug set ott maart mei sty lut kwi maj cze lip sie wrz paź lis gru"
 ).split()
-_MONTH = rf"(?:{'|'.join(_MONTHS)})[^\W\d_]*\.?"
+# Marktplatz 3, 1010 Wien and Julianalaan 12, 2028 BC are no days.
+_NO_STREET = r"(?![^\W\d_]*(?:stra(?:ße|sse|at)|gasse|platz|allee|weg|ufer|laan|plein|gracht|kade|singel|dijk)\b)"
+_MONTH = rf"{_NO_STREET}(?:{'|'.join(_MONTHS)})[^\W\d_]*\.?"
 DATE = (
     r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2} ?[-/.] ?\d{1,2} ?[-/.] ?(?:\d{4}|\d{2})"
     rf"|\d{{1,2}}(?:st|nd|rd|th|er|\.|º)?[ -](?:de |of )?{_MONTH}(?: de|,)?[ -](?:\d{{4}}|'?\d{{2}})"
-    rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}})(?!\d)"
+    rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? (?:19|20)\d\d)(?!\d)"
 )
 """A day with its year, as people of several countries write it."""
 
