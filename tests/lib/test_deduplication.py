@@ -156,9 +156,10 @@ def test_contamination_names_how_a_training_row_repeats_an_evaluation_question_a
 def test_contamination_does_not_depend_on_batches(words):
     rng = np.random.default_rng(0)
     trained = [("c", str(n), " ".join(rng.choice(WORDS, 5))) for n in range(deduplication.BATCH + 50)]
+    trained[0], trained[-2] = (("c", row_id, "How do I return the lamps?") for row_id in ("first", "again"))
     trained[-1] = ("c", "last", "how do i return my lamp")
-    hits = contaminated(["How do I return my lamp?"], iter(trained))
-    assert any(hit.kind == "exact" for hit in hits)
+    hits = contaminated(["How do I return my lamp?", "How do I return the lamps?"], iter(trained))
+    assert [hit.row_id for hit in hits if hit.kind == "exact"] == ["last", "first"]
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,15 @@ def test_a_spike_of_a_known_topic_is_seen_by_the_intents_not_by_novelty(world):
     assert min(w.intents_p for w in day.windows) < 0.001
 
 
+def test_questions_that_move_away_are_seen_before_one_of_them_is_novel():
+    near = np.array([[1.0, 0.0]], np.float32)
+    reference = drift.DriftReference(near, np.linspace(0, 0.4, 201), 0.39, ("a",) * 201)
+    for distance, drifted in ((0.2, False), (0.3, True)):
+        vectors = np.tile(np.array([1 - distance, 0.0], np.float32), (60, 1))
+        (window,) = judge(reference, vectors, ["a"] * 60).windows
+        assert (window.novelty_share, window.intents_p, window.drifted) == (0.0, 1.0, drifted)
+
+
 def test_a_small_rest_joins_the_window_before_it(world):
     rng, centres, reference = world
     sizes = [w.size for w in judge(reference, *questions(rng, 145, centres[:8])).windows]

@@ -63,6 +63,8 @@ def test_a_cue_gives_away_a_name_and_nothing_beside_it(redactor, cue):
         "Hi there, good morning. Thanks. Please help. Dear Sir or Madam, hello team.",
         "Is the Halo from Lumora safe? I am Lumora's customer.",
         "Kind regards",
+        "Hello LED lamps are dark. Thanks! Broken again.",
+        "Hello Broken again",
         "The lamp is in Summer colours, and in May it will rain.",
         "Will it come on Monday? The driver came, my wife was out.",
         "Ich bin zufrieden. Je suis content. Estoy en casa. Sono qui. Ik ben thuis. Jestem w domu.",
