@@ -3,9 +3,10 @@
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
-from mutants.run import Mutation, flaws, load, report, run
+from mutants.run import Mutation, Outcome, Result, flaws, load, report, run
 
 CODE = "def half(number):\n    return number / 2\n"
 TESTS = {
@@ -52,7 +53,7 @@ def test_a_mutation_is_noticed_only_when_its_tests_ran_and_failed(tree, capsys):
         mutation(test="test_half.py::test_gone"),
         mutation("no_name", "test_half.py::test_half"),
     ]
-    outcomes = run(tried, root=tree, timeout=8)
+    outcomes = run(tried, root=tree, timeout=15)
     assert [o.result for o in outcomes] == ["noticed", "timeout", "survived", "error", "error", "noticed"]
     assert "fails without the mutation" in outcomes[3].message
     assert (tree / "code_.py").read_text() == CODE
@@ -60,17 +61,17 @@ def test_a_mutation_is_noticed_only_when_its_tests_ran_and_failed(tree, capsys):
     assert all(f"{o.result:<8}  toy: {o.mutation.name}" in printed for o in outcomes)
 
 
-def test_the_score_the_errors_and_unjustified_survivors_decide_the_exit_status(tree, capsys):
-    noticed = run([mutation()], root=tree, jobs=1)
-    (survived,) = run([mutation(test="test_nothing.py")], root=tree, jobs=1)
-    (justified,) = run([mutation(test="test_nothing.py", survives="nothing asks")], root=tree, jobs=1)
-    (error,) = run([mutation(test="test_broken.py")], root=tree, jobs=1)
-    assert report(noticed) == 0
-    assert report([*noticed * 9, justified]) == 0
-    assert "toy: 9 of 10 noticed (90%)\noverall: 9 of 10 noticed (90%)" in capsys.readouterr().out
-    assert report([*noticed * 8, justified]) == 1
-    assert report([*noticed * 99, survived]) == 1
-    assert report([*noticed * 99, error]) == 1
+def test_the_score_the_errors_and_unjustified_survivors_decide_the_exit_status(capsys):
+    noticed, timeout, survived, error = (Outcome(mutation(), r, 1.0) for r in get_args(Result))
+    justified = Outcome(mutation(survives="nothing asks"), "survived", 1.0)
+    assert report([noticed, timeout]) == 0
+    assert report([*[noticed] * 9, justified]) == 0
+    printed = capsys.readouterr().out
+    assert "survived: number * 2 under test_half.py: nothing asks" in printed
+    assert "toy: 9 of 10 noticed (90%)\noverall: 9 of 10 noticed (90%)" in printed
+    assert report([*[noticed] * 8, justified]) == 1
+    assert report([*[noticed] * 99, survived]) == 1
+    assert report([*[noticed] * 99, error]) == 1
 
 
 @pytest.mark.parametrize(
