@@ -81,7 +81,7 @@ def test_kpis_are_measured_against_their_targets_and_unmeasured_is_not_zero():
         "made_up": (None, None),
     }
     empty = kpis.measure(date(2026, 3, 2), [], targets, accuracy=None, leaks=0, cost_per_answer=None)
-    assert all(v.value is None for v in empty.values)
+    assert [(v.value, v.met) for v in empty.values] == [(None, None)] * 4
 
 
 def test_costs_are_engine_time_or_tokens_per_release():
