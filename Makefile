@@ -21,7 +21,7 @@ FORMAT ?=
 MAP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev build test test-fast check bench lock clean
+.PHONY: help install demo dev build test test-fast mutants check bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | while IFS='	' read -r n t; do printf '  %-12s %s\n' "$$n" "$$t"; done
@@ -55,6 +55,11 @@ test: install ## All tests
 
 test-fast: install ## Tests without the real model, the embedder and spaCy
 	@$(BIN)/python -m pytest -m "not slow" -n 2
+
+AREAS ?=
+
+mutants: install ## Small faults put into a copy of the code: which do the tests notice? Or AREAS="redaction data"
+	@$(BIN)/python tests/mutants/run.py $(AREAS)
 
 check: install ## ruff, ty, import-linter, definitions
 	@$(BIN)/ruff check .

@@ -28,7 +28,9 @@ def test_every_row_says_where_it_comes_from_and_no_two_say_the_same():
 
 def test_spread_prefers_an_articles_own_phrasings_and_is_independent_of_order():
     first = datasets.spread(rows(), 4, seed=1)
-    assert all(row["source"] == "knowledge_base" for row in first)
+    assert [(row["article"], row["source"]) for row in first] == [
+        (f"a{n}", "knowledge_base") for n in range(6) for _ in range(4)
+    ]
     assert datasets.spread(rows()[::-1], 4, seed=1) == first
     assert len(datasets.spread(rows(), 9, seed=1)) == 26
 

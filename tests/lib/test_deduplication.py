@@ -156,6 +156,38 @@ def test_contamination_names_how_a_training_row_repeats_an_evaluation_question_a
 def test_contamination_does_not_depend_on_batches(words):
     rng = np.random.default_rng(0)
     trained = [("c", str(n), " ".join(rng.choice(WORDS, 5))) for n in range(deduplication.BATCH + 50)]
+    trained[0], trained[-2] = (("c", row_id, "How do I return the lamps?") for row_id in ("first", "again"))
     trained[-1] = ("c", "last", "how do i return my lamp")
-    hits = contaminated(["How do I return my lamp?"], iter(trained))
-    assert any(hit.kind == "exact" for hit in hits)
+    hits = contaminated(["How do I return my lamp?", "How do I return the lamps?"], iter(trained))
+    assert [hit.row_id for hit in hits if hit.kind == "exact"] == ["last", "first"]
+
+
+@pytest.mark.parametrize(
+    ("trained", "kinds"),
+    [
+        ("Can I return the floor lamp after 30 days?", {"exact"}),
+        ("can i return the FLOOR lamp after 30 days", {"exact"}),
+        ("Can I return the floor lamp aftr 30 days?", {"near"}),
+        ("Can I return the floor lamp after 60 days?", {"near"}),
+        ("Can I not return the floor lamp after 30 days?", {"near"}),
+        ("Hello, can I return the floor lamp after 30 days?", {"near"}),
+        ("days 30 after lamp floor the return I can", {"embedding"}),
+        ("Can I return the table lamp?", set()),
+        ("Is the floor lamp heavy?", set()),
+        ("", set()),
+    ],
+)
+def test_contamination_planted_on_purpose_is_found_by_what_it_keeps(words, trained, kinds):
+    planted = ("Can I return the floor lamp after 30 days?", "Where is your shop?")
+    hits = contaminated(planted, [("c", "row", trained)], embed=words.embed, similarity=0.99)
+    assert {hit.kind for hit in hits} == kinds
+    assert {(hit.question, hit.trained, hit.row_id, hit.where) for hit in hits} <= {(planted[0], trained, "row", "c")}
+
+
+def test_contamination_is_told_once_a_question_and_text_at_its_first_place():
+    question = "Can I return the floor lamp after 30 days?"
+    told = [(f"c{n}", f"r{n}", question) for n in range(3)] + [
+        ("c3", "r3", "can i return the floor lamp after 30 days")
+    ]
+    hits = contaminated([question, question], told)
+    assert [(hit.where, hit.row_id) for hit in hits] == [("c0", "r0"), ("c3", "r3")]

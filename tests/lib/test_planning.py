@@ -81,7 +81,7 @@ def test_kpis_are_measured_against_their_targets_and_unmeasured_is_not_zero():
         "made_up": (None, None),
     }
     empty = kpis.measure(date(2026, 3, 2), [], targets, accuracy=None, leaks=0, cost_per_answer=None)
-    assert all(v.value is None for v in empty.values)
+    assert [(v.value, v.met) for v in empty.values] == [(None, None)] * 4
 
 
 def test_costs_are_engine_time_or_tokens_per_release():
@@ -101,3 +101,72 @@ def test_costs_are_engine_time_or_tokens_per_release():
     assert [line.currency for line in api.lines] == [0.0, 2.0]
     assert api.lines[0].energy_kwh == 0.0
     assert costs.per_answer(costs.ledger([], option("cpu"))) is None
+
+
+def test_the_price_of_a_month_by_hand():
+    traffic = {"conversations_per_month": 100_000, "peak_factor": 3.0, "input_tokens": 400, "output_tokens": 50}
+    use_case = case(option("any"))
+    use_case = use_case.model_copy(update={"traffic": use_case.traffic.model_copy(update=traffic)})
+    api = option("api", kind="api", currency_per_million_input_tokens=0.5, currency_per_million_output_tokens=2.0)
+    # 40 million tokens in at 0.50, 5 million out at 2.00.
+    assert hosting.quote(use_case, api).currency_per_month == 20.0 + 10.0
+    assert hosting.quote(use_case, api.model_copy(update={"tokens_per_second": 0.001})).replicas == 1
+    # 100,000 conversations in 2,628,000 s, three times as many at the peak, 50 tokens each: 5.7078 tokens a second.
+    for speed, replicas in ((8.16, 1), (8.15, 2), (2.72, 3), (1000.0, 1)):
+        own = option("own", currency_per_hour=0.25, tokens_per_second=speed)
+        found = hosting.quote(use_case, own)
+        assert (found.replicas, found.currency_per_month) == (replicas, replicas * 182.5)
+
+
+def test_an_option_at_the_limits_is_admissible_and_one_beyond_is_out():
+    use_case = case(option("any"), maximum_latency_p95_seconds=2.0, data_must_stay_on_premises=True)
+    assert hosting.quote(use_case, option("edge", latency_p95_seconds=2.0)).admissible
+    slow = hosting.quote(use_case, option("slow", latency_p95_seconds=2.01, data_leaves_premises=True))
+    assert slow.reasons == ("customers' data would leave the premises", "latency 2.01 s is above 2 s")
+    free = use_case.model_copy(update={"data_must_stay_on_premises": False})
+    assert hosting.quote(free, option("cloud", data_leaves_premises=True)).admissible
+
+
+def test_every_kpi_by_hand():
+    names = ("answer_accuracy", "positive_rating_share", "handover_share", "p95_latency_seconds", "cost_per_answer")
+    targets = [Kpi(name=name, description="", direction="at_most", target=0.5) for name in (*names, "privacy_leaks")]
+    rows = [interaction(seconds=float(n)) for n in range(1, 21)]
+    rows[0] |= {"rating": 1}
+    rows[1] |= {"rating": -1}
+    rows[2] |= {"rating": 1, "path": "handover"}
+    report = kpis.measure(date(2026, 3, 2), rows, targets, accuracy=0.5, leaks=2, cost_per_answer=0.0123456789)
+    assert report.interactions == 20
+    assert {v.name: (v.value, v.met) for v in report.values} == {
+        "answer_accuracy": (0.5, True),
+        "positive_rating_share": (0.666667, False),
+        "handover_share": (0.05, True),
+        # Between the 19th and the 20th of 1 to 20 seconds: 1 + 0.95 * 19.
+        "p95_latency_seconds": (19.05, False),
+        "cost_per_answer": (0.012346, True),
+        "privacy_leaks": (2.0, False),
+    }
+
+
+def test_costs_by_hand():
+    rows = [
+        interaction("generated", seconds=90.0, tokens=(1000, 200)),
+        interaction("generated", seconds=30.0, tokens=(500, None)),
+        interaction("handover", seconds=500.0, tokens=(9, 9)),
+        interaction("matched", seconds=500.0, release="r-0"),
+    ]
+    prices = {"currency_per_million_input_tokens": 2.0, "currency_per_million_output_tokens": 10.0}
+    found = costs.ledger(rows, option("own", currency_per_hour=0.6, **prices))
+    none, both = found.lines
+    assert (none.release_id, none.answers, none.generated, none.currency) == ("r-0", 1, 0, 0.0)
+    # 120 s at 0.60 an hour, 1500 tokens in at 2 and 200 out at 10 a million.
+    assert (both.answers, both.generated, both.engine_seconds) == (3, 2, 120.0)
+    assert both.currency == pytest.approx(0.02 + 0.003 + 0.002, abs=1e-8)
+    # 30 W for 120 s are 0.001 kWh, at 250 g each.
+    assert (both.energy_kwh, both.co2_grams) == (0.001, 0.25)
+    assert costs.per_answer(found) == pytest.approx(0.025 / 4)
+    assert found.assumptions == {
+        "currency_per_hour": 0.6,
+        **prices,
+        "watts": 30.0,
+        "grams_co2_per_kwh": 250.0,
+    }

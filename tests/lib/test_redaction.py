@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from llmops_assets.lib.records import SubjectPattern
-from llmops_assets.lib.redaction import Redactor, load_subject_key, public_words
+from llmops_assets.lib.redaction import Redactor, Span, load_subject_key, public_words
+from llmops_assets.lib.redaction.spans import resolve
 
 ORDER = SubjectPattern(entity="ORDER_NUMBER", regex=r"\bLM-?\d{6,8}\b", score=0.95)
 KEY = b"k" * 32
@@ -57,6 +58,122 @@ def test_pseudonyms_are_consistent_within_a_conversation_and_tell_two_apart(patt
     )
     assert question == "<EMAIL_1> and <EMAIL_2> wrote about <ORDER_NUMBER_1>"
     assert answer.startswith("<EMAIL_2> asked first, then <EMAIL_1>")
+
+
+@pytest.mark.parametrize(
+    ("conversation", "redacted"),
+    [
+        (
+            ["My name is Tavrik Osmelin", "Hello Tavrik, I see Osmelin here", "so TAVRIK waits, tavrik osmelin"],
+            ["My name is <PERSON_1>", "Hello <PERSON_1>, I see <PERSON_1> here", "so <PERSON_1> waits, <PERSON_1>"],
+        ),
+        (
+            ["Mr Osmelin and Mr Pelgro wait", "Osmelin called", "Pelgro called, then Osmelin"],
+            ["Mr <PERSON_1> and Mr <PERSON_2> wait", "<PERSON_1> called", "<PERSON_2> called, then <PERSON_1>"],
+        ),
+        (
+            ["I am Tavrik Osmelin.", "My wife Belva Osmelin knows.", "Osmelin, Belva, Tavrik"],
+            ["I am <PERSON_1>.", "My wife <PERSON_2> knows.", "<PERSON_3>, <PERSON_2>, <PERSON_1>"],
+        ),
+        (
+            ["Is 48213-ab there? No, 48213-abc", "my order 48213-AB is late"],
+            ["Is <ORDER_NUMBER_1> there? No, 48213-abc", "my order <ORDER_NUMBER_1> is late"],
+        ),
+        (
+            ["my order no. 482 is ours", "we have 482 lamps"],
+            ["my order no. <ORDER_NUMBER_1> is ours", "we have 482 lamps"],
+        ),
+        (
+            ["call +31 6 1234 5678 or 06 1234 5678", "0612345678 +31612345678"],
+            ["call <PHONE_1> or <PHONE_2>", "<PHONE_2> <PHONE_1>"],
+        ),
+        (["NL91ABNA0417164300", "nl91 abna 0417 1643 00"], ["<IBAN_1>", "<IBAN_1>"]),
+        (
+            ["my name is May Green", "we came in may, and May too"],
+            ["my name is <PERSON_1>", "we came in may, and <PERSON_1> too"],
+        ),
+        (
+            ["I am <PERSON_2>, at <EMAIL_7>", "my name is Tavrik Osmelin, a@x.example"],
+            ["I am <PERSON_2>, at <EMAIL_7>", "my name is <PERSON_3>, <EMAIL_8>"],
+        ),
+    ],
+)
+def test_what_one_turn_tells_is_masked_in_all_under_one_pseudonym(patterns, conversation, redacted):
+    assert patterns.redact(conversation) == redacted
+
+
+def test_pseudonyms_count_each_kind_in_the_order_of_its_values_and_start_anew_with_a_conversation(patterns):
+    conversation = ["b@x.example a@x.example +31 6 1234 5678", "a@x.example c@x.example b@x.example"]
+    masked = ["<EMAIL_1> <EMAIL_2> <PHONE_1>", "<EMAIL_2> <EMAIL_3> <EMAIL_1>"]
+    assert patterns.redact(conversation) == masked
+    assert patterns.redact(["c@x.example"]) == ["<EMAIL_1>"]
+    (first, second) = patterns.redact_many([conversation, ["c@x.example", "nothing"]])
+    assert (first.texts, first.counts) == (tuple(masked), {"EMAIL": 5, "PHONE": 1})
+    assert (second.texts, second.counts) == (("<EMAIL_1>", "nothing"), {"EMAIL": 1})
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("\u200banna.k\u200beller\uff20mail.example!", "\u200b<EMAIL_1>!"),
+        ("+31\u00a06\u00a01234\u20115678", "<PHONE_1>"),
+        ("caf\u00e9 4111\u20091111\u20091111\u20091111", "caf\u00e9 <CARD_1>"),
+        ("I am Jose\u0301 Osmelin.", "I am <PERSON_1>."),
+        ("i\u2019m\tTom Osmelin.", "i\u2019m\t<PERSON_1>."),
+        ("\uff14\uff11\uff11\uff11111111111111", "<CARD_1>"),
+    ],
+)
+def test_typography_hides_nothing_and_stands_where_it_stood(patterns, text, redacted):
+    assert patterns.redact([text]) == [redacted]
+
+
+def test_of_overlapping_findings_the_surer_stands_and_what_is_left_of_the_other(patterns):
+    text = "abcdefghij"
+    low, high = Span(0, 10, "LOW", 0.5), Span(3, 6, "HIGH", 0.9)
+    assert resolve([low, high], text) == [Span(0, 3, "LOW", 0.5), high, Span(6, 10, "LOW", 0.5)]
+    assert resolve([low, Span(0, 9, "SHORT", 0.5)], text) == [low]
+    assert resolve([Span(0, 5, "LOW", 0.5), Span(1, 5, "HIGH", 0.9)], text) == [Span(1, 5, "HIGH", 0.9)]
+    assert patterns.redact(["tom.keller@gmx.example.IBAN"])[0].startswith("<EMAIL_1>")
+
+
+def test_public_numbers_are_allowed_however_they_are_written():
+    redactor = Redactor(names=False, allow=["+31 20 123 45 67", "Help@Lumora.example"])
+    text = "call +31201234567 or write to help@lumora.example"
+    assert redactor.redact([text]) == [text]
+    assert redactor.leaks(text) == []
+    assert redactor.redact(["call +31201234568"]) == ["call <PHONE_1>"]
+
+
+@pytest.mark.parametrize(
+    ("text", "entity"),
+    [
+        ("a@x.example", "EMAIL"),
+        ("nl91 abna 0417 1643 00", "IBAN"),
+        ("4111111111111111", "CARD"),
+        ("203.0.113.7", "IP"),
+        ("+31 6 12345678", "PHONE"),
+        ("1Z999AA10123456784", "TRACKING"),
+        ("123-45-6789", "SOCIAL_SECURITY"),
+    ],
+)
+def test_what_is_certain_leaks_whatever_the_length_and_what_may_be_something_else_does_not(text, entity):
+    redactor = Redactor(names=False)
+    assert redactor.leaks(f"it is {text} then") == [entity]
+    assert redactor.leaks(f"{'word ' * 500}{text} then") == [entity]
+    assert redactor.leaks("it is 48213771 in 1017 AB, or 4111 1111 1111 1112, said Mr Osmelin") == []
+
+
+def test_the_digest_tells_other_settings_and_keys_apart_and_shows_neither(patterns):
+    made = [
+        patterns,
+        Redactor([ORDER], KEY),
+        Redactor([], KEY),
+        Redactor([], b"j" * 32),
+        Redactor([], KEY, names=False),
+    ]
+    assert len({redactor.digest for redactor in made}) == len(made)
+    assert Redactor([], KEY).digest == Redactor([], KEY).digest
+    assert "lumora" not in patterns.digest
 
 
 def test_leaks_names_what_is_certainly_personal_and_allows_public_words(patterns):

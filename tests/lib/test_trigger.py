@@ -63,3 +63,31 @@ def test_the_reasons_carry_the_numbers():
     assert "2 of the last 3 windows" in decision.reasons[0]
     assert "130" in decision.reasons[0]
     assert (decision.violated, decision.of) == (2, 3)
+
+
+def test_the_window_just_outside_the_last_m_does_not_count_and_the_one_inside_does():
+    assert not decide(drift_report(MONDAY, [True, False, False, True])).fire
+    assert decide(drift_report(MONDAY, [True, False, True])).fire
+    strict = DriftPolicy(n_of_m=(3, 3))
+    assert trigger.decide([drift_report(MONDAY, [False, True, True])], None, strict).fire is False
+    assert trigger.decide([drift_report(MONDAY, [True, True, True])], None, strict).fire
+
+
+def test_fewer_windows_than_m_are_enough_when_n_drifted():
+    decision = decide(drift_report(MONDAY, [True, True]))
+    assert (decision.fire, decision.violated, decision.of) == (True, 2, 2)
+
+
+def test_the_day_of_the_last_training_does_not_count_and_the_next_one_does():
+    reports = [drift_report(MONDAY, [True, True]), drift_report(TUESDAY, [True])]
+    decision = decide(*reports, trained=MONDAY)
+    assert (decision.fire, decision.violated, decision.of) == (False, 1, 1)
+    assert decide(*reports, drift_report(WEDNESDAY, [True]), trained=MONDAY).cause == "drift-2026-03-10"
+    assert decide(*reports, trained=TUESDAY).reasons == ("no day since the last training",)
+
+
+def test_an_alarm_without_a_window_fires_nothing_and_one_on_the_first_interaction_does():
+    assert not decide(drift_report(MONDAY, [], alarm=1)).fire
+    assert decide(drift_report(MONDAY, [False], alarm=1)).fire
+    assert trigger.n_of_m([], 0, 3) is False
+    assert trigger.n_of_m([False], 0, 1) is False

@@ -17,13 +17,15 @@ PHONE_REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "PL", "IN")
 
 _MONTHS = (
     "jan feb mar apr mai may jun jul aug sep oct okt nov dec dez janv févr fév mars avr juin juil août déc ene abr ago "
-    "dic gen mag giu lug set ott maart mei sty lut kwi maj cze lip sie wrz paź lis gru"
+    "fev out dic gen mag giu lug set ott maart mei sty lut kwi maj cze lip sie wrz paź lis gru"
 ).split()
-_MONTH = rf"(?:{'|'.join(_MONTHS)})[^\W\d_]*\.?"
+# Marktplatz 3, 1010 Wien and Julianalaan 12, 2028 BC are no days.
+_NO_STREET = r"(?![^\W\d_]*(?:stra(?:ße|sse|at)|gasse|platz|allee|weg|ufer|laan|plein|gracht|kade|singel|dijk)\b)"
+_MONTH = rf"{_NO_STREET}(?:{'|'.join(_MONTHS)})[^\W\d_]*\.?"
 DATE = (
     r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2} ?[-/.] ?\d{1,2} ?[-/.] ?(?:\d{4}|\d{2})"
     rf"|\d{{1,2}}(?:st|nd|rd|th|er|\.|º)?[ -](?:de |of )?{_MONTH}(?: de|,)?[ -](?:\d{{4}}|'?\d{{2}})"
-    rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}})(?!\d)"
+    rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? (?:19|20)\d\d)(?!\d)"
 )
 """A day with its year, as people of several countries write it."""
 
@@ -286,7 +288,15 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         digit=True,
         words=("ssn", "social"),
     ),
-    _national("gb.nino", r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]"),
+    # The British number has no checksum; these are the letters it may begin and end with.
+    Recogniser(
+        "NATIONAL_ID",
+        re.compile(
+            r"(?<![\w-])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?(?:\d{2} ?){3}[A-D](?![\w-])"
+        ),
+        0.93,
+        digit=True,
+    ),
     _national("gb.nhs", r"\d{3} \d{3} \d{4}"),
     _national("de.idnr", r"\d{2} ?\d{3} ?\d{3} ?\d{3}"),
     _national("fr.nir", r"[12] ?\d{2} ?\d{2} ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}"),
@@ -310,7 +320,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     Recogniser(
         "TRACKING",
         re.compile(
-            r"(?<![A-Za-z0-9])(?:1Z ?[0-9A-Z]{3} ?[0-9A-Z]{3} ?(?:[0-9A-Z]{2} ?){2}[0-9A-Z]{4} ?[0-9A-Z]{2}"
+            r"(?<![A-Za-z0-9])(?:1Z ?[0-9A-Z]{3} ?[0-9A-Z]{3} ?(?:[0-9A-Z]{2} ?){4}[0-9A-Z]{2}"
             r"|[A-Z]{2} ?(?:\d{9}|\d{3} \d{3} \d{3}) ?[A-Z]{2}"
             r"|J{1,2}D\d{10,20}|J(?:VGL|D)\d{10,20}|TBA\d{9,13}|(?:\d{4} ){4,5}\d{2,4})(?![A-Za-z0-9])"
         ),
@@ -539,7 +549,8 @@ def _username(match: re.Match[str]) -> bool:
     if re.search(r"[\d._]", value):
         return True
     cue = match.string[match.start() : match.start("value")].rstrip().lower()
-    return cue.endswith((":", "=", "'", '"', "is", "as", "ist", "est", "es", "è")) and _uncommon(value, COMMON_WORDS)
+    said = (":", "=", "'", '"', "is", "as", "ist", "lautet", "est", "es", "è", "jest")
+    return cue.endswith(said) and _uncommon(value, COMMON_WORDS)
 
 
 def _uncommon(word: str, common: frozenset[str]) -> bool:

@@ -10,7 +10,7 @@ _NUMBER = r"(?:number|no\.?|nr\.?|id|code|reference|nummer|numéro|número|numer
 _QUESTIONS = {
     "ORDER_NUMBER": rf"\b(?:order|purchase|commande|pedido|ordine|zamówieni\w+) ?{_NUMBER}"
     rf"|{_NUMBER} (?:of|for|de|del|der) (?:your|the|votre|su|tu|la)? ?(?:order|commande|pedido)"
-    r"|bestell(?:ing)?-?nummer|auftragsnummer|numer zamówienia",
+    r"|bestell?(?:ing)?-?nummer|auftragsnummer|numer zamówienia",
     "TRACKING": rf"\b(?:tracking|parcel|shipment|suivi|seguimiento) ?{_NUMBER}|sendungsnummer|track (?:and|&) trace",
     "CUSTOMER_NUMBER": rf"\b(?:customer|account|client|member(?:ship)?|contract|policy) ?{_NUMBER}"
     r"|kundennummer|klantnummer|numéro (?:de )?client|número de cliente|codice cliente",

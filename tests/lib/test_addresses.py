@@ -1,0 +1,72 @@
+"""Addresses as people of several countries write them, behind cues in their languages, and what only looks alike."""
+
+import re
+
+import pytest
+
+from llmops_assets.lib.redaction import Redactor
+
+
+@pytest.fixture(scope="module")
+def redactor() -> Redactor:
+    return Redactor(names=False)
+
+
+WRITTEN = {
+    "en": "we know [14 Maple Street]; we know [14b Sycamore Avenue, Leeds LS1 4AP]; we know [Flat 3, 21 Mill Lane]"
+    "; we know [221 W 43rd St, Tucson, AZ 85701]; we know [PO Box 4821, Akron 44301]",
+    "de": "es ist [Lindenstraße 12]; es ist [Lindenstr. 12, 28195 Bremen]; es ist [Am Mühlbach 7, 93047 Regensburg]",
+    "fr": "voilà [12 rue des Tilleuls, 69002 Lyon]; voilà [8 avenue Victor Hugo]",
+    "es": "aquí [Calle de la Luna 12, 41001 Sevilla]; aquí [Avenida del Mar 7]",
+    "it": "ecco [Via Garibaldi 12, 10122 Torino]; ecco [Piazza del Popolo 7]",
+    "nl": "daar [Prinsengracht 263, 1016 GV Amsterdam]; daar [Dorpsstraat 12]",
+    "pl": "tam [ul. Kwiatowa 12, 30-001 Kraków]; tam [al. Jerozolimskie 7]",
+    "pt": "ali [Rua Augusta 12, 1100-048 Lisboa]; ali [Travessa do Mar 7]",
+    # Streets that begin as a month does, beside a postcode that looks like a year.
+    "months": "daar [Julianalaan 12, 2028 BC Delft]; dort [Marktplatz 3, 1010 Wien]; dort [Augustengasse 4, 1970 Wien]",
+    "others": "der [Storgata 12, 0155 Oslo]; dort [Kossuth utca 7, 1055 Budapest]; by [12 Gandhi Marg, Delhi 110001]",
+    "lines": "we know [14 Maple Street\nLeeds LS1 4AP]",
+}
+CUED = {
+    "en": "my address is [14 osmelin lane, pelgro]; I live at [14 Osmelin, Leeds]; I moved to [14 Osmelin, Leeds]"
+    "; ship it to [14 Osmelin, Leeds]; I am based in [14 Osmelin, Leeds]"
+    "; return it to my home at [14 Osmelin, Leeds]",
+    "de": "meine Adresse ist [Osmelin 14, Bremen]; ich wohne in [Osmelin 14, Bremen]",
+    "fr": "mon adresse est [14 Osmelin, Lyon]; j'habite au [14 Osmelin, Lyon]",
+    "es": "mi dirección es [Osmelin 14, Sevilla]; vivo en [Osmelin 14, Sevilla]",
+    "it": "il mio indirizzo è [Osmelin 14, Torino]; abito in [Osmelin 14, Torino]",
+    "nl": "mijn adres is [Osmelin 14, Utrecht]; ik woon op [Osmelin 14, Utrecht]",
+    "pl": "mój adres: [Osmelin 14, Kraków]; mieszkam przy [Osmelin 14, Kraków]",
+    "pt": "a minha morada é [Osmelin 14, Lisboa]",
+}
+
+
+@pytest.mark.parametrize("language", WRITTEN)
+def test_an_address_is_one_by_its_street_or_its_postcode(redactor, language):
+    for text in WRITTEN[language].split("; "):
+        before, value, after = re.split(r"[\[\]]", text)
+        assert redactor.redact([before + value + after]) == [f"{before}<ADDRESS_1>{after}"]
+
+
+@pytest.mark.parametrize("language", CUED)
+def test_less_is_asked_of_an_address_behind_a_cue(redactor, language):
+    for text in CUED[language].split("; "):
+        before, value, after = re.split(r"[\[\]]", text)
+        assert redactor.redact([before + value + after]) == [f"{before}<ADDRESS_1>{after}"]
+        assert redactor.redact([f"there were {value}"]) == [f"there were {value}"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I ordered 2 Halo Mini and 3 Halo Ultra.",
+        "The Street of Lamps is a book.",
+        "My street is dark, 12 lamps are not enough.",
+        "It comes on 12 May 2024, at 10:30, for 49.90 euros.",
+        "Send it to me in 3 days, please.",
+        "The address is wrong 2 times.",
+        "Our 3 shops are in Leeds, Norwich and Exeter.",
+    ],
+)
+def test_numbers_and_capital_words_are_no_address(redactor, text):
+    assert redactor.redact([text]) == [text]

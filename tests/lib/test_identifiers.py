@@ -1,0 +1,278 @@
+"""Every recogniser has a text that it alone decides and one that it must leave; every language its words."""
+
+import re
+from typing import NamedTuple
+
+import pytest
+
+from llmops_assets.lib.redaction import Redactor
+from llmops_assets.lib.redaction.identifiers import RECOGNISERS
+from llmops_assets.lib.redaction.spans import Recogniser, Span, fold, resolve
+
+
+class Example(NamedTuple):
+    """`value` in the gap of `text` is the entity, for this recogniser alone; in `other` it finds nothing."""
+
+    entity: str
+    text: str
+    value: str
+    other: str
+
+
+EXAMPLES = (
+    Example("EMAIL", "write to {} please", "anna.keller+shop@mail.example", "two lamps @ 20 each"),
+    Example("EMAIL", "write to {} please", "anna.keller (at) mail.example", "meet me (at) noon"),
+    Example("EMAIL", "it is {} now", "anna dot keller at fastpost dot example", "I bought it at shop.example"),
+    Example("EMAIL", "that is {}", "a n n a at m a i l dot e x a m p l e", "I was at a b c dot that"),
+    Example("IBAN", "refund to {} please", "nl91 abna 0417 1643 00", "refund to nl91 abna 0417 1643 01 please"),
+    Example("IBAN", "refund to {} please", "NL91ABNA0417164301", "refund to NL91 ABNA please"),
+    Example("CARD", "charged on {} twice", "4111111111111111", "charged on 4111111111111112 twice"),
+    Example("CARD", "charged on {} twice", "4111 1111 1111 1112", "charged on 4111 1111 1111 twice"),
+    Example("IP", "from {} it fails", "203.0.113.7", "it runs firmware 2.10.4.1 and fails"),
+    Example("IP", "from {} it fails", "2001:db8::7", "it ran for 10:20:30 hours"),
+    Example("DEVICE", "the lamp is {} here", "00:1a:2b:3c:4d:5e", "the lamp is 00:1a:2b:3c:4d here"),
+    Example("PHONE", "ring {} tonight", "+31 6 12345678", "it is +20 outside"),
+    Example("PHONE", "it is {} then", "0612345678", "it is 0612345678 euros then"),
+    Example("PHONE", "Tel/{}", "06 12 34 56 78", "Tel/06 12 34 56"),
+    Example("PHONE", "it is {} then", "555.010.4477", "it is 1200-1500 euros then"),
+    Example("SOCIAL_SECURITY", "it is {} then", "123-45-6789", "it is 123-456-789 then"),
+    Example("SOCIAL_SECURITY", "social security {} then", "123 45 6789", "social security 123 45 then"),
+    Example("NATIONAL_ID", "it is {} then", "AB 12 34 56 C", "it is BG 12 34 56 C then"),
+    Example("NATIONAL_ID", "it is {} then", "250 591 9607", "it is 250 591 9608 then"),
+    Example("NATIONAL_ID", "it is {} then", "20 614 223 590", "it is 20 614 223 591 then"),
+    Example("NATIONAL_ID", "it is {} then", "1 85 05 75 804 863 91", "it is 1 85 05 75 804 863 92 then"),
+    Example("NATIONAL_ID", "it is {} then", "81987147J", "it is 81987148J then"),
+    Example("NATIONAL_ID", "it is {} then", "X6640930W", "it is X6640931W then"),
+    Example("NATIONAL_ID", "it is {} then", "RSSMRA80A01H501U", "it is RSSMRA80A01H502U then"),
+    Example("NATIONAL_ID", "it is {} then", "142.129.781", "it is 142.129.782 then"),
+    Example("NATIONAL_ID", "it is {} then", "85032782324", "it is 85032782325 then"),
+    Example("NATIONAL_ID", "it is {} then", "282 327 622", "it is 282 327 623 then"),
+    Example("NATIONAL_ID", "it is {} then", "797.532.355-18", "it is 797.532.355-19 then"),
+    Example("NATIONAL_ID", "it is {} then", "85.05.14-863.52", "it is 85.05.14-863.53 then"),
+    Example("NATIONAL_ID", "it is {} then", "756.6645.2472.84", "it is 756.6645.2472.85 then"),
+    Example("NATIONAL_ID", "it is {} then", "850514-9859", "it is 850514-9858 then"),
+    Example("NATIONAL_ID", "it is {} then", "140585-7035", "it is 320585-7035 then"),
+    Example("NATIONAL_ID", "it is {} then", "140585 90577", "it is 140585 90578 then"),
+    Example("NATIONAL_ID", "it is {} then", "140585-359K", "it is 140585-358K then"),
+    Example("NATIONAL_ID", "it is {} then", "850514/5506", "it is 850514/5507 then"),
+    Example("NATIONAL_ID", "it is {} then", "6688024H", "it is 6688025H then"),
+    Example("NATIONAL_ID", "it is {} then", "7789 4178 7065", "it is 7789 4178 7066 then"),
+    Example("NATIONAL_ID", "it is {} then", "ABCPR5947K", "it is ABCXR5947K then"),
+    Example("TRACKING", "it is {} then", "TBA482137710552", "it is TBA48213 then"),
+    Example("TRACKING", "it is {} then", "1z999aa10123456784", "it is 1z999aa1 then"),
+    Example("ORDER_NUMBER", "my order {} is late", "48213", "my order 2024 is late"),
+    Example("TICKET_NUMBER", "my ticket {} is open", "48213", "my ticket 2024 is open"),
+    Example("CUSTOMER_NUMBER", "I am customer {} here", "48213", "I am customer 2024 here"),
+    Example("TRACKING", "my parcel {} is late", "48213", "my parcel 2024 is late"),
+    Example("ID_NUMBER", "my invoice {} is wrong", "48213", "my invoice 2024 is wrong"),
+    Example("ORDER_NUMBER", "it is about {} then", "#48213", "it is about #482 then"),
+    Example("ID_NUMBER", "it is about {} then", "KD-482137", "it is about A48213 euros then"),
+    Example("ID_NUMBER", "it is about {} then", "48213771", "it is about 48213771 euros then"),
+    Example("ID_NUMBER", "it is {} then", "0f8fad5b-d9cb-469f-a165-70867728950e", "it is 0f8fad5b-d9cb-469f then"),
+    Example("ID_NUMBER", "it is {} then", "48213 77105 5219 912", "it is 48 213 000 000 then"),
+    Example("ID_NUMBER", "it is {} then", "4 8 2 1 3 7", "it is 4 8 2 1 3 7 items then"),
+    Example("ID_NUMBER", "it is {} then", "four eight double two one three", "it is two or three then"),
+    Example("PASSPORT", "my passport is {}", "C01X00T47", "my passport is 12"),
+    Example("ID_NUMBER", "my tax number {}", "D4-8213-K", "my tax number of 12-05-2024"),
+    Example("USERNAME", "my username is {} there", "lampfan", "my login is broken there"),
+    Example("USERNAME", "I am {} there", "@lampfan", "I am @ home there"),
+    Example("USERNAME", "I am {} there", "lampfan_42", "I am lampfan_x there"),
+    Example("DATE_OF_BIRTH", "I was born on {} there", "12 May 2004", "I was born on 12 May there"),
+    Example("DATE_OF_BIRTH", "{} is my birthday", "12.05.2004", "12.05.2004 is my day"),
+    Example("DATE_OF_BIRTH", "it was {} then", "12.05.1964", "it was 12.05.2024 for 1984 lamps"),
+    Example("POSTCODE", "it is in {} there", "LS1 4AP", "it draws 4000 KW there"),
+    Example("POSTCODE", "my zip code is {} there", "85701", "my zip code is 8 there"),
+)
+"""One a recogniser, in the order of RECOGNISERS."""
+
+PAIRS = [pytest.param(r, e, id=f"{n}-{e.entity}") for n, (r, e) in enumerate(zip(RECOGNISERS, EXAMPLES, strict=False))]
+
+
+@pytest.fixture(scope="module")
+def redactor() -> Redactor:
+    return Redactor(names=False)
+
+
+def found(text: str, *, without: Recogniser | None = None) -> list[Span]:
+    folded = fold(text)
+    spans = [span for r in RECOGNISERS if r is not without for span in r.find(folded)]
+    return [span._replace(score=0) for span in resolve(spans, folded.text)]
+
+
+def test_every_recogniser_has_an_example():
+    assert [e.entity for e in EXAMPLES] == [r.entity for r in RECOGNISERS]
+
+
+@pytest.mark.parametrize(("recogniser", "example"), PAIRS)
+def test_a_recogniser_alone_decides_its_text(redactor, recogniser, example):
+    text = example.text.format(example.value)
+    assert redactor.redact([text]) == [example.text.format(f"<{example.entity}_1>")]
+    assert found(text, without=recogniser) != found(text)
+
+
+@pytest.mark.parametrize(("recogniser", "example"), PAIRS)
+def test_a_recogniser_leaves_what_only_looks_alike(recogniser, example):
+    folded = fold(example.other)
+    assert recogniser.find(folded, prefilter=False) == []
+    if recogniser.accepts is not None:
+        assert recogniser.pattern.search(folded.text), "refused by its checksum or context, not by its shape"
+
+
+def words(text: str, value: str) -> tuple[str, ...]:
+    """Cues, with the value behind each."""
+    return tuple(f"{cue.strip()} [{value}]" for cue in text.split(","))
+
+
+SAID = {
+    ("ORDER_NUMBER", "en"): (*words("order number is,purchase,order ref:", "48213"), "order no. [482] is late"),
+    ("ORDER_NUMBER", "shapes"): ("it is [PO-48213] then", "it is [INV48213] then", "it is [ORD_482-B] then"),
+    ("ORDER_NUMBER", "de"): words("meine Bestellung,der Auftrag", "48213"),
+    ("ORDER_NUMBER", "fr"): words("ma commande numéro", "48213"),
+    ("ORDER_NUMBER", "es"): words("mi pedido", "48213"),
+    ("ORDER_NUMBER", "it"): words("il mio ordine", "48213"),
+    ("ORDER_NUMBER", "nl"): words("mijn bestelling", "48213"),
+    ("ORDER_NUMBER", "pl"): words("moje zamówienie,numer zamówienia", "48213"),
+    ("ORDER_NUMBER", "pt"): words("a minha encomenda", "48213"),
+    ("TICKET_NUMBER", "en"): words("ticket,my case,the incident,my complaint,your request,SR", "48213"),
+    ("TICKET_NUMBER", "others"): words("mein Vorgang,moja sprawa,mon dossier", "48213"),
+    ("CUSTOMER_NUMBER", "en"): words(
+        "customer id,client,account,member,membership,loyalty,subscriber,policy,contract", "48213"
+    ),
+    ("CUSTOMER_NUMBER", "de"): words("Kundennummer ist,Kundenkonto,Kunden,Vertrag", "48213"),
+    ("CUSTOMER_NUMBER", "others"): words("klant,klantnummer,mon compte,soy el cliente,cuenta,conto,konto", "48213"),
+    ("TRACKING", "en"): words("tracking,track,parcel,package,shipment,consignment,waybill,delivery", "48213"),
+    ("TRACKING", "de"): words("Sendung,Sendungsnummer,Paket", "48213"),
+    ("TRACKING", "fr"): words("colis,suivi", "48213"),
+    ("TRACKING", "es"): words("paquete,envío,seguimiento", "48213"),
+    ("TRACKING", "others"): words("pacco,spedizione,pakket,przesyłka", "48213"),
+    ("TRACKING", "shapes"): (
+        "it is [1Z999AA10123456784] then",
+        "it is [1Z 999 AA1 01 2345 6784] then",
+        "it is [RR482137710NL] then",
+        "it is [RR 482 137 710 NL] then",
+        "it is [JD0004821377105] then",
+        "it is [JJD482137710552] then",
+        "it is [4821 3771 0552 1991 23] then",
+    ),
+    ("ID_NUMBER", "en"): words(
+        "reference,ref,invoice,receipt,transaction,booking,reservation,payment,rma,serial,imei,licence,license,id"
+        ",voucher",
+        "48213",
+    ),
+    ("ID_NUMBER", "de"): words("Rechnung,Rechnungsnummer,Buchung,Bestellnummer,Auftragsnummer", "48213"),
+    ("ID_NUMBER", "others"): words("facture,factura,fattura,factuur", "48213"),
+    ("ID_NUMBER", "cards"): words(
+        "tax id,tax number,id card,identity card,national id,driver's,Personalausweis,dni,nie,carte d'identité"
+        ",carta d'identità,bsn,pesel,dowód,Steuernummer,vat,nhs,national insurance,aadhaar,pan:,codice fiscale",
+        "D4-8213-K",
+    ),
+    ("ID_NUMBER", "shapes"): (
+        "it is [REF-482] then",
+        "it is [AB-482-13] then",
+        "it is [48213-7710552-19912] then",
+        "it is [2024/482137710552] then",
+    ),
+    ("PASSPORT", "all"): words("passport,Reisepass,passeport,pasaporte,passaporto,paspoort,paszport", "C01X00T47"),
+    ("DATE_OF_BIRTH", "en"): (
+        *words("born,birth:,my dob,d.o.b", "2004-05-12"),
+        "born on [May 12th, 2004]",
+        "born the [12th of May 2004]",
+        "[12/05/2004] is my dob",
+        "born on [12 - 5 - 04]",
+    ),
+    ("DATE_OF_BIRTH", "de"): (
+        *words("geboren am,geb.,Geburtsdatum", "12. Mai 2004"),
+        "am [12.05.2004] ist mein Geburtstag",
+    ),
+    ("DATE_OF_BIRTH", "fr"): ("née le [12 mai 2004]", "né le [1er août 2004]", "naissance [12/05/2004]"),
+    ("DATE_OF_BIRTH", "es"): ("nací el [12 de mayo de 2004]", "fecha de nacimiento [12/05/2004]"),
+    ("DATE_OF_BIRTH", "it"): ("nato il [12 maggio 2004]", "nata il [12/05/2004]", "data di nascita [12/05/2004]"),
+    ("DATE_OF_BIRTH", "nl"): ("geboortedatum [12 mei 2004]",),
+    ("DATE_OF_BIRTH", "pl"): ("urodzona [12 maja 2004]",),
+    ("DATE_OF_BIRTH", "pt"): (
+        "nasci a [12 de maio de 2004]",
+        "nasci em [3 de outubro de 2004]",
+        "nasci em [3 de fevereiro de 2004]",
+    ),
+    ("POSTCODE", "words"): words(
+        "zip,post code,postcode,postal code is,PLZ,Postleitzahl ist,code postal,código postal,cap", "85701"
+    ),
+    ("POSTCODE", "shapes"): ("it is in [1017 AB] there", "it is in [EC1A 1BB] there", "kod pocztowy [85-701]"),
+    ("USERNAME", "en"): words(
+        "user name,user id is,userid:,login name is,my log-in is,handle is,nickname is,nick is,screen name:,gamertag is"
+        ",logged in as,log in as,signed in as,sign in as,registered as,log on as,signed up as,known as",
+        "lamp.fan",
+    ),
+    ("USERNAME", "others"): words(
+        "Benutzername ist,Nutzername:,Anmeldename lautet,identifiant est,pseudo est,nom d'utilisateur est,usuario es"
+        ",nombre de usuario es,nome utente è,gebruikersnaam is,nazwa użytkownika jest,nome de usuário:",
+        "lampfan",
+    ),
+    ("PHONE", "en"): words(
+        "call,phone,telephone,tel,mobile,cell,reach me,ring,dial,sms,text me,fax,whatsapp,landline,contact,callback"
+        ",number",
+        "482 137",
+    ),
+    ("PHONE", "de"): words("Handy,Telefon,rufen,anrufen,Nummer,Rufnummer", "482 137"),
+    ("PHONE", "fr"): words("téléphone,portable,appelez,joindre,numéro", "482 137"),
+    ("PHONE", "es"): words("teléfono,móvil,llamar,número", "482 137"),
+    ("PHONE", "it"): words("telefono,cellulare,chiamare,numero", "482 137"),
+    ("PHONE", "nl"): words("telefoon,bel,bereikbaar", "482 137"),
+    ("PHONE", "pl"): words("komórka,zadzwoń,telefonu,dzwonić", "482 137"),
+    ("PHONE", "pt"): words("telefone,telemóvel,celular,ligue", "482 137"),
+    ("PHONE", "shapes"): (
+        "it is [(0161) 496 0482] then",
+        "it is [+49 (0)30 4821377] then",
+        "it is [0049 30 4821377] then",
+        "it is [030/48213771] then",
+        "it is [+1 555 010 4477 x12] then",
+    ),
+    ("EMAIL", "shapes"): (
+        "it is [anna_k@shop.mail.example] then",
+        "it is [anna (at) mail (dot) example] then",
+        "it is [anna @ mail . example] then",
+        "it is [anna.k arroba correo punto example] then",
+        "it is [anna.k chiocciola posta punto example] then",
+        "it is [anna.k ät post punkt example] then",
+        "it is [anna.k małpa poczta kropka example] then",
+        "it is [anna.k apenstaartje post punt example] then",
+    ),
+}
+
+
+@pytest.mark.parametrize("said", SAID, ids="-".join)
+def test_a_language_gives_away_a_number_by_its_words(redactor, said):
+    entity, _ = said
+    for text in SAID[said]:
+        before, value, after = (
+            text.partition("[")[0],
+            text.partition("[")[2].rpartition("]")[0],
+            text.rpartition("]")[2],
+        )
+        assert redactor.redact([before + value + after]) == [f"{before}<{entity}_1>{after}"]
+
+
+def test_the_prefilter_leaves_out_no_text_that_holds_something(redactor):
+    everything = Redactor(names=False, prefilter=False)
+    texts = [example.text.format(example.value) for example in EXAMPLES]
+    texts += [re.sub(r"[\[\]]", "", text) for group in SAID.values() for text in group]
+    for text in texts:
+        assert everything.find(text) == redactor.find(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The lamp has 16 million colours and 25000 hours of life.",
+        "I paid 1 250 000 zł, or 12 000,50 euros, or $482137.",
+        "It came on 12.05.2024 at 10:30, not on 2024-05-13.",
+        "Version 3.14.2 of 2024 draws 4000 mA at 12 V.",
+        "ISO-27001 and RFC-79521 are standards.",
+        "My order of 3 lamps costs 49.90.",
+        "I ordered 1000 pieces for 120 people in 14 days.",
+        "I was at home. Dot was at school.",
+        "You can call 24/7, or 7 days a week.",
+    ],
+)
+def test_amounts_measures_days_and_standards_are_nobodys(redactor, text):
+    assert redactor.redact([text]) == [text]
