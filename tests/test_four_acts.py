@@ -17,18 +17,18 @@ import pytest
 from lakefs_server import ACCESS_KEY, SECRET_KEY, FakeLakeFS
 from rich.console import Console
 
-from llmops_assets.definitions import GROUPS, load_group
+from llmops_assets.definitions import build_defs
 from llmops_assets.commands.demo import Demo, DemoError, Sizes
-from llmops_assets.deployment.deployment import verified
+from llmops_assets.evaluation.evidence import verified
 from llmops_assets.gateway.interaction_log import InteractionLog
-from llmops_assets.jobs import JOBS
+from llmops_assets.handover.lineage import add_named, collect, verify
 from llmops_assets.lib import tables
 from llmops_assets.lib.gate import GateError
 from llmops_assets.lib.records import Deployment, GateDecision, LakeRef, Release
-from llmops_assets.lineage import add_named, collect, verify
 from llmops_assets.commands.runs import LAUNCHED_BY, Runner
-from resources import build_resources, open_lake, open_registry
+from resources import open_lake, open_registry
 from resources.lake.embedded import EmbeddedLake
+from resources.use_case import UseCaseFiles
 from resources.workspace import Workspace
 
 pytestmark = pytest.mark.slow
@@ -43,15 +43,6 @@ SIZES = Sizes(
 
 # The default one starts `tail` for every run and waits a minute for it where SIGTERM is ignored.
 NO_COMPUTE_LOGS = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
-
-
-def definitions(home) -> dg.Definitions:
-    return dg.Definitions(
-        assets=[asset for group in GROUPS for asset in load_group(group)],
-        jobs=JOBS,
-        resources=build_resources(home),
-        executor=dg.in_process_executor,
-    )
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -78,11 +69,10 @@ def played(tmp_path_factory, tiny_gguf):
     printed = io.StringIO()
     with dg.DagsterInstance.local_temp(str(folder), overrides={"compute_logs": NO_COMPUTE_LOGS}) as instance:
         # A run that a killed demonstration left behind must not be in the way.
-        instance.create_run_for_job(definitions(home).resolve_job_def("monitor_day"), tags={LAUNCHED_BY: "command"})
+        instance.create_run_for_job(build_defs(home).resolve_job_def("monitor_day"), tags={LAUNCHED_BY: "command"})
         demo = Demo(
             home,
             instance,
-            definitions(home),
             sizes=SIZES,
             settings={"base_model": str(tiny_gguf), "gateway_port": 8795},
             console=Console(file=printed, width=110),
@@ -132,7 +122,7 @@ def test_an_answer_leads_back_to_conversations_and_a_person_forward_to_releases(
     assert answered["release_id"] == first
     add_named(lineage, answered["id"], instance, lake, log)
     behind = {lineage.nodes[node].title for node in lineage.sources([answered["id"]])}
-    assert behind >= {"release", "gate", "quality_report", "adapter", "training_dataset", "knowledge_index"}
+    assert behind >= {"release", "gate", "candidate", "quality_report", "adapter", "training_dataset", "knowledge_index"}
     days = {title for title in behind if title.startswith("redacted_conversations ")}
     assert days == {f"redacted_conversations 2026-03-0{day}" for day in range(2, 9)}, "the days before the release"
 
@@ -201,8 +191,8 @@ def test_refs_runs_and_aliases_lead_to_each_other(played):
     deployed = instance.get_latest_materialization_event(dg.AssetKey("deployment"))
     release = Deployment.model_validate(deployed.asset_materialization.metadata["record"].value).release_id
     stored = Release.model_validate_json(lake.get("main", f"releases/{release}/release.json"))
-    assert stored.adapter is not None
-    assert registry.version_of("lumora-support", "champion") == stored.adapter.model_version
+    assert stored.tuned is not None
+    assert registry.version_of("lumora-support", "champion") == stored.tuned.model_version
 
 
 def test_the_drift_report_is_evidentlys_and_stays_in_the_lake(played):
@@ -246,7 +236,7 @@ def _plain(file: Path) -> bytes:
 
 def test_a_second_start_clears_what_a_killed_one_left(played):
     _, home, instance, _ = played
-    runner = Runner(definitions(home), instance, Console(file=io.StringIO()))
+    runner = Runner(build_defs(home), instance, Console(file=io.StringIO()))
     assert runner.release_leftovers() == 0
     cancelled = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.CANCELED]))
     assert len(cancelled) == 1
@@ -255,7 +245,7 @@ def test_a_second_start_clears_what_a_killed_one_left(played):
 def test_a_folder_that_is_no_demonstration_is_not_touched(tmp_path, tiny_gguf):
     (tmp_path / "precious").write_text("mine")
     with dg.DagsterInstance.ephemeral() as instance:
-        demo = Demo(tmp_path, instance, definitions(tmp_path), sizes=SIZES, console=Console(file=io.StringIO()))
+        demo = Demo(tmp_path, instance, sizes=SIZES, console=Console(file=io.StringIO()))
         with pytest.raises(DemoError, match="nothing was touched"):
             demo.prepare()
     assert [p.name for p in tmp_path.iterdir()] == ["precious"]
@@ -276,4 +266,4 @@ def test_the_deployment_refuses_a_forged_decision(played):
     evidence = lake.uri(draft.merged, f"{folder}/report.json")
     fake = release.model_copy(update={"release_id": refused.candidate, "gate": evidence})
     with pytest.raises(GateError, match="does not follow"):
-        verified(lake, fake, Workspace(home).use_case(), refused.incumbent)
+        verified(lake, fake, UseCaseFiles(Workspace(home).settings).read(), refused.incumbent)

@@ -3,9 +3,10 @@
 import dagster as dg
 import pytest
 
+from llmops_assets.handover.memory import Memory
+from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.lib.records import DatasetRef
 from llmops_assets.partitions import DAILY
-from llmops_assets.provenance import Memory, materialized, publish
 from resources.lake.base import Lake
 
 
