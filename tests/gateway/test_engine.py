@@ -78,9 +78,9 @@ def test_stopping_fails_what_is_being_answered_and_starts_nothing(engine):
             with pytest.raises(EngineError):
                 async for _ in engine.stream(MESSAGES, LONG):
                     await engine.stop()
+            assert children() == []
 
     asyncio.run(ask())
-    assert children() == []
 
 
 def test_a_stream_that_is_closed_early_leaves_its_place_to_the_next(engine):
