@@ -245,8 +245,12 @@ class Client:
         if self.events == self._leaves_after:
             if self._by_error:
                 raise OSError("the client is gone")
-            self._left.set()
+            self.leave()
             await asyncio.Event().wait()
+
+    def leave(self) -> None:
+        """Be gone, as far as the server is told."""
+        self._left.set()
 
 
 def streamed(body: str) -> Streamed:

@@ -1,7 +1,7 @@
 """Questions that the gateway has answered well, or that customers have corrected: the log as a source.
 
-The log holds redacted text and pseudonyms only. Interactions without a good rating or a correction are no rows, nor is
-a rated answer that did not arrive whole.
+The log holds redacted text and pseudonyms only. Interactions without a good rating or a correction are no rows, nor are
+answers that were rated without having arrived whole.
 """
 
 from collections.abc import Iterator

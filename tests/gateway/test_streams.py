@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import threading
+from datetime import datetime
 
 import pytest
 import requests
@@ -11,7 +13,10 @@ from starlette.requests import ClientDisconnect
 from support import article
 
 from llmops_assets.gateway.chain import PIECE
+from llmops_assets.gateway.steps import Step
 from llmops_assets.lib.redaction import Redactor
+from llmops_assets.lib.sources import Shape
+from resources.sources.interactions import Interactions
 
 HANDOVER = "A colleague of one will help."
 EMAIL_45 = "anna.maria.keller-brandt@post.lumora-mail.exa"
@@ -186,6 +191,19 @@ def test_a_client_that_leaves_is_logged_as_aborted_with_what_was_sent(one, event
     assert "gateway_requests_running 0.0" in metrics
 
 
+def test_an_answer_that_broke_off_teaches_nothing_but_its_correction(one):
+    one.engines[0].answer = "A long answer about lamps and how they come to you."
+    asyncio.run(Client(leaves_after=3).ask(one.app, GENERATED))
+    (row,) = one.rows()
+    source = Interactions("live", one.log.url, Shape("live"))
+    day = datetime.fromisoformat(row["time"]).date()
+    for correction, learnt in (("", []), ("In 3 days.", ["In 3 days."])):
+        body = {"interaction": row["id"], "rating": 1, "correction": correction}
+        assert requests.post(f"{one.address}/v1/feedback", json=body, timeout=9).status_code == 200
+        assert [read.answer for read in source.read(day)] == learnt
+    source.close()
+
+
 def test_a_client_that_leaves_during_generation_stops_it_and_frees_its_place(slow):
     response = requests.post(
         f"{slow.address}/v1/chat/completions",
@@ -200,6 +218,26 @@ def test_a_client_that_leaves_during_generation_stops_it_and_frees_its_place(slo
     assert (row["status"], row["answer"], row["path"]) == (499, "", "generated")
     assert slow.engines[0].under_way == 0
     assert "gateway_requests_running 0.0" in requests.get(f"{slow.address}/metrics", timeout=9).text
+
+
+def test_a_client_that_leaves_while_the_row_is_written_is_logged(one):
+    async def leave() -> None:
+        client = Client()
+
+        class Leaving(Step):
+            name = "leaving"
+
+            async def run(self, exchange) -> None:
+                client.leave()
+                await asyncio.sleep(0.05)
+
+        steps = one.chain.steps
+        one.chain.steps = dataclasses.replace(steps, endings=(Leaving(), *steps.endings))
+        await client.ask(one.app, GENERATED)
+        assert not streamed(client.body.decode()).done
+
+    asyncio.run(leave())
+    assert [(row["status"], row["answer"]) for row in one.rows()] == [(200, f"{one.one} says Question: {GENERATED}")]
 
 
 def test_the_row_stands_before_an_answer_is_said_to_be_whole(one):
@@ -267,3 +305,18 @@ def test_an_article_of_many_pieces_is_sent_as_it_was_published(files, tmp_path):
     with Gateway(files, root) as gateway:
         gateway.serve(1, live=files.bundle(root, articles=articles).release_id)
         assert ask(gateway, "How long does delivery take?").text == long
+        short = f"Delivery, you ask? {EMAIL_64}"
+        articles = (article("delivery", short, "how long does delivery take"), article("x", "y z", "zzz"))
+        gateway.serve(2, live=files.bundle(root, articles=articles).release_id)
+        gateway.engines[1].answer = short
+        said = ask(gateway)
+        assert (said.text, said.chunks[-1]["llmops"]["path"]) == (short, "generated")
+
+
+def test_the_handover_is_sent_as_it_was_released(files, tmp_path):
+    root = tmp_path / "gateway"
+    root.mkdir()
+    handover = "Anna Keller will help you: anna@lumora.example."
+    with Gateway(files, root) as gateway:
+        gateway.serve(1, live=files.bundle(root, handover=handover).release_id)
+        assert ask(gateway, "zzz qqq").text == handover
