@@ -192,8 +192,8 @@ def ingest(archive: Archive, first: int, last: int) -> None:
     """Run the days from `first` to before `last` that have no labels yet, and tell the peak of memory."""
     from rich.console import Console
 
-    from llmops_assets.definitions import defs
     from llmops_assets.commands.runs import Runner
+    from llmops_assets.definitions import defs
 
     with dg.DagsterInstance.get() as instance:
         runner = Runner(defs(), instance, Console())

@@ -9,13 +9,28 @@ import subprocess
 import sys
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import click
 import typer
+from typer.core import TyperGroup
 
 from llmops_assets.lib.errors import LlmopsError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+class Told(TyperGroup):
+    """The one place where errors end: what a person can mend is told in its own words, everything else is a fault."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an LlmopsError is its message and status 1."""
+        try:
+            return super().invoke(ctx)
+        except LlmopsError as error:
+            typer.secho(str(error), fg="red", err=True)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(cls=Told, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -317,12 +332,9 @@ def ask_labels(
 
 
 def main() -> None:
-    """Entry point. What a person can mend is told in its own words; everything else is a fault, with its traceback."""
+    """Entry point."""
     try:
         app()
-    except LlmopsError as error:
-        typer.secho(str(error), fg="red", err=True)
-        raise SystemExit(1) from None
     finally:
         # The process ends: looking once more for what could be collected would take half a second.
         gc.freeze()

@@ -97,7 +97,7 @@ def test_groups_are_folders_and_assets_live_in_the_module_of_their_name(nodes, r
 
 
 TELLING = {"volume_is_usual", "log_is_clean"}
-"""Checks that tell a person and stop nothing: a day may bring more rows than usual, and what a gateway let into its log is
+"""Checks that tell a person and stop nothing: a day may bring more rows than usual; what a gateway let into its log is
 left out of the lake."""
 
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from llmops_assets.data.augmented_conversations import AugmentationConfig
+from resources.conversations import Conversations
 from resources.lake.embedded import EmbeddedLake
 from resources.workspace import Settings, Workspace
 
@@ -87,11 +88,12 @@ def test_the_source_of_contributing_is_read_by_day_and_tells_what_changed(root, 
     workspace = Workspace(tmp_path / "home")
     entry = {"kind": "python", "name": "helpdesk", "factory": "helpdesk:Helpdesk", "options": {"path": str(file)}}
     workspace.write_settings(Settings.model_validate({"sources": [entry]}))
-    assert workspace.source_days() == days
-    row, rejected = workspace.read(days[1])
+    conversations = Conversations(workspace)
+    assert conversations.days() == days
+    row, rejected = conversations.read(days[1])
     assert (row.id, row.answer) == ("helpdesk/2", "b")
     assert (rejected.id, rejected.reason[:8]) == ("helpdesk/3", "is empty")
-    (source,) = workspace.sources()
+    (source,) = conversations.sources()
     changes = source.changed_since("")
     assert not source.changed_since(changes.cursor).days
     file.write_text(f"<cases>{case.format(1, 2, 'a')}{case.format(2, 3, 'corrected')}</cases>")

@@ -17,15 +17,15 @@ import pytest
 from lakefs_server import ACCESS_KEY, SECRET_KEY, FakeLakeFS
 from rich.console import Console
 
-from llmops_assets.definitions import build_defs
 from llmops_assets.commands.demo import Demo, DemoError, Sizes
+from llmops_assets.commands.runs import LAUNCHED_BY, Runner
+from llmops_assets.definitions import build_defs
 from llmops_assets.evaluation.evidence import verified
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.handover.lineage import add_named, collect, verify
 from llmops_assets.lib import tables
 from llmops_assets.lib.gate import GateError
 from llmops_assets.lib.records import Deployment, GateDecision, LakeRef, Release
-from llmops_assets.commands.runs import LAUNCHED_BY, Runner
 from resources import open_lake, open_registry
 from resources.lake.embedded import EmbeddedLake
 from resources.use_case import UseCaseFiles
@@ -122,7 +122,15 @@ def test_an_answer_leads_back_to_conversations_and_a_person_forward_to_releases(
     assert answered["release_id"] == first
     add_named(lineage, answered["id"], instance, lake, log)
     behind = {lineage.nodes[node].title for node in lineage.sources([answered["id"]])}
-    assert behind >= {"release", "gate", "candidate", "quality_report", "adapter", "training_dataset", "knowledge_index"}
+    assert behind >= {
+        "release",
+        "gate",
+        "candidate",
+        "quality_report",
+        "adapter",
+        "training_dataset",
+        "knowledge_index",
+    }
     days = {title for title in behind if title.startswith("redacted_conversations ")}
     assert days == {f"redacted_conversations 2026-03-0{day}" for day in range(2, 9)}, "the days before the release"
 

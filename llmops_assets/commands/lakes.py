@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+from pydantic import ValidationError
+
 from llmops_assets.lib import provenance_diff, tables
-from llmops_assets.lib.errors import LlmopsError
+from llmops_assets.lib.errors import LlmopsError, in_a_sentence
 from llmops_assets.lib.records import LakeRef
 from resources import home_folder, open_lake
 from resources.lake.base import Lake
@@ -40,13 +42,17 @@ def collect(days: int) -> str:
 def diff(before: str, after: str, limit: int) -> provenance_diff.DatasetDiff:
     """The difference of two training datasets, each a lake ref or a tag."""
     lake = opened()
-    rows = (
-        tables.from_parquet(
-            lake.read(LakeRef.model_validate(name)) if "://" in name else lake.get(name, tables.TRAINING_ROWS)
-        )
-        for name in (before, after)
+    data = (
+        lake.read(_ref(name)) if "://" in name else lake.get(name, tables.TRAINING_ROWS) for name in (before, after)
     )
-    return provenance_diff.compare(*rows, limit=limit)
+    return provenance_diff.compare(*map(tables.from_parquet, data), limit=limit)
+
+
+def _ref(text: str) -> LakeRef:
+    try:
+        return LakeRef.model_validate(text)
+    except ValidationError as error:
+        raise LlmopsError(in_a_sentence(error)) from None
 
 
 def serve_page() -> None:

@@ -66,7 +66,7 @@ def distilled_model(
         memory,
         lambda bench: distil(
             bench.model.folder,
-            bench.start,
+            bench.given,
             examples,
             held_out,
             bench.folder,
@@ -74,6 +74,7 @@ def distilled_model(
             steps=config.steps,
             learning_rate=config.learning_rate,
             seed=config.seed,
+            progress=bench.progress,
         ),
         {"examples": len(examples)},
     )

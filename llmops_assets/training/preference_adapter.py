@@ -72,7 +72,14 @@ def preference_adapter(
         Plan("adapter", recipe, base, pairs, prompt, start.terms, start),
         memory,
         lambda bench: train_dpo(
-            bench.model.folder, recipe, prompt.template, rows, bench.start, bench.folder, base_name=bench.model.ref.name
+            bench.model.folder,
+            recipe,
+            prompt.template,
+            rows,
+            bench.given,
+            bench.folder,
+            base_name=bench.model.ref.name,
+            progress=bench.progress,
         ),
         {"pairs": len(rows)},
     )

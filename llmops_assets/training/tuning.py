@@ -60,6 +60,12 @@ class Bench:
     folder: Path
     progress: "Progress"
 
+    @property
+    def given(self) -> Path:
+        """The adapter it starts from, of a method that needs one."""
+        assert self.start is not None
+        return self.start
+
 
 @dataclass(frozen=True)
 class Plan:

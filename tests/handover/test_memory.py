@@ -87,7 +87,8 @@ def test_in_a_job_for_a_day_an_asset_without_days_is_kept_and_one_with_days_is_r
         if memory.result is not None:
             return memory.result
         made.append(name)
-        record = DatasetRef(name="n", ref=lake.uri(lake.resolve("main"), "made"), digest="0" * 64, rows=1)
+        commit = publish(context, lake, {f"made/{name.partition(' ')[0]}": name.encode()})
+        record = DatasetRef(name="n", ref=lake.uri(commit, f"made/{name.partition(' ')[0]}"), digest="0" * 64, rows=1)
         return materialized(context, record, memory=memory)
 
     with dg.DagsterInstance.ephemeral() as instance:

@@ -1,3 +1,7 @@
+import json
+from datetime import date
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,15 +15,24 @@ from llmops_assets.lib.manifest import ablations, generation_settings
 from llmops_assets.lib.prompting import build_messages, render_chat
 from llmops_assets.lib.records import (
     Article,
+    Candidate,
     DatasetRef,
     FileRef,
     LakeRef,
     ModelRef,
     PromptRef,
+    Recipe,
+    Record,
     ReleaseManifest,
     RouterPolicy,
     SliceScore,
+    TrainingSet,
+    TunedModel,
+    later,
 )
+
+STORED = Path(__file__).parent / "stored"
+QUANTIZED = FileRef(ref=ref("engine_models/q.gguf"), sha256="e" * 64, size=3)
 
 
 def manifest(**fields) -> ReleaseManifest:
@@ -69,6 +82,50 @@ def test_a_release_is_named_by_everything_in_it():
     assert len({m.release_id for m in [first, *others]}) == 5
 
 
+def test_a_manifest_that_version_0_1_wrote_keeps_its_name_and_its_text():
+    text = (STORED / "manifest_0_1.json").read_text().strip()
+    read = ReleaseManifest.model_validate_json(text)
+    assert read.release_id == "r-d5c317a59f94"
+    assert read.text() == text
+
+
+def test_fields_of_a_newer_version_are_kept_and_are_part_of_the_name():
+    newer = json.loads((STORED / "manifest_0_1.json").read_text())
+    newer |= {"guardrails": {"names": ["toxicity"]}}
+    newer["router"] |= {"reranker": "small"}
+    newer["knowledge_index"] |= {"mapped": True}
+    read = ReleaseManifest.model_validate(newer)
+    assert json.loads(read.text()) == newer
+    names = {read.release_id, "r-d5c317a59f94"}
+    for part, changed in (("guardrails", {"names": []}), ("router", newer["router"] | {"reranker": "none"})):
+        names.add(ReleaseManifest.model_validate(newer | {part: changed}).release_id)
+    assert len(names) == 4
+
+
+def test_a_field_that_came_later_is_in_the_hash_only_where_it_differs_from_its_default():
+    class Part(Record):
+        size: int
+        colour: str = later("")
+
+    class Whole(Record):
+        parts: tuple[Part, ...]
+        named: dict[str, Part]
+        note: str | None = later(None)
+
+    class Before(Record):
+        parts: tuple[dict, ...]
+        named: dict[str, dict]
+
+    plain = Whole(parts=(Part(size=1),), named={"a": Part(size=2)})
+    assert plain.content_hash == Before(parts=({"size": 1},), named={"a": {"size": 2}}).content_hash
+    others = [
+        Whole(parts=(Part(size=1, colour="red"),), named={"a": Part(size=2)}),
+        Whole(parts=(Part(size=1),), named={"a": Part(size=2, colour="red")}),
+        Whole(parts=(Part(size=1),), named={"a": Part(size=2)}, note="x"),
+    ]
+    assert len({one.content_hash for one in (plain, *others)}) == 4
+
+
 def test_a_release_of_the_same_bytes_elsewhere_in_the_lake_is_the_same_release():
     elsewhere = LakeRef(repository="llmops", commit="f" * 40, path="indexes/i.zip")
     moved = manifest(knowledge_index=FileRef(ref=elsewhere, sha256="b" * 64, size=3))
@@ -77,8 +134,16 @@ def test_a_release_of_the_same_bytes_elsewhere_in_the_lake_is_the_same_release()
     assert manifest(adapter=None, adapter_digest="").release_id != moved.release_id
 
 
+def candidate(tuned: TunedModel | None) -> Candidate:
+    training = TrainingSet(rows=dataset(), held_out=dataset(), reference=dataset(), until=date(2026, 3, 2))
+    return Candidate(manifest=manifest(), tuned=tuned, training=training, knowledge=dataset(), base_engine=QUANTIZED)
+
+
 def test_ablations_take_away_one_part_each():
-    parts = ablations(manifest())
+    adapter = TunedModel(
+        name="m", ref=ref("adapters/x"), digest="a", base=manifest().base, recipe=Recipe(), dataset=dataset()
+    )
+    parts = ablations(candidate(adapter))
     sure = Hit("a", 0.99, "question", "answer", "intent")
     assert set(parts) == {"base", "base_with_passages", "adapter_with_passages", "without_adapter"}
     assert parts["base"].adapter is None
@@ -90,6 +155,9 @@ def test_ablations_take_away_one_part_each():
         assert parts[name].adapter == adapter
         assert parts[name].knowledge_index == manifest().knowledge_index
         assert route([sure], parts[name].router) == "generated"
+    for name in ("base", "base_with_passages", "without_adapter"):
+        assert parts[name].engine_model == QUANTIZED, "a student must not answer for the base model"
+    assert set(ablations(candidate(None))) == {"base", "base_with_passages"}
 
 
 def test_generation_leaves_room_for_the_longest_answer_within_bounds():

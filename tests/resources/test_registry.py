@@ -1,7 +1,7 @@
 import pytest
 from support import dataset, ref
 
-from llmops_assets.lib.records import AdapterRef, ModelRef, Recipe
+from llmops_assets.lib.records import ModelRef, Recipe, TunedModel
 from resources.registry import Registry
 
 
@@ -11,8 +11,8 @@ def registry(tmp_path_factory) -> Registry:
     return Registry(f"sqlite:///{folder / 'mlflow.db'}", ui="http://ui.example", artifacts=folder / "artifacts")
 
 
-def adapter(digest: str = "a" * 64) -> AdapterRef:
-    return AdapterRef(
+def adapter(digest: str = "a" * 64) -> TunedModel:
+    return TunedModel(
         name="support",
         ref=ref("adapters/aaaa"),
         digest=digest,
@@ -59,8 +59,8 @@ def test_a_run_left_by_an_error_has_failed(registry):
 def test_versions_lead_to_the_lake_and_aliases_move(registry):
     assert registry.version_of("support", "champion") is None
     with registry.run("adapter", {}) as run:
-        first = registry.register_adapter("support", adapter(), run.run_id)
-        second = registry.register_adapter("support", adapter("c" * 64), run.run_id)
+        first = registry.register_model("support", adapter(), run.run_id)
+        second = registry.register_model("support", adapter("c" * 64), run.run_id)
     registry.set_alias("support", "champion", first)
     assert registry.version_of("support", "champion") == first
     registry.set_alias("support", "champion", second)

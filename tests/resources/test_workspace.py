@@ -5,6 +5,8 @@ from datetime import date, timedelta
 import pytest
 
 from llmops_assets.lib.sources import SourceError
+from resources.conversations import Conversations
+from resources.use_case import UseCaseFiles
 from resources.workspace import Settings, Workspace
 
 FIRST, NEW = date(2026, 3, 2), date(2026, 3, 11)
@@ -24,8 +26,9 @@ def days_of(tmp_path, *, times: bool, **settings) -> dict[date, list[str]]:
     workspace = Workspace(tmp_path / "home")
     workspace.write_settings(Settings(source=file, **settings))
     found = defaultdict(list)
-    for day in workspace.source_days():
-        found[day] = [row.intent for row in workspace.conversations(day)]
+    conversations = Conversations(workspace)
+    for day in conversations.days():
+        found[day] = [row.intent for row in conversations.rows(day)]
     return found
 
 
@@ -66,17 +69,19 @@ def test_articles_come_out_of_documents(tmp_path):
     (folder / "more.csv").write_text("id,question,answer,intent\n7,Who?,We.,about\n")
     workspace = Workspace(tmp_path / "home")
     workspace.write_settings(Settings(knowledge=folder))
-    assert [(a.id, a.intent, a.title, a.answer, a.questions) for a in workspace.articles(FIRST)] == [
+    assert [
+        (a.id, a.intent, a.title, a.answer, a.questions) for a in UseCaseFiles(workspace.settings).articles(FIRST)
+    ] == [
         ("7", "about", "Who?", "We.", ("Who?",)),
         ("pay/cards.html#Which cards?", "cards", "Which cards?", "All & more", ("Which cards?",)),
         ("shipping.md#Shipping > How long?", "shipping", "How long?", "Two days.", ("How long?",)),
     ]
     (folder / "again.csv").write_text("id,question,answer\n7,Who else?,Nobody.\n")
     with pytest.raises(SourceError, match=r"more.csv, row 1: there is an article '7' already"):
-        workspace.articles(FIRST)
+        UseCaseFiles(workspace.settings).articles(FIRST)
     workspace.write_settings(Settings(knowledge=tmp_path / "home"))
     with pytest.raises(SourceError, match="holds no document"):
-        workspace.articles(FIRST)
+        UseCaseFiles(workspace.settings).articles(FIRST)
 
 
 def test_rows_without_a_time_need_a_first_day(tmp_path):

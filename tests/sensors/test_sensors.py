@@ -2,14 +2,24 @@
 
 import json
 import sys
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pytest
-from support import drift_report
+from support import dataset, drift_report, ref
 
-from llmops_assets.lib.records import UseCase
+from llmops_assets.lib.records import (
+    Deployment,
+    ModelRef,
+    PromptRef,
+    Release,
+    ReleaseManifest,
+    RouterPolicy,
+    TrainingSet,
+    UseCase,
+)
 from llmops_assets.samples import generator
+from resources.conversations import Conversations
 from resources.workspace import Settings, Workspace
 from sensors.ingest_on_new_data import MAX_REQUESTS, ingest_on_new_data
 from sensors.retrain_on_drift import retrain_on_drift
@@ -28,30 +38,67 @@ def record(instance, asset: str, value, partition: str | None = None) -> None:
     instance.report_runless_asset_event(dg.AssetMaterialization(asset, metadata=metadata, partition=partition))
 
 
-def drift_tick(instance):
-    with dg.build_sensor_context(instance=instance) as context:
-        return retrain_on_drift(context)
+def drift_tick(instance, lake, cursor=None):
+    with dg.build_sensor_context(instance=instance, cursor=cursor, resources={"lake": lake}) as context:
+        found = retrain_on_drift(context)
+        return found, found.cursor if isinstance(found, dg.SensorResult) else context.cursor
 
 
-def test_drift_requests_one_retraining_per_cause(instance):
+def test_drift_requests_one_retraining_per_cause(instance, lake):
     case: UseCase = generator.load_use_case()
     record(instance, "use_case", case)
-    assert isinstance(drift_tick(instance), dg.SkipReason)
+    assert isinstance(drift_tick(instance, lake)[0], dg.SkipReason)
     record(instance, "drift_report", drift_report(DAY, [False, False]), str(DAY))
-    skip = drift_tick(instance)
+    skip, cursor = drift_tick(instance, lake)
     assert "0 of the last 2 windows" in skip.skip_message
     record(instance, "drift_report", drift_report(DAY, [False, True, True]), str(DAY))
-    first = drift_tick(instance)
+    found, cursor = drift_tick(instance, lake, cursor)
+    (first,) = found.run_requests
     assert first.run_key == "drift-2026-03-11"
     assert first.partition_key == str(DAY)
     assert "2 of the last 3 windows" in first.tags["reason"]
+    again, cursor = drift_tick(instance, lake, cursor)
+    assert again.skip_message == first.tags["reason"], "without news nothing is decided anew"
     nxt = DAY + timedelta(days=1)
     record(instance, "drift_report", drift_report(nxt, [True, True]), str(nxt))
-    assert drift_tick(instance).run_key == first.run_key
+    found, _ = drift_tick(instance, lake, cursor)
+    assert found.run_requests[0].run_key == first.run_key
+
+
+def test_after_a_rollback_drift_counts_from_what_the_release_that_serves_was_trained_on(instance, lake):
+    for name, until in (("r-old", DAY - timedelta(days=3)), ("r-new", DAY)):
+        serve(instance, lake, name, until)
+        record(instance, "drift_report", drift_report(DAY, [True, True]), str(DAY))
+    skip, cursor = drift_tick(instance, lake)
+    assert "no day since the last training" in skip.skip_message
+    serve(instance, lake, "r-old", DAY - timedelta(days=3))
+    found, _ = drift_tick(instance, lake, cursor)
+    assert [request.run_key for request in found.run_requests] == [f"drift-{DAY}"]
+
+
+def serve(instance, lake, release_id: str, until: date) -> None:
+    """What a run of `deployment` leaves behind."""
+    training = TrainingSet(rows=dataset(), held_out=dataset(), reference=dataset(), until=until)
+    manifest = ReleaseManifest(
+        base=ModelRef(name="m", digest="d"),
+        prompt=PromptRef(name="p", version=1, template="t", digest="p"),
+        router=RouterPolicy(answer_above=1, hand_over_below=0),
+        handover="-",
+    )
+    release = Release(
+        release_id=release_id, manifest=manifest, manifest_ref=ref(), gate=ref(), incumbent=None, training=training
+    )
+    with lake.transaction("release", name="release") as draft:
+        draft.put(f"releases/{release_id}/release.json", release.model_dump_json().encode())
+    now = datetime(2026, 3, 11, tzinfo=UTC)
+    deployed = Deployment(release_id=release_id, stage="live", target="t", address="-", previous=None, applied_at=now)
+    record(instance, "deployment", deployed)
 
 
 def data_tick(instance, workspace, cursor=None):
-    with dg.build_sensor_context(instance=instance, cursor=cursor, resources={"workspace": workspace}) as context:
+    with dg.build_sensor_context(
+        instance=instance, cursor=cursor, resources={"conversations": Conversations(workspace)}
+    ) as context:
         return ingest_on_new_data(context)
 
 

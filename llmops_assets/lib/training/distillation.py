@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from llmops_assets.lib.training.loop import Progress, answer_logits, collate, load_model, mean_loss, seed_everything
+from llmops_assets.lib.hashing import hash_file
+from llmops_assets.lib.training.loop import (
+    Progress,
+    TrainingResult,
+    answer_logits,
+    collate,
+    load_model,
+    mean_loss,
+    seed_everything,
+)
 from llmops_assets.lib.training.rows import Example, batches
 
 BATCH_TOKENS = 1024
@@ -25,7 +34,7 @@ def distil(
     learning_rate: float,
     seed: int,
     progress: Progress | None = None,
-) -> dict[str, float]:
+) -> TrainingResult:
     """Merge the adapter into the base, take layers out of the middle, train all that is left towards the teacher.
 
     Leaves a Hugging Face folder: the weights, config.json, and the tokenizer of the base. Metrics: held-out loss of
@@ -50,6 +59,7 @@ def distil(
     prepared = batches(examples, BATCH_TOKENS)
     rng = random.Random(seed)
     student.train()
+    losses: list[float] = []
     for step in range(steps):
         inputs = collate(rng.choice(prepared), student.config.pad_token_id or 0)
         with torch.no_grad():
@@ -63,15 +73,16 @@ def distil(
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
+        losses.append(float(loss.detach()))
         if progress is not None:
-            progress(step + 1, steps, float(loss.detach()))
+            progress(step + 1, steps, losses[-1])
     metrics["loss_after"] = mean_loss(student, held_out, BATCH_TOKENS)
     metrics["parameters"] = float(sum(p.numel() for p in student.parameters()))
     student.save_pretrained(str(folder), safe_serialization=True)
     for name in TOKENIZER_FILES:
         if (base / name).exists():
             shutil.copyfile(base / name, folder / name)
-    return metrics
+    return TrainingResult(folder, hash_file(folder / "model.safetensors"), metrics, losses)
 
 
 def _drop(model: Any, count: int) -> None:

@@ -14,7 +14,7 @@ from resources.models import Models
 def make(tiny_model, adapter, examples, folder, **options):
     folder.mkdir()
     settings = {"drop_layers": 1, "steps": 30, "learning_rate": 1e-2, "seed": 1} | options
-    return distil(tiny_model.folder, adapter, examples, examples, folder, **settings)
+    return distil(tiny_model.folder, adapter, examples, examples, folder, **settings).metrics
 
 
 def tensors(folder) -> dict[str, np.ndarray]:
