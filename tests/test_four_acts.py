@@ -83,7 +83,10 @@ def played(tmp_path_factory, tiny_gguf):
 
 def test_the_first_release_beats_the_base_model(played):
     figures, *_ = played
-    assert figures["base_accuracy"] < 0.2
+    # What the random model makes up is now and then no sendable answer, and is handed over: right out of scope only.
+    right = {name: score[0] for name, score in figures["base_slices"].items() if name != "out_of_scope"}
+    assert right == dict.fromkeys(right, 0)
+    assert set(right) == {"faq", "complaint", "slang", "typos"}
     assert figures["first_release_accuracy"] > 0.6
     assert set(figures["first_release_slices"]) >= {"faq", "complaint", "slang", "typos", "out_of_scope"}
     assert set(figures["parts"]) == {"base", "base_with_passages", "adapter_with_passages", "without_adapter"}

@@ -21,7 +21,8 @@ def ledger(interactions: Sequence[Mapping[str, Any]], option: HostingOption) -> 
         groups[row["release_id"]].append(row)
     lines = []
     for release_id, rows in sorted(groups.items()):
-        generated = [row for row in rows if row["path"] == "generated"]
+        # A generated answer that could not be sent was worked for too: it is a handover with tokens.
+        generated = [row for row in rows if row["path"] == "generated" or row["output_tokens"]]
         seconds = sum(row["latency_seconds"] for row in generated)
         tokens_in, tokens_out = (sum(row[k] or 0 for row in generated) for k in ("input_tokens", "output_tokens"))
         money = (

@@ -21,15 +21,17 @@ def measure(
     """Values of the KPIs the use case names; a name that is not measured here stays None.
 
     `accuracy` is the serving release's share of right answers on its eval suite, `leaks` how many interactions of the
-    day showed personal data in the gateway's log (None: nobody looked).
+    day showed personal data in the gateway's log (None: nobody looked). Shares and latencies are of whole answers
+    (status 200): what a customer broke off, or an engine failed at, says nothing of them.
     """
+    answered = [row for row in interactions if row["status"] == 200]
     rated = [row["rating"] for row in interactions if row["rating"]]
     values: dict[str, float | None] = {
         "answer_accuracy": accuracy,
         "positive_rating_share": sum(r > 0 for r in rated) / len(rated) if rated else None,
-        "handover_share": _share(row["path"] == "handover" for row in interactions),
+        "handover_share": _share(row["path"] == "handover" for row in answered),
         "p95_latency_seconds": (
-            float(np.quantile([row["latency_seconds"] for row in interactions], 0.95)) if interactions else None
+            float(np.quantile([row["latency_seconds"] for row in answered], 0.95)) if answered else None
         ),
         "cost_per_answer": cost_per_answer,
         "privacy_leaks": None if leaks is None else float(leaks),

@@ -62,6 +62,7 @@ def interaction(path="matched", rating=0, seconds=0.1, release="r-1", tokens=(0,
         "latency_seconds": seconds,
         "input_tokens": tokens[0],
         "output_tokens": tokens[1],
+        "status": 200,
     }
 
 
@@ -134,8 +135,10 @@ def test_every_kpi_by_hand():
     rows[0] |= {"rating": 1}
     rows[1] |= {"rating": -1}
     rows[2] |= {"rating": 1, "path": "handover"}
+    # A customer who left, an engine that failed: logged, but no answers.
+    rows += [interaction("handover", seconds=900.0) | {"status": status} for status in (499, 502)]
     report = kpis.measure(date(2026, 3, 2), rows, targets, accuracy=0.5, leaks=2, cost_per_answer=0.0123456789)
-    assert report.interactions == 20
+    assert report.interactions == 22
     assert {v.name: (v.value, v.met) for v in report.values} == {
         "answer_accuracy": (0.5, True),
         "positive_rating_share": (0.666667, False),
@@ -151,22 +154,35 @@ def test_costs_by_hand():
     rows = [
         interaction("generated", seconds=90.0, tokens=(1000, 200)),
         interaction("generated", seconds=30.0, tokens=(500, None)),
-        interaction("handover", seconds=500.0, tokens=(9, 9)),
+        # Generated, but not to be sent: worked for all the same.
+        interaction("handover", seconds=60.0, tokens=(9, 9)),
+        interaction("handover", seconds=500.0),
         interaction("matched", seconds=500.0, release="r-0"),
     ]
     prices = {"currency_per_million_input_tokens": 2.0, "currency_per_million_output_tokens": 10.0}
     found = costs.ledger(rows, option("own", currency_per_hour=0.6, **prices))
     none, both = found.lines
     assert (none.release_id, none.answers, none.generated, none.currency) == ("r-0", 1, 0, 0.0)
-    # 120 s at 0.60 an hour, 1500 tokens in at 2 and 200 out at 10 a million.
-    assert (both.answers, both.generated, both.engine_seconds) == (3, 2, 120.0)
-    assert both.currency == pytest.approx(0.02 + 0.003 + 0.002, abs=1e-8)
-    # 30 W for 120 s are 0.001 kWh, at 250 g each.
-    assert (both.energy_kwh, both.co2_grams) == (0.001, 0.25)
-    assert costs.per_answer(found) == pytest.approx(0.025 / 4)
+    # 180 s at 0.60 an hour, 1509 tokens in at 2 and 209 out at 10 a million.
+    assert (both.answers, both.generated, both.engine_seconds) == (4, 3, 180.0)
+    assert both.currency == pytest.approx(0.03 + 0.003018 + 0.00209, abs=1e-8)
+    # 30 W for 180 s are 0.0015 kWh, at 250 g each.
+    assert (both.energy_kwh, both.co2_grams) == (0.0015, 0.375)
+    assert costs.per_answer(found) == pytest.approx(0.035108 / 5)
     assert found.assumptions == {
         "currency_per_hour": 0.6,
         **prices,
         "watts": 30.0,
         "grams_co2_per_kwh": 250.0,
     }
+
+
+def test_ledgers_of_days_add_up_to_the_ledger_of_all_days():
+    prices = option("own", currency_per_hour=0.6, currency_per_million_output_tokens=10.0)
+    days = [
+        [interaction("generated", seconds=90.0, tokens=(1000, 200)), interaction("matched", release="r-0")],
+        [interaction("generated", seconds=30.0, tokens=(500, 7)), interaction("handover", release="r-2")],
+    ]
+    whole = costs.ledger([row for day in days for row in day], prices)
+    assert costs.merged([costs.ledger(day, prices) for day in days], prices) == whole
+    assert [line.release_id for line in whole.lines] == ["r-0", "r-1", "r-2"]
