@@ -44,7 +44,8 @@ class Checked:
 def labelled_days(lake: Lake) -> tuple[Open, ...]:
     """The labelled days of main, newest first. LabelError when there is none."""
     commit = lake.resolve("main")
-    paths = [s.path for s in lake.list(commit, FOLDER) if s.path.endswith(".parquet")]
+    # What else is known of a day lies in folders beside it.
+    paths = [s.path for s in lake.list(commit, FOLDER) if Path(s.path).match(f"{FOLDER}*.parquet")]
     if not paths:
         raise LabelError("the lake holds no labelled day: materialize labelled_conversations first (`make build`)")
     return tuple(lambda at=path: lake.open(commit, at) for path in sorted(paths, reverse=True))

@@ -11,13 +11,21 @@ from llmops_assets.data.labelled_conversations import labelled_conversations
 from llmops_assets.data.redacted_conversations import redacted_conversations
 from llmops_assets.lib import tables
 from llmops_assets.lib.records import DatasetRef
+from llmops_assets.monitoring.interactions import interactions
 from llmops_assets.planning.use_case import use_case
 from llmops_assets.samples import generator
 from resources import build_resources, open_lake
 from resources.workspace import Settings, Workspace
 
 DAY = str(generator.START)
-BEFORE = [use_case, redacted_conversations, labelled_conversations, feedback_examples, knowledge_base]
+BEFORE = [
+    use_case,
+    redacted_conversations,
+    labelled_conversations,
+    interactions,
+    feedback_examples,
+    knowledge_base,
+]
 pytestmark = pytest.mark.slow
 
 

@@ -33,13 +33,9 @@ def redacted(instance: dg.DagsterInstance, home, day: str, rows: list[dict]) -> 
     with lake.transaction("day", name="day") as draft:
         draft.put(path, tables.to_parquet(full, tables.CONVERSATIONS))
     record = DatasetRef(name="redacted_conversations", ref=lake.uri(draft.merged, path), digest=day, rows=len(rows))
-    instance.report_runless_asset_event(
-        dg.AssetMaterialization(
-            "redacted_conversations",
-            partition=day,
-            metadata={"record": dg.MetadataValue.json(record.model_dump(mode="json"))},
-        )
-    )
+    for asset, made, partition in (("use_case", generator.load_use_case(), None), (record.name, record, day)):
+        metadata = {"record": dg.MetadataValue.json(made.model_dump(mode="json"))}
+        instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=partition, metadata=metadata))
 
 
 def label(instance: dg.DagsterInstance, home, day: str):
