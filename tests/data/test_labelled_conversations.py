@@ -18,6 +18,7 @@ from llmops_assets.lib.labelling.queue import from_jsonl
 from llmops_assets.lib.records import DatasetRef
 from llmops_assets.samples import generator
 from resources import build_resources, open_lake
+from resources.conversations import Conversations
 from resources.workspace import Workspace
 
 pytestmark = pytest.mark.slow
@@ -199,7 +200,7 @@ def test_a_model_labels_the_queue_only_after_it_agreed_with_people(tmp_path):
         server.server_close()
     assert done.exit_code == 0, done.output
     assert "agreement with people: kappa 1.00" in done.output
-    labels = Workspace(tmp_path).labels()
+    labels = Conversations(Workspace(tmp_path)).labels()
     made = [one for one in labels.values() if one.annotator == "llm:small"]
     assert made
     assert all(one.intent == {r["row_id"]: r["intent"] for r in rows}[one.row_id] for one in made)
