@@ -11,7 +11,6 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -21,7 +20,7 @@ from llmops_assets.lib.errors import LlmopsError
 class Told(TyperGroup):
     """The one place where errors end: what a person can mend is told in its own words, everything else is a fault."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run the command; an LlmopsError is its message and status 1."""
         try:
             return super().invoke(ctx)

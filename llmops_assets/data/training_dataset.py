@@ -3,8 +3,8 @@
 Write, audit, publish: a lake branch, Great Expectations and the leakage check on it, then merge and tag.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from llmops_assets.lib import expectations, provenance_diff, purposes, tables
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import DatasetRef, DataTerms, KnowledgeIndexRef, LakeRef, TrainingSet, UseCase
 from resources.embedder import InstalledEmbedder
-from resources.lake.base import Lake
+from resources.lake.base import Lake, Transaction
 from resources.redactor import Redactors
 
 if TYPE_CHECKING:
@@ -59,19 +59,50 @@ class DatasetConfig(dg.Config):
     seed: int = 17
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """What the dataset is made of, as the upstreams handed it over."""
+
+    case: UseCase
+    index: KnowledgeIndexRef
+    augmented: DatasetRef
+    suite: DatasetRef
+
+    @classmethod
+    def read(cls, context: dg.AssetExecutionContext) -> "Inputs":
+        """The hand-overs of all upstreams."""
+        return cls(
+            reading.read(context, "use_case", UseCase),
+            reading.read(context, "knowledge_index", KnowledgeIndexRef),
+            reading.read(context, "augmented_conversations", DatasetRef),
+            reading.read(context, "eval_suite", DatasetRef),
+        )
+
+    @property
+    def rules(self) -> tuple[dict[str, Any], ...]:
+        """The use case's own expectations of the dataset."""
+        return self.case.expectations.get(NAME, ())
+
+    @property
+    def digests(self) -> list[object]:
+        """What of them determines the result."""
+        rules = hash_json([self.rules, self.case.general, dict(self.case.row_tags)])
+        return [self.augmented.ref, self.index.file.sha256, self.suite.digest, rules]
+
+    @property
+    def named(self) -> dict[str, LakeRef]:
+        """The refs of what its rows come from and were compared with."""
+        return {"augmented_conversations": self.augmented.ref, "eval_suite": self.suite.ref}
+
+
 def assembled(
-    lake: Lake,
-    config: DatasetConfig,
-    augmented: LakeRef,
-    index: LakeRef,
-    asked: list[str],
-    general: tuple[tuple[str, str], ...],
-    embedder: InstalledEmbedder,
+    lake: Lake, config: DatasetConfig, inputs: Inputs, asked: list[str], embedder: InstalledEmbedder
 ) -> "Parts":
     """The parts of the dataset out of what the upstreams left in the lake."""
     from llmops_assets.lib import datasets
     from llmops_assets.lib.knowledge import KnowledgeIndex
 
+    augmented = inputs.augmented.ref
     candidates = read_rows(lake, augmented)
     vectors = embedder.vectors([*asked, *(row["question"] for row in candidates)])
     return datasets.parts(
@@ -79,9 +110,9 @@ def assembled(
         read_sides(lake, augmented),
         read_rows(lake, beside(augmented, "sample")),
         datasets.leaking_rows(candidates, asked, vectors),
-        KnowledgeIndex.from_bytes(lake.read(index)),
+        KnowledgeIndex.from_bytes(lake.read(inputs.index.file.ref)),
         vectors,
-        general,
+        inputs.case.general,
         open_book_share=config.open_book_share,
         passages=config.passages,
         reference_rows=config.reference_rows,
@@ -89,21 +120,31 @@ def assembled(
     )
 
 
-def claim(
+def written(draft: Transaction, parts: "Parts", changes: provenance_diff.DatasetDiff) -> None:
+    """Put every part on the draft's branch."""
+    for part, columns in SCHEMAS.items():
+        draft.put(PATHS[part], tables.to_parquet(getattr(parts, part), columns))
+    told = [{**asdict(row), "columns": ", ".join(row.columns)} for row in changes.rows]
+    draft.put(PATHS["changes"], tables.to_parquet(told, CHANGES))
+
+
+def audited(
+    lake: Lake,
+    draft: Transaction,
     claims: Claims,
-    stored: list[dict],
+    inputs: Inputs,
     asked: list[str],
-    terms: DataTerms,
     day: date,
     redactor: "Redactor",
     embedder: InstalledEmbedder,
-    rules: tuple[dict[str, Any], ...],
-) -> expectations.Validation:
-    """State what the stored rows allow, and what they must not hold."""
+) -> DataTerms:
+    """Read back what was written and state what it allows, and what it must not hold; the terms of its rows."""
     from llmops_assets.lib import datasets
     from llmops_assets.lib.placeholders import placeholders
 
-    validation = expectations.validate(NAME, [stored], rules)
+    stored = [r for part in ("rows", "held_out") for r in tables.from_parquet(lake.get(draft.branch, PATHS[part]))]
+    validation = expectations.validate(NAME, [stored], inputs.rules)
+    draft.put(PAGE, validation.page.encode())
     failed = [f"{o.name} on {', '.join(o.rows[:3]) or 'the table'}" for o in validation.failed]
     outcomes = [asdict(outcome) for outcome in validation.outcomes]
     claims.hold("expectations_hold", not failed, "; ".join(failed), outcomes=outcomes)
@@ -114,8 +155,9 @@ def claim(
     unfilled = [row["row_id"] for row in stored if placeholders(row["answer"])]
     told = f"{len(unfilled)} answers hold one: {', '.join(unfilled[:3])}"
     claims.hold("every_slot_is_filled", not unfilled, told, rows=len(unfilled))
+    terms = purposes.terms(stored, inputs.case.row_tags)
     claims.hold_terms("every_row_allows_training", purposes.refuses(terms, PURPOSE, day), terms)
-    return validation
+    return terms
 
 
 @dg.asset(
@@ -162,45 +204,24 @@ def training_dataset(
     With them the held-out rows of the loss curve, the reference that drift is measured against, and the rows that
     were dropped, with the reason.
     """
-    day, claims, case = run_day(context), Claims(context), reading.read(context, "use_case", UseCase)
-    index = reading.read(context, "knowledge_index", KnowledgeIndexRef)
-    augmented = reading.read(context, "augmented_conversations", DatasetRef)
-    suite = reading.read(context, "eval_suite", DatasetRef)
-    cleaner, rules = redactor.of(case), case.expectations.get(NAME, ())
-    memory = Memory(
-        context,
-        lake,
-        config,
-        day,
-        augmented.ref,
-        index.file.sha256,
-        suite.digest,
-        hash_json([rules, case.general, dict(case.row_tags)]),
-        embedder.digest,
-        cleaner.digest,
-    )
+    day, claims, inputs = run_day(context), Claims(context), Inputs.read(context)
+    cleaner = redactor.of(inputs.case)
+    memory = Memory(context, lake, config, day, *inputs.digests, embedder.digest, cleaner.digest)
     if memory.result is not None:
         yield from memory.repeat()
         return
-    asked = [item.question for item in read_suite(lake, suite.ref)]
-    parts = assembled(lake, config, augmented.ref, index.file.ref, asked, case.general, embedder)
+    asked = [item.question for item in read_suite(lake, inputs.suite.ref)]
+    parts = assembled(lake, config, inputs, asked, embedder)
     changes = changes_since(reading.previous(context, TrainingSet), parts.rows, lake)
-    about = run_tags(context, rows=str(len(parts.rows)), eval_suite=suite.digest)
+    about = run_tags(context, rows=str(len(parts.rows)), eval_suite=inputs.suite.digest)
     with lake.transaction(f"Training dataset of {day}", about, name=NAME, keep_on_error=True) as draft:
-        for part, columns in SCHEMAS.items():
-            draft.put(PATHS[part], tables.to_parquet(getattr(parts, part), columns))
-        draft.put(PATHS["changes"], tables.to_parquet([_told(row) for row in changes.rows], CHANGES))
-        stored = [r for part in ("rows", "held_out") for r in tables.from_parquet(lake.get(draft.branch, PATHS[part]))]
-        terms = purposes.terms(stored, case.row_tags)
-        validation = claim(claims, stored, asked, terms, day, cleaner, embedder, rules)
-        draft.put(PAGE, validation.page.encode())
+        written(draft, parts, changes)
+        terms = audited(lake, draft, claims, inputs, asked, day, cleaner, embedder)
         yield from claims.results()
         claims.insist(f"{MAIN_UNTOUCHED} {draft.branch}")
     assert draft.merged is not None
-    refs = {part: lake.uri(draft.merged, path) for part, path in PATHS.items()}
-    record = recorded(
-        lake, parts, refs, {"augmented_conversations": augmented.ref, "eval_suite": suite.ref}, day, terms
-    )
+    record = recorded(lake, parts, draft.merged, inputs, day, terms)
+    days = reading.days(context, "redacted_conversations", until=day).values()
     yield materialized(
         context,
         record,
@@ -209,44 +230,28 @@ def training_dataset(
         digest=record.rows.digest,
         memory=memory,
         claims=claims,
-        rows=record.rows.rows,
-        tag=record.rows.tag,
         data_docs=address(lake, lake.uri(draft.merged, PAGE)),
-        changes=address(lake, refs["changes"]),
-        held_out=len(parts.held_out),
-        leaks_dropped=len(parts.dropped),
-        reference_rows=len(parts.reference),
-        duplicate_rate=augmented.counts.get("duplicates_dropped", 0) / max(1, augmented.counts.get("candidates", 1)),
-        figures={
-            **parts.kinds,
-            **{f"rows_{change}": count for change, count in changes.counts.items()},
-            **overview(reading.days(context, "redacted_conversations", until=day).values(), parts.rows, parts.held_out),
-        },
-        terms=dg.MetadataValue.json(terms.model_dump(mode="json")),
-        inputs=record.rows.inputs,
+        changes=address(lake, lake.uri(draft.merged, PATHS["changes"])),
+        figures={**figures_of(record, parts, changes, inputs), **overview(days, parts.rows, parts.held_out)},
+        inputs=inputs.named,
     )
 
 
-def recorded(
-    lake: Lake,
-    parts: "Parts",
-    refs: Mapping[str, LakeRef],
-    inputs: dict[str, LakeRef],
-    day: date,
-    terms: DataTerms,
-) -> TrainingSet:
+def recorded(lake: Lake, parts: "Parts", commit: str, inputs: Inputs, day: date, terms: DataTerms) -> TrainingSet:
     """The hand-over of a merged dataset, which is tagged by its content."""
     digest = tables.digest(parts.rows)
     tag = f"{tables.TRAINING_TAG}{digest[:12]}"
     if tag not in lake.tags():
-        lake.tag(tag, refs["rows"].commit)
+        lake.tag(tag, commit)
 
     def part(at: str, rows: list[dict], **more: Any) -> DatasetRef:
         name = NAME if at == "rows" else f"{NAME}_{at}"
-        return DatasetRef(name=name, ref=refs[at], digest=tables.digest(rows), rows=len(rows), **more)
+        return DatasetRef(
+            name=name, ref=lake.uri(commit, PATHS[at]), digest=tables.digest(rows), rows=len(rows), **more
+        )
 
     return TrainingSet(
-        rows=part("rows", parts.rows, tag=tag, counts=parts.kinds, inputs=inputs),
+        rows=part("rows", parts.rows, tag=tag, counts=parts.kinds, inputs=inputs.named),
         held_out=part("held_out", parts.held_out),
         reference=part("reference", parts.reference),
         until=day,
@@ -254,12 +259,26 @@ def recorded(
     )
 
 
+def figures_of(
+    record: TrainingSet, parts: "Parts", changes: provenance_diff.DatasetDiff, inputs: Inputs
+) -> dict[str, Any]:
+    """What the UI shows of the dataset itself."""
+    counts = inputs.augmented.counts
+    return {
+        "rows": record.rows.rows,
+        "tag": record.rows.tag,
+        "held_out": len(parts.held_out),
+        "reference_rows": len(parts.reference),
+        "leaks_dropped": len(parts.dropped),
+        "duplicate_rate": counts.get("duplicates_dropped", 0) / max(1, counts.get("candidates", 1)),
+        **parts.kinds,
+        **{f"rows_{change}": count for change, count in changes.counts.items()},
+        "terms": dg.MetadataValue.json(record.terms.model_dump(mode="json")),
+    }
+
+
 def changes_since(previous: TrainingSet | None, rows: list[dict], lake: Lake) -> provenance_diff.DatasetDiff:
     """What came, went and changed since the dataset published before; nothing when there is none, or it was erased."""
     if previous is None or not still_there(lake, str(previous.rows.ref)):
         return provenance_diff.DatasetDiff({}, ())
     return provenance_diff.compare(read_rows(lake, previous.rows.ref), rows)
-
-
-def _told(row: provenance_diff.RowChange) -> dict[str, str]:
-    return {**asdict(row), "columns": ", ".join(row.columns)}

@@ -1,5 +1,7 @@
 """How good a candidate is, asked through a real gateway: per scenario slice, beside the incumbent and its own parts."""
 
+from collections.abc import Mapping
+
 import dagster as dg
 from pydantic import Field
 
@@ -52,21 +54,20 @@ def quality_report(
     memory = Memory(context, lake, config, name, suite.digest, incumbent.release_id if incumbent else None)
     if memory.result is not None:
         return memory.result
-    items = read_suite(lake, suite.ref)
-    few = evalsuite.sample(items, config.ablation_items_per_slice)
     target.start()
-    evaluate = evaluator(context, lake, target, suite)
+    items, evaluate = read_suite(lake, suite.ref), evaluator(context, lake, target, suite)
+    few = evalsuite.sample(items, config.ablation_items_per_slice)
+    variants = manifests.ablations(entering) if config.ablations else {}
     reports: dict[str, EvalReport] = {}
     reports["candidate"], graded = evaluate(name, entering.manifest, items)
     if incumbent is not None:
         reports["incumbent"], _ = evaluate(incumbent.release_id, incumbent.manifest, items)
-    variants = manifests.ablations(entering) if config.ablations else {}
     for variant, manifest in variants.items():
         # Where every answer is generated a sample says enough.
         asked = items if manifest.router == entering.manifest.router else few
         reports[variant], _ = evaluate(variant, manifest, asked)
-    page = html.quality(reports, [g for g in graded if not g.right][:SHOWN])
     path = f"evaluation/{NAME}/{name}.html"
+    page = html.quality(reports, [g for g in graded if not g.right][:SHOWN])
     commit = publish(context, lake, {path: page.encode()}, candidate=name)
     record = QualityReport(
         candidate=reports["candidate"],
@@ -74,26 +75,38 @@ def quality_report(
         ablations={variant: reports[variant] for variant in variants},
         report=lake.uri(commit, path),
     )
-    accuracies = {f"{one}_accuracy": round(report.overall.accuracy, 4) for one, report in reports.items()}
-    with registry.run(NAME, run_tags(context, release=name)) as run:
-        run.log_dataset(suite, "evaluation")
-        run.log(
-            params={"candidate": name, "incumbent": incumbent.release_id if incumbent else ""},
-            metrics=accuracies | {f"slice_{s}": score.accuracy for s, score in record.candidate.slices.items()},
-        )
     return materialized(
         context,
         record,
         lake=lake,
         ref=record.report,
         memory=memory,
-        mlflow_run=dg.MetadataValue.url(run.url),
+        mlflow_run=dg.MetadataValue.url(tracked(context, registry, suite, record)),
         candidate=name,
         incumbent=incumbent.release_id if incumbent else "",
-        figures=accuracies,
+        figures=accuracies(reports),
         slices=pairs("right answers by slice", by_slice(reports)),
         inputs={"eval_suite": suite.ref, "candidate": entering.manifest.content_hash},
     )
+
+
+def tracked(context: dg.AssetExecutionContext, registry: Registry, suite: DatasetRef, record: QualityReport) -> str:
+    """Log a report as an MLflow run; the run's address."""
+    sides = {"candidate": record.candidate, "incumbent": record.incumbent, **record.ablations}
+    reports = {name: report for name, report in sides.items() if report is not None}
+    subject = record.candidate.subject
+    with registry.run(NAME, run_tags(context, release=subject)) as run:
+        run.log_dataset(suite, "evaluation")
+        run.log(
+            params={"candidate": subject, "incumbent": record.incumbent.subject if record.incumbent else ""},
+            metrics=accuracies(reports) | {f"slice_{s}": v.accuracy for s, v in record.candidate.slices.items()},
+        )
+    return run.url
+
+
+def accuracies(reports: Mapping[str, EvalReport]) -> dict[str, float]:
+    """Share of right answers of everything that was evaluated."""
+    return {f"{name}_accuracy": round(report.overall.accuracy, 4) for name, report in reports.items()}
 
 
 def by_slice(reports: dict[str, EvalReport]) -> dict[str, dict[str, float]]:

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.lib.records import Feedback, Interaction
 from llmops_assets.lib.sources import RawRow, Rejected, Shape, Source, SourceError, resolved
+from resources.conversations import Conversations
 from resources.sources import Files, Spread
 from resources.sources.huggingface import HuggingFace
 from resources.sources.interactions import Interactions
@@ -586,16 +587,16 @@ def test_a_dataset_that_is_not_there_says_so(name):
         HuggingFace("given", name, Shape()).changed_since("")
 
 
-def workspace(folder: Path, *entries: dict[str, Any], **settings: Any) -> Workspace:
-    made = Workspace(folder / "home")
-    made.write_settings(Settings.model_validate({"sources": entries, **settings}))
-    return made
+def conversations(folder: Path, *entries: dict[str, Any], **settings: Any) -> Conversations:
+    workspace = Workspace(folder / "home")
+    workspace.write_settings(Settings.model_validate({"sources": entries, **settings}))
+    return Conversations(workspace)
 
 
 def test_several_sources_share_a_day_and_no_id(tmp_path):
     folder = inbox(tmp_path, {"a.jsonl": lines(*ROWS)})
     tags = {"purpose": "support,training", "licence": "own"}
-    both = workspace(
+    both = conversations(
         tmp_path,
         {"kind": "files", "name": "one", "url": str(folder), "tags": tags},
         {"kind": "files", "name": "two", "url": f"file://{folder}/a.jsonl"},
@@ -604,8 +605,8 @@ def test_several_sources_share_a_day_and_no_id(tmp_path):
     found = [item for item in both.read(FIRST) if isinstance(item, RawRow)]
     assert [item.id for item in found] == ["c1", "c2", "one/c1", "one/c2", "two/c1", "two/c2"]
     assert [item.purpose for item in found] == ["", "", "support,training", "support,training", "", ""]
-    assert both.source_days() == [FIRST, SECOND]
-    assert [item.id for item in both.conversations(SECOND)] == ["c3", "one/c3", "two/c3"]
+    assert both.days() == [FIRST, SECOND]
+    assert [item.id for item in both.rows(SECOND)] == ["c3", "one/c3", "two/c3"]
 
 
 @pytest.mark.parametrize(
@@ -635,4 +636,4 @@ def test_settings_of_sources_that_do_not_fit_are_named(tmp_path, entry, message)
 )
 def test_sources_that_cannot_be_opened_say_why(tmp_path, entry, message):
     with pytest.raises(SourceError, match=message):
-        workspace(tmp_path, entry).source_days()
+        conversations(tmp_path, entry).days()
