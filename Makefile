@@ -1,5 +1,5 @@
-# Everything a person runs. `make demo` and `make test` need nothing before them but Python 3.11.
-PYTHON ?= python3.11
+# Everything a person runs. `make demo` and `make test` need nothing before them but Python 3.11 to 3.13.
+PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH := 2.13.0
@@ -30,6 +30,8 @@ install: $(VENV)/.installed ## Make .venv with the locked dependencies (CPU torc
 
 # The stamp is written last, so an interrupted installation is taken up again.
 $(VENV)/.installed: requirements.lock pyproject.toml Makefile
+	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.13"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing the locked dependencies into $(VENV) (about 2.3 GB; minutes)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "torch==$(TORCH)+cpu" 2>/dev/null \

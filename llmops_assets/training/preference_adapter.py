@@ -78,7 +78,7 @@ def preference_adapter(
             rows,
             bench.given,
             bench.folder,
-            base_name=bench.model.ref.name,
+            base_name=bench.model.source,
             progress=bench.progress,
         ),
         {"pairs": len(rows)},
