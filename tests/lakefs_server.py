@@ -145,6 +145,8 @@ class FakeLakeFS:
         self.truncate = False
         self.before: dict[str, Callable[[], object]] = {}
         """Done once just before an operation: what another client does at the worst moment."""
+        self.waiting: Callable[[float], object] = lambda moment: None
+        """Told the monotonic time at which a client begins to wait for an answer that does not come."""
         self.released = threading.Event()
         self.faults: list[Fault] = []
         self.calls: list[str] = []
@@ -608,6 +610,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
             self.wfile.flush()
         if status != BROKEN:
+            self.server_state.waiting(time.monotonic())
             self.server_state.released.wait()
         self.close_connection = True
         self.connection.close()

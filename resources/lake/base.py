@@ -329,8 +329,10 @@ class Lake(ABC):
         old = []
         for branch in self.branches():
             if WRITER_BRANCH.fullmatch(branch) and began(branch) <= limit and not self._in_use(branch):
-                self.delete_branch(branch)
-                old.append(branch)
+                # Its writer may have ended and dropped it since the branches were listed.
+                with contextlib.suppress(NotFoundError):
+                    self.delete_branch(branch)
+                    old.append(branch)
         return tuple(old)
 
     # -- many objects at once ---------------------------------------------------------------------------------------

@@ -55,6 +55,7 @@ LOOK_BACK = 50
 """Commits searched for an operation whose answer was lost."""
 LATER = {423, 429}
 """Statuses of requests that did nothing and may pass later: the branch was busy, or these were too many."""
+DRAFT_LIFE = timedelta(days=1)
 CLOCKS_DIFFER = timedelta(hours=1)
 """By how much the clocks of two machines may differ."""
 KINDS = {"added": "added", "removed": "removed", "changed": "changed"}
@@ -71,7 +72,7 @@ class LakeFSLake(Lake):
     """
 
     scheme = "lakefs"
-    draft_life: timedelta = timedelta(days=1)
+    draft_life = DRAFT_LIFE
     """No lock tells a living writer on another machine: every draft is taken for alive for so long."""
 
     def __init__(
@@ -201,7 +202,12 @@ class LakeFSLake(Lake):
             if known:
                 # Headers carry ASCII only, and lakeFS lower-cases their names.
                 stored["llmops"] = quote(canonical_json(known))
-            self._ask_object(lambda: self._upload(branch, path, file, sha256, stored, size), doing=f"storing {path}")
+            # Sent twice, the bytes would stand twice in the store, and erasing would know of the second place only.
+            self._ask_object(
+                lambda: self._upload(branch, path, file, sha256, stored, size),
+                happened=lambda: self._stands(branch, wanted) or None,
+                doing=f"storing {path}",
+            )
         return wanted
 
     def _stands(self, branch: str, wanted: ObjectStat) -> bool:
@@ -455,7 +461,7 @@ class LakeFSLake(Lake):
     # -- asking -----------------------------------------------------------------------------------------------------
 
     def _in_use(self, branch: str) -> bool:
-        return time.time() - began(branch) <= (self.draft_life + CLOCKS_DIFFER).total_seconds()
+        return time.time() - began(branch) <= (DRAFT_LIFE + CLOCKS_DIFFER).total_seconds()
 
     @property
     def _name(self) -> str:
@@ -525,8 +531,10 @@ class LakeFSLake(Lake):
         """Call an operation of the client on this repository."""
         return self._tried(lambda: operation(self.repository, *arguments, **options), doing, happened)
 
-    def _ask_object(self, transfer: Callable[[], Answer], *, doing: str) -> Answer:
-        return self._tried(transfer, doing, None)
+    def _ask_object(
+        self, transfer: Callable[[], Answer], *, doing: str, happened: Callable[[], Any] | None = None
+    ) -> Answer:
+        return self._tried(transfer, doing, happened)
 
     def _tried(self, request: Callable[[], Answer], doing: str, happened: Callable[[], Any] | None) -> Answer:
         """Try until it works or cannot work. `happened` tells what an attempt whose answer was lost has done.
