@@ -4,13 +4,13 @@ import inspect
 import io
 import re
 import time
-from pathlib import Path
 
 import pytest
 from lakefs_server import ACCESS_KEY, BROKEN, SECRET_KEY, FakeLakeFS, Silence, operations
 
 from resources.lake import lakefs
 from resources.lake.base import (
+    AlreadyExistsError,
     ConflictError,
     HookRefusedError,
     LakeError,
@@ -74,14 +74,12 @@ def test_what_may_pass_later_is_waited_for(server, lake, status):
 
 def tour(lake: LakeFSLake, server: FakeLakeFS) -> None:
     """Everything that a lake can do, so that every operation of the client is asked for."""
+    root = lake.resolve("main")
     first = publish(lake)
     lake.get(first, "a")
     lake.tag("v1", first)
-    with pytest.raises(LakeError):
-        lake.tag(
-            "v1",
-            lake.resolve(f"{first}"[:12]) if len(lake.tags()) > 1 else next(iter(lake.log("main", limit=9))).parents[0],
-        )
+    with pytest.raises(AlreadyExistsError):
+        lake.tag("v1", root)
     lake.branch("work")
     lake.put("work", "b", b"2")
     lake.delete("work", "a")
@@ -89,8 +87,10 @@ def tour(lake: LakeFSLake, server: FakeLakeFS) -> None:
     lake.diff("main", "work")
     list(lake.list("work"))
     server.before["merge_into_branch"] = lambda: another_merge(server)
-    with pytest.raises(ConflictError):
+    with pytest.raises(ConflictError) as raised:
         lake.merge("work", "main", expected_head=first)
+    if "the merge was reverted" not in str(raised.value):
+        raise raised.value
     lake.branch("other", first)
     lake.put("other", "other", b"conflicting")
     lake.commit("other", "x")
@@ -135,7 +135,7 @@ def test_a_server_that_falls_silent_is_said_within_the_timeout(tmp_path, operati
     # What happened before the silence takes its own time: it is told apart by who began to wait.
     began: list[float] = []
     server.waiting = began.append
-    with pytest.raises(LakeError, match="did not answer within 0.5 s"):
+    with pytest.raises(LakeError, match=r"did not answer within 0\.5 s"):
         tour(lake, server)
     assert 0.4 <= time.monotonic() - began[0] < 5
     server.close()
@@ -211,7 +211,7 @@ def test_what_another_writer_has_committed_meanwhile_is_nothing_to_commit(server
     server.before["commit"] = lambda: other.commit("work", "theirs")
     with pytest.raises(NothingToCommitError):
         lake.commit("work", "mine")
-    assert [commit.message for commit in lake.log("work")][0] == "theirs"
+    assert next(lake.log("work")).message == "theirs"
 
 
 def test_an_upload_whose_answer_was_lost_is_not_sent_again(server, lake):
