@@ -42,7 +42,7 @@ def adapter(
             name="support",
             ref=folder,
             digest="a" * 64,
-            engine_file=FileRef(ref=lake.uri(commit, "adapter/engine.gguf"), sha256=hash_bytes(b"engine")),
+            engine_file=FileRef(ref=lake.uri(commit, "adapter/engine.gguf"), sha256=hash_bytes(b"engine"), size=6),
             base=ModelRef(name="base", digest="b"),
             recipe=Recipe(),
             dataset=DatasetRef(name="rows", ref=lake.uri(commit, "adapter/engine.gguf"), digest="d" * 64, rows=1),
