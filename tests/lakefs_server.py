@@ -17,6 +17,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -104,12 +105,23 @@ class Branch:
     staged: dict[str, Entry | None] = field(default_factory=dict)
 
 
+BROKEN = 0
+"""The connection is closed without an answer."""
+
+
+class Silence(StrEnum):
+    """An answer that never comes, or never comes to its end."""
+
+    NOTHING = "nothing is sent"
+    BODY = "headers are sent and half of a body"
+
+
 @dataclass
 class Fault:
-    """What goes wrong at an operation, `times` times: a status, or a connection that breaks (`status` 0)."""
+    """What goes wrong at an operation, `times` times: a status, a connection that breaks (BROKEN), or silence."""
 
     operation: str
-    status: int
+    status: int | Silence
     times: int = 1
     afterwards: bool = False
     """The operation has worked before it goes wrong."""
@@ -131,6 +143,11 @@ class FakeLakeFS:
         self.protected: set[str] = set()
         self.hook: Callable[[str, dict[str, Entry]], str | None] = lambda operation, tree: None
         self.truncate = False
+        self.before: dict[str, Callable[[], object]] = {}
+        """Done once just before an operation: what another client does at the worst moment."""
+        self.waiting: Callable[[float], object] = lambda moment: None
+        """Told the monotonic time at which a client begins to wait for an answer that does not come."""
+        self.released = threading.Event()
         self.faults: list[Fault] = []
         self.calls: list[str] = []
         self.violations: list[str] = []
@@ -154,6 +171,7 @@ class FakeLakeFS:
             threading.Thread(target=server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
+        self.released.set()
         for server in (self._server, self._store):
             server.shutdown()
             server.server_close()
@@ -164,7 +182,7 @@ class FakeLakeFS:
         self.signatures[signature] = f"{method} {Path(address).name}"
         return f"http://127.0.0.1:{self._store.server_port}/{Path(address).name}?signature={signature}"
 
-    def fail(self, operation: str, status: int = 0, times: int = 1, *, afterwards: bool = False) -> None:
+    def fail(self, operation: str, status: int | Silence = BROKEN, times: int = 1, *, afterwards: bool = False) -> None:
         """Let the next calls of an operation go wrong."""
         self.faults.append(Fault(operation, status, times, afterwards))
 
@@ -343,7 +361,7 @@ class FakeLakeFS:
     def commit(self, branch, body, **_):
         target = self._writable(branch)
         tree = self._tree(branch)
-        if not self._changes(self.trees[target.commit], tree):
+        if not self._changes(self.trees[target.commit], tree) and not body.get("allow_empty"):
             raise Refused(400, "commit: no changes")
         refusal = self.hook("commit", tree)
         if refusal:
@@ -374,12 +392,35 @@ class FakeLakeFS:
                 tree[path] = self.trees[theirs][path]
             else:
                 tree.pop(path, None)
+        if not self._changes(self.trees[target.commit], tree) and not body.get("allow_empty"):
+            raise Refused(400, "merge: no changes")
         refusal = self.hook("merge", tree)
         if refusal:
             raise Refused(412, refusal)
         parents = [target.commit, theirs]
         target.commit = self._commit(tree, body["message"], body.get("metadata") or {}, parents)
         return 200, {"reference": target.commit}
+
+    def revert_branch(self, branch, body, **_):
+        target, reverted = self._branch(branch), self._find(body["ref"])
+        if target.staged:
+            raise Refused(400, "uncommitted changes (dirty branch)")
+        kept = self.trees[self.commits[reverted]["parents"][body["parent_number"] - 1]]
+        tree = dict(self.trees[target.commit])
+        changed = self._changes(kept, self.trees[reverted])
+        if changed.keys() & self._changes(self.trees[reverted], tree).keys():
+            raise Refused(409, "revert: conflict found")
+        for path in changed:
+            if path in kept:
+                tree[path] = kept[path]
+            else:
+                tree.pop(path)
+        if not changed and not body.get("allow_empty"):
+            raise Refused(400, "revert: no changes")
+        overrides = body.get("commit_overrides") or {}
+        metadata = overrides.get("metadata") or {}
+        target.commit = self._commit(tree, overrides.get("message") or "Revert", metadata, [target.commit])
+        return 204, None
 
     def log_commits(self, ref, query, **_):
         names = sorted(self._ancestors(self._find(ref)), key=lambda name: -self.commits[name]["order"])
@@ -439,15 +480,17 @@ class FakeLakeFS:
 
     # -- one request ------------------------------------------------------------------------------------------------
 
-    def answer(self, method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> tuple[int, Any, bool]:
-        """(status, answer, whether the connection breaks instead of answering)."""
+    def answer(
+        self, method: str, target: str, headers: list[tuple[str, str]], body: bytes
+    ) -> tuple[int | Silence, Any]:
+        """(status, answer); of status BROKEN and of a silence there is none."""
         split = urlsplit(target)
         query_lists = parse_qs(split.query, keep_blank_values=True)
         place = split.path.removeprefix(PREFIX)
         operation = next((o for o in operations() if o.method == method and o.path.fullmatch(place)), None)
         if operation is None or not split.path.startswith(PREFIX):
             self.violations.append(f"no operation {method} {split.path}")
-            return 404, {"message": "no such operation"}, False
+            return 404, {"message": "no such operation"}
         if unknown := query_lists.keys() - operation.query:
             self.violations.append(f"{operation.name}: unknown parameters {sorted(unknown)}")
         self.calls.append(operation.name)
@@ -457,12 +500,12 @@ class FakeLakeFS:
         if operation.body and body:
             content = json.loads(body)
             self._check(operation.body, content, f"request of {operation.name}")
+        if another := self.before.pop(operation.name, None):
+            another()
         with self.lock:
-            fault = next((f for f in self.faults if f.operation == operation.name and f.times), None)
-            if fault:
-                fault.times -= 1
-                if not fault.afterwards:
-                    return fault.status, {"message": "a fault of the test"}, fault.status == 0
+            fault = self.fault(operation.name)
+            if fault and not fault.afterwards:
+                return fault.status, {"message": "a fault of the test"}
             try:
                 if f"Basic {base64.b64encode(f'{ACCESS_KEY}:{SECRET_KEY}'.encode()).decode()}" not in dict(headers).get(
                     "Authorization", ""
@@ -480,8 +523,15 @@ class FakeLakeFS:
         elif isinstance(result, dict) and known.get(status):
             self._check(known[status], result, f"answer of {operation.name}")
         if fault:
-            return fault.status, {"message": "a fault of the test"}, fault.status == 0
-        return status, result, False
+            return fault.status, {"message": "a fault of the test"}
+        return status, result
+
+    def fault(self, operation: str) -> Fault | None:
+        """What goes wrong with this call of an operation."""
+        fault = next((fault for fault in self.faults if fault.operation == operation and fault.times), None)
+        if fault:
+            fault.times -= 1
+        return fault
 
     def _check(self, model: str, content: Any, where: str) -> None:
         import lakefs_sdk
@@ -533,10 +583,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         body = b"".join(self._pieces())
-        status, result, broken = self.server_state.answer(self.command, self.path, self.headers.items(), body)
-        if broken:
-            self.close_connection = True
-            self.connection.close()
+        status, result = self.server_state.answer(self.command, self.path, self.headers.items(), body)
+        if status == BROKEN or isinstance(status, Silence):
+            self._end(status)
             return
         if status == 302:
             self.send_response(status)
@@ -554,6 +603,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+    def _end(self, status: int | Silence) -> None:
+        """Answer with nothing, or with half a body and then nothing."""
+        if status is Silence.BODY:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+            self.wfile.flush()
+        if status != BROKEN:
+            self.server_state.waiting(time.monotonic())
+            self.server_state.released.wait()
+        self.close_connection = True
+        self.connection.close()
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve
 
@@ -578,7 +638,11 @@ class _StoreHandler(_Handler):
         state, file = self.server_state, self.server_state.folder / name
         if "Authorization" in self.headers:
             state.violations.append(f"{self.command} of the store was sent lakeFS's credentials")
-        state.calls.append(f"store_{self.command.lower()}")
+        operation = f"store_{self.command.lower()}"
+        state.calls.append(operation)
+        if fault := state.fault(operation):
+            self._end(fault.status)
+            return
         status, data, tag = 200, b"", ""
         try:
             if state.signatures.get(signature) != f"{self.command} {name}":

@@ -218,19 +218,21 @@ def _mlflow_runs(registry: Registry) -> dict[str, Mapping[str, str]]:
 def _check_ref(
     lake: Lake, history: Mapping[str, Any], tags: Mapping[str, str], text: str, sha256: str, tag: str
 ) -> list[str]:
-    ref = LakeRef.model_validate(text)
+    try:
+        ref = LakeRef.model_validate(text)
+    except ValueError:
+        return [f"{text!r} is no address in a lake"]
     if ref.commit not in history:
         return [f"{ref} is not in the history of main: it was rewritten, or the commit removed"]
-    try:
-        if not sha256 and next(iter(lake.list(ref.commit, f"{ref.path}/")), None) is not None:
-            return []  # a folder: an adapter's files
-        stat = lake.stat(ref.commit, ref.path)
-        lake.open(ref.commit, ref.path).close()
-    except GoneError:
-        return [f"the bytes of {ref} were erased: what they were cannot be verified"]
-    except LakeError as error:
-        return [str(error)]
-    problems = []
+    # A folder is as whole as each of its files: an adapter's weights.
+    files = [] if sha256 else [stat.path for stat in lake.list(ref.commit, f"{ref.path}/" if ref.path else "")]
+    if problems := [
+        p for path in files or [ref.path] for p in _unreadable(lake, ref.model_copy(update={"path": path}))
+    ]:
+        return problems
+    if files:
+        return []
+    stat = lake.stat(ref.commit, ref.path)
     if sha256 and stat.sha256 != sha256:
         problems.append(f"{ref} has hash {stat.sha256[:12]}, recorded was {sha256[:12]}")
     if tag and tag not in tags:
@@ -238,6 +240,17 @@ def _check_ref(
     elif tag and lake.stat(tags[tag], ref.path).sha256 != stat.sha256:
         problems.append(f"the tag {tag} names other bytes than {ref}")
     return problems
+
+
+def _unreadable(lake: Lake, ref: LakeRef) -> list[str]:
+    """What stands against reading the bytes at an address."""
+    try:
+        lake.open(ref.commit, ref.path).close()
+    except GoneError:
+        return [f"the bytes of {ref} were erased: what they were cannot be verified"]
+    except LakeError as error:
+        return [str(error)]
+    return []
 
 
 def _refs(value: Any) -> Iterator[tuple[str, str, str]]:

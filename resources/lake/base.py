@@ -106,6 +106,14 @@ class Change:
     """`added`, `removed` or `changed`."""
 
 
+def began(draft: str) -> float:
+    """When the transaction that made a draft began, in seconds since 1970. InvalidNameError for any other branch."""
+    made = WRITER_BRANCH.fullmatch(draft)
+    if made is None:
+        raise InvalidNameError(f"branch {draft!r} is no transaction's draft")
+    return int(made[1], 16)
+
+
 class Transaction:
     """A short-lived branch of one writer; `lake.transaction` merges or drops it."""
 
@@ -136,6 +144,8 @@ class Lake(ABC):
 
     scheme: str
     repository: str
+    draft_life: timedelta | None = None
+    """How long a transaction may take before it is refused; None: as long as its process lives."""
     browser: str | None = None
     """Address of a web page that shows commits and objects; None when there is none."""
 
@@ -256,6 +266,8 @@ class Lake(ABC):
         `name` becomes part of the branch name (letters, digits, `-`, `_`). With `keep_on_error` the failed
         branch stays for a look. A transaction that changed nothing merges nothing and leaves `merged` at base's head.
         LakeError inside another one of this lake: the inner one would publish whatever becomes of the outer one.
+        While it is open no collection drops its branch; one that outlives `draft_life` is dropped and an
+        UnavailableError.
         """
         writing: set[int] = _thread.__dict__.setdefault("writing", set())
         if id(self) in writing:
@@ -270,21 +282,37 @@ class Lake(ABC):
         self, message: str, metadata: Mapping[str, str] | None, name: str, base: str, keep_on_error: bool
     ) -> Generator[Transaction]:
         branch = self.new_branch_name(name)
-        self.branch(branch, base)
-        transaction = Transaction(self, branch)
-        try:
-            yield transaction
+        with self._claimed(branch):
+            self.branch(branch, base)
+            transaction = Transaction(self, branch)
             try:
-                self.commit(branch, message, metadata)
-            except NothingToCommitError:
-                transaction.merged = self.resolve(base)
-            else:
-                transaction.merged = self.merge(branch, base, message, metadata)
-        except BaseException:
-            if not keep_on_error:
-                self.delete_branch(branch)
-            raise
-        self.delete_branch(branch)
+                yield transaction
+                self._refuse_outlived(branch)
+                try:
+                    self.commit(branch, message, metadata)
+                except NothingToCommitError:
+                    transaction.merged = self.resolve(base)
+                else:
+                    transaction.merged = self.merge(branch, base, message, metadata)
+            except BaseException:
+                if not keep_on_error:
+                    # Its place is taken already when the draft was collected; what went wrong is the answer.
+                    with contextlib.suppress(NotFoundError):
+                        self.delete_branch(branch)
+                raise
+            self.delete_branch(branch)
+
+    def _claimed(self, branch: str) -> contextlib.AbstractContextManager[None]:
+        """Held from before a draft is made until after it is dropped: tells `_in_use` that its writer lives."""
+        return contextlib.nullcontext()
+
+    @abstractmethod
+    def _in_use(self, branch: str) -> bool:
+        """Whether the transaction that made a draft may still be open, so that it must not be dropped."""
+
+    def _refuse_outlived(self, branch: str) -> None:
+        if self.draft_life is not None and time.time() - began(branch) > self.draft_life.total_seconds():
+            raise UnavailableError(f"draft {branch} took longer than {self.draft_life}: start again")
 
     @staticmethod
     def new_branch_name(name: str) -> str:
@@ -293,14 +321,18 @@ class Lake(ABC):
         return f"{re.sub(r'[^A-Za-z0-9_-]', '-', name)[:80]}-{made}"
 
     def drop_abandoned(self, older_than: timedelta = timedelta(days=7)) -> tuple[str, ...]:
-        """Drop the branches of transactions that began longer ago and never ended; returns their names."""
+        """Drop the branches of transactions that began longer ago and ended without dropping them; returns their names.
+
+        The draft of a transaction that may still be open stays, however short the age.
+        """
         limit = time.time() - older_than.total_seconds()
         old = []
         for branch in self.branches():
-            made = WRITER_BRANCH.fullmatch(branch)
-            if made is not None and int(made[1], 16) <= limit:
-                self.delete_branch(branch)
-                old.append(branch)
+            if WRITER_BRANCH.fullmatch(branch) and began(branch) <= limit and not self._in_use(branch):
+                # Its writer may have ended and dropped it since the branches were listed.
+                with contextlib.suppress(NotFoundError):
+                    self.delete_branch(branch)
+                    old.append(branch)
         return tuple(old)
 
     # -- many objects at once ---------------------------------------------------------------------------------------

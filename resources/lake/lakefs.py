@@ -2,7 +2,8 @@
 
 lakeFS stages per branch and shares that among all writers, so every writer here has a short-lived branch of its own
 (`Lake.transaction`). What a lost connection leaves open is looked up by an operation id in the commit's metadata, so a
-retry never commits twice. Names are checked by names.py, as in the embedded lake.
+retry never commits twice. Names are checked by names.py, as in the embedded lake. What this decided: docs/decisions/
+lakefs.md.
 """
 
 import builtins
@@ -18,7 +19,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, TypeVar
 from urllib.parse import quote, unquote
@@ -40,6 +41,7 @@ from resources.lake.base import (
     ObjectStat,
     ProtectedBranchError,
     UnavailableError,
+    began,
 )
 
 OPERATION = "llmops_operation"
@@ -51,6 +53,11 @@ READ_AHEAD = 8 << 20
 CONNECT_SECONDS = 10.0
 LOOK_BACK = 50
 """Commits searched for an operation whose answer was lost."""
+LATER = {423, 429}
+"""Statuses of requests that did nothing and may pass later: the branch was busy, or these were too many."""
+DRAFT_LIFE = timedelta(days=1)
+CLOCKS_DIFFER = timedelta(hours=1)
+"""By how much the clocks of two machines may differ."""
 KINDS = {"added": "added", "removed": "removed", "changed": "changed"}
 
 Answer = TypeVar("Answer")
@@ -59,11 +66,14 @@ Answer = TypeVar("Answer")
 class LakeFSLake(Lake):
     """A repository of a lakeFS server. Nothing is asked before the first call.
 
-    `timeout` is in seconds for one request; a request that may pass later (429, 5xx, a lost connection) is tried up to
-    `attempts` times with growing pauses from `pause` seconds on, then UnavailableError. Listings come `page` at a time.
+    `timeout` is the seconds that a server may be silent in one request, then UnavailableError; a request that may pass
+    later (423, 429, 5xx, a lost connection) is tried up to `attempts` times with growing pauses from `pause` seconds
+    on, then UnavailableError. Listings come `page` at a time.
     """
 
     scheme = "lakefs"
+    draft_life = DRAFT_LIFE
+    """No lock tells a living writer on another machine: every draft is taken for alive for so long."""
 
     def __init__(
         self,
@@ -101,9 +111,10 @@ class LakeFSLake(Lake):
 
         # With any argument the client reads nothing from the environment or from ~/.lakectl.yaml.
         client = Client(host=self.endpoint, username=self._access_key, password=self._secret_key)
-        pools = client.sdk_client.objects_api.api_client.rest_client.pool_manager
-        # Uploads and ranged reads of the client have no timeout of their own.
-        pools.connection_pool_kw["timeout"] = urllib3.Timeout(connect=CONNECT_SECONDS, read=self.timeout)
+        rest = client.sdk_client.objects_api.api_client.rest_client
+        pools = rest.pool_manager
+        # The client asks with `timeout=None`, which takes the place of the pools' own: it is given with each request.
+        rest.pool_manager = _Timed(pools, urllib3.Timeout(min(CONNECT_SECONDS, self.timeout), self.timeout))
         # Retries are decided in `_tried`, which knows what may be done twice; redirects are pre-signed reads.
         pools.connection_pool_kw["retries"] = urllib3.Retry(None, connect=0, read=0, status=0, other=0, redirect=5)
         return client
@@ -191,7 +202,12 @@ class LakeFSLake(Lake):
             if known:
                 # Headers carry ASCII only, and lakeFS lower-cases their names.
                 stored["llmops"] = quote(canonical_json(known))
-            self._ask_object(lambda: self._upload(branch, path, file, sha256, stored, size), doing=f"storing {path}")
+            # Sent twice, the bytes would stand twice in the store, and erasing would know of the second place only.
+            self._ask_object(
+                lambda: self._upload(branch, path, file, sha256, stored, size),
+                happened=lambda: self._stands(branch, wanted) or None,
+                doing=f"storing {path}",
+            )
         return wanted
 
     def _stands(self, branch: str, wanted: ObjectStat) -> bool:
@@ -289,7 +305,8 @@ class LakeFSLake(Lake):
     ) -> str:
         """Commit what is staged. NothingToCommitError; ConflictError when the head is not the expected one.
 
-        lakeFS has no such precondition: the head is compared just before, and the branch is one writer's own.
+        lakeFS has no such precondition: the head is compared just before and again in the commit that was made. The
+        branch is one writer's own; where it was not, the ConflictError names the commit, which stands.
         """
         from lakefs_sdk import CommitCreation
 
@@ -310,6 +327,10 @@ class LakeFSLake(Lake):
             happened=lambda: self._operation(branch, operation),
             doing=f"committing {branch}",
         )
+        if expected_head is not None and made.parents[0] != expected_head:
+            raise ConflictError(
+                f"{branch} went to {made.parents[0]} while {made.id} was committed onto it: two writers share it"
+            )
         return made.id
 
     def merge(
@@ -323,8 +344,9 @@ class LakeFSLake(Lake):
     ) -> str:
         """Three-way merge by path; the new head of `into`. ConflictError with the paths.
 
-        lakeFS has no precondition on a head: it is compared just before. Two writers who change one path differently
-        still conflict in the merge itself.
+        lakeFS has no precondition on a head: it is compared just before and again in the merge that was made, which
+        is reverted when somebody else was first (their commit stays). Two writers who change one path differently
+        conflict in the merge itself.
         """
         from lakefs_sdk import Merge
 
@@ -358,7 +380,36 @@ class LakeFSLake(Lake):
             raise ConflictError(
                 f"{source} and {into} both changed {len(paths)} path(s): {shown}; start again from {into}", paths
             ) from error
-        return getattr(made, "reference", None) or made.id
+        merged = getattr(made, "reference", None) or made.id
+        if expected_head is not None and (first := self._commits(merged, limit=1)[0].parents[0]) != expected_head:
+            raise self._taken_back(source, into, merged, first)
+        return merged
+
+    def _taken_back(self, source: str, into: str, merged: str, first: str) -> ConflictError:
+        """Revert a merge that met another head than the expected one; what to tell about it."""
+        from lakefs_sdk import CommitOverrides, RevertCreation
+
+        operation = uuid.uuid4().hex
+        message = f"Revert the merge of {source}: {into} had moved"
+        body = RevertCreation(
+            ref=merged,
+            parent_number=1,
+            commit_overrides=CommitOverrides(message=message, metadata={OPERATION: operation}),
+            allow_empty=True,
+        )
+        met = f"{into} went to {first} while {source} was merged into it"
+        try:
+            self._ask(
+                self._sdk.branches_api.revert_branch,
+                into,
+                body,
+                happened=lambda: self._operation(into, operation),
+                doing=f"reverting {merged}",
+            )
+        except LakeError as error:
+            return ConflictError(f"{met}, and the merge {merged} could not be reverted ({error}): it stands")
+        # A branch whose merge was reverted counts as merged: merging it again would bring nothing.
+        return ConflictError(f"{met}; the merge was reverted: start again from {into} on a new branch")
 
     def log(self, ref: str, *, path: str | None = None, limit: int | None = None) -> Iterator[Commit]:
         """Commits reachable from ref, newest first; with `path`, those that changed that object or folder."""
@@ -408,6 +459,9 @@ class LakeFSLake(Lake):
         return erased
 
     # -- asking -----------------------------------------------------------------------------------------------------
+
+    def _in_use(self, branch: str) -> bool:
+        return time.time() - began(branch) <= (DRAFT_LIFE + CLOCKS_DIFFER).total_seconds()
 
     @property
     def _name(self) -> str:
@@ -475,34 +529,43 @@ class LakeFSLake(Lake):
         **options: Any,
     ) -> Answer:
         """Call an operation of the client on this repository."""
-        return self._tried(
-            lambda: operation(self.repository, *arguments, _request_timeout=self.timeout, **options), doing, happened
-        )
+        return self._tried(lambda: operation(self.repository, *arguments, **options), doing, happened)
 
-    def _ask_object(self, transfer: Callable[[], Answer], *, doing: str) -> Answer:
-        return self._tried(transfer, doing, None)
+    def _ask_object(
+        self, transfer: Callable[[], Answer], *, doing: str, happened: Callable[[], Any] | None = None
+    ) -> Answer:
+        return self._tried(transfer, doing, happened)
 
     def _tried(self, request: Callable[[], Answer], doing: str, happened: Callable[[], Any] | None) -> Answer:
-        """Try until it works or cannot work. `happened` tells what an attempt whose answer was lost has done."""
+        """Try until it works or cannot work. `happened` tells what an attempt whose answer was lost has done.
+
+        Silence is not tried again: who has waited for a whole timeout is told.
+        """
         from lakefs.exceptions import LakeFSException
         from lakefs_sdk.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
         reason = ""
         for attempt in range(self.attempts):
+            silent = False
             try:
                 return request()
             except (ApiException, LakeFSException) as error:
                 status, reason = _status(error), _reason(error)
-                if not (status == 429 or status >= 500):
+                if status not in LATER and status < 500:
                     # A retry may be refused because the attempt before it, whose answer was lost, has worked.
                     if attempt and happened is not None and (done := happened()) is not None:
                         return done
                     raise self._typed(status, reason, doing) from error
             except (HTTPError, OSError) as error:
+                silent = _is_silence(error)
                 reason = f"{type(error).__name__}: {error}"
             if happened is not None and (done := _quietly(happened)) is not None:
                 return done
+            if silent:
+                raise UnavailableError(
+                    f"{doing}: {self.endpoint} did not answer within {self.timeout:g} s; is it overloaded?"
+                )
             if attempt + 1 < self.attempts:
                 time.sleep(self.pause * 2**attempt * random.uniform(0.5, 1.0))
         raise UnavailableError(
@@ -529,6 +592,16 @@ class LakeFSLake(Lake):
         if status == 400 and ("invalid" in low or "validation" in low):
             return InvalidNameError(where)
         return LakeError(f"{where} (status {status})")
+
+
+class _Timed:
+    """What the client asks for connections, with a timeout for every request that has none."""
+
+    def __init__(self, pools: Any, timeout: Any) -> None:
+        self._pools, self._timeout = pools, timeout
+
+    def request(self, method: str, url: str, **options: Any) -> Any:
+        return self._pools.request(method, url, **{**options, "timeout": options.get("timeout") or self._timeout})
 
 
 class _Remote(io.RawIOBase):
@@ -602,6 +675,13 @@ def _commit(found: Any) -> Commit:
 def _require_head(branch: str, head: str, expected: str | None) -> None:
     if expected is not None and head != expected:
         raise ConflictError(f"{branch} is at {head}, not at {expected}: somebody else was first, start again")
+
+
+def _is_silence(error: BaseException) -> bool:
+    """Whether a connection stood and nothing came, be it in the headers or in the body."""
+    from urllib3.exceptions import MaxRetryError, ReadTimeoutError
+
+    return isinstance(error.reason if isinstance(error, MaxRetryError) else error, ReadTimeoutError)
 
 
 def _status(error: Any) -> int:
