@@ -24,7 +24,7 @@ def floors(root: Path) -> list[str]:
 
 
 def packages(root: Path) -> set[str]:
-    """Everything that can be imported from the top of the tree: modules and folders of llmops_assets, other packages."""
+    """Modules and folders of llmops_assets, and the packages beside it."""
     inside = root / "llmops_assets"
     own = {f"llmops_assets.{p.stem}" for p in inside.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
     return own - {"llmops_assets.__init__"} | {"resources", "sensors"}
