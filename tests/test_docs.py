@@ -1,6 +1,8 @@
 """What the documentation tells a reader to type works as it stands there."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from datetime import date
@@ -9,10 +11,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
+from documented_changes import DAY, hand_over_interactions
 
 from llmops_assets.data.augmented_conversations import AugmentationConfig
 from resources.conversations import Conversations
-from resources.lake.embedded import EmbeddedLake
 from resources.workspace import Settings, Workspace
 
 CHECKS = {
@@ -61,7 +63,60 @@ def test_each_way_to_extend_works_as_written(root, position, name):
     assert done.returncode == 0, done.stderr
 
 
-def test_the_asset_of_contributing_materializes_and_is_described(root, tmp_path):
+def section(file: Path, title: str) -> str:
+    (found,) = re.findall(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", file.read_text(), re.DOTALL | re.MULTILINE)
+    return found
+
+
+class Change:
+    """What a section of CONTRIBUTING tells to change: the files it numbers, one of which is its block."""
+
+    def __init__(self, root: Path, title: str) -> None:
+        text = section(root / "CONTRIBUTING.md", title)
+        self.files = dict(re.findall(r"^\d\. `([^`]+)`: (.*)$", text, re.MULTILINE))
+        assert 1 < len(self.files) <= 4
+        (self.block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+        (self.block_file,) = (name for name, what in self.files.items() if "below" in what)
+
+    def apply(self, root: Path, copy: Path, **entries: tuple[str, str]) -> Path:
+        """The sources in a new folder, changed: `entries` has (old, new) for the file of that stem, where `new` holds
+        the entry that the section gives."""
+        for folder in ("llmops_assets", "resources", "sensors"):
+            shutil.copytree(root / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(root / "pyproject.toml", copy)
+        for name, what in self.files.items():
+            if "docstring" in what:
+                (copy / name).parent.mkdir()
+                (copy / name).write_text('"""What the group is for."""\n')
+        assert not (copy / self.block_file).exists()
+        (copy / self.block_file).write_text(self.block)
+        for stem, (old, new) in entries.items():
+            (name,) = (name for name in self.files if Path(name).stem == stem)
+            (entry, *_) = re.findall(r"`([^`]+)`", self.files[name])
+            text = (copy / name).read_text()
+            assert entry in new
+            assert text.count(old) == 1
+            (copy / name).write_text(text.replace(old, new))
+        return copy
+
+
+def run(root: Path, copy: Path, *command: str) -> None:
+    """Run Python on a copy of the sources, with the tests' own modules beside it."""
+    path = {"PYTHONPATH": f"{copy}:{root / 'tests'}"}
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=copy, env={**os.environ, **path}, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+def ask_of(root: Path, copy: Path, function: str, *folders: Path) -> None:
+    """Call a function of documented_changes on a copy of the sources."""
+    given = f"*map(pathlib.Path, {list(map(str, folders))})"
+    run(root, copy, "-c", f"import pathlib, documented_changes; documented_changes.{function}({given})")
+
+
+def test_the_asset_of_contributing_is_described_counts_and_checks(root, lake):
     namespace: dict = {"__name__": "llmops_assets.monitoring.busiest_hour"}
     exec(blocks(root / "CONTRIBUTING.md")[0], namespace)
     asset = namespace["busiest_hour"]
@@ -70,17 +125,64 @@ def test_the_asset_of_contributing_materializes_and_is_described(root, tmp_path)
     assert spec.owners
     assert spec.kinds
     assert spec.code_version
-    with dg.DagsterInstance.ephemeral() as instance:
-        result = dg.materialize(
-            [asset], instance=instance, partition_key="2026-03-11", resources={"lake": EmbeddedLake(tmp_path / "lake")}
+
+    def handed_over(*times: str) -> dict | None:
+        with dg.DagsterInstance.ephemeral() as instance:
+            hand_over_interactions(instance, lake, [{"time": time} for time in times])
+            dg.materialize(
+                [asset], instance=instance, partition_key=DAY, resources={"lake": lake}, raise_on_error=False
+            )
+            event = instance.get_latest_materialization_event(dg.AssetKey("busiest_hour"))
+        return event and event.asset_materialization.metadata["record"].value
+
+    asked = [f"{DAY}T{hour}:10:00+00:00" for hour in ("09", "14", "14")]
+    assert handed_over() == {"hour": None, "interactions": 0}
+    assert handed_over(*asked) == {"hour": 14, "interactions": 2}
+    assert handed_over(*asked, "2026-03-12T00:00:00+00:00") is None
+
+
+def test_the_group_of_contributing_is_loaded_materializes_and_has_its_floor(root, tmp_path):
+    change = Change(root, "Add an asset group")
+    copy = change.apply(
+        root,
+        tmp_path / "copy",
+        definitions=('"monitoring")', '"monitoring", "staffing")'),
+        pyproject=('  "llmops_assets.jobs",\n', '  "llmops_assets.jobs",\n  "llmops_assets.staffing",\n'),
+    )
+    ask_of(root, copy, "group", tmp_path / "home")
+    (copy / "tests").mkdir()
+    for name in ("conftest.py", "support.py", "test_layers.py"):
+        shutil.copy(root / "tests" / name, copy / "tests")
+    run(root, copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_layers.py")
+    shutil.copy(root / "pyproject.toml", copy)
+    with pytest.raises(AssertionError, match="staffing"):
+        run(root, copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_layers.py")
+
+
+def test_the_training_method_of_contributing_trains_and_enters_the_candidate(root, tmp_path, tiny_gguf):
+    change = Change(root, "Add a training method")
+    copy = change.apply(
+        root, tmp_path / "copy", candidate=('"distilled_model")', '"distilled_model", "calmer_adapter")')
+    )
+    ask_of(root, copy, "method", tmp_path / "home", tiny_gguf)
+
+
+def test_the_gateway_step_of_contributing_changes_what_it_says(root, tmp_path):
+    change = Change(root, "Add a gateway step")
+    copy = change.apply(root, tmp_path / "copy", chain=("answering=(", "answering=(Danger(), "))
+    chain = copy / "llmops_assets" / "gateway" / "chain.py"
+    imported = "from llmops_assets.gateway.steps.danger import Danger\n"
+    chain.write_text(
+        chain.read_text().replace(
+            "from llmops_assets.gateway.steps.filled", imported + "from llmops_assets.gateway.steps.filled"
         )
-        event = instance.get_latest_materialization_event(dg.AssetKey("busiest_hour"))
-    assert result.success
-    assert event.asset_materialization.metadata["record"].value == {"hour": None, "interactions": 0}
+    )
+    (tmp_path / "gateway").mkdir()
+    ask_of(root, copy, "step", tmp_path / "gateway")
 
 
 def test_the_source_of_contributing_is_read_by_day_and_tells_what_changed(root, tmp_path, monkeypatch):
-    (tmp_path / "helpdesk.py").write_text(blocks(root / "CONTRIBUTING.md")[1])
+    (tmp_path / "helpdesk.py").write_text(blocks(root / "CONTRIBUTING.md")[-1])
     monkeypatch.syspath_prepend(tmp_path)
     case = "<case id='{}'><time>2026-03-0{}T10:00:00</time><question>q</question><answer>{}</answer></case>"
     file, days = tmp_path / "helpdesk.xml", [date(2026, 3, 2), date(2026, 3, 3)]

@@ -70,7 +70,7 @@ def test_groups_stand_in_the_order_of_GROUPS(root):
     assert misplaced(GROUPS, floors(root)) == []
 
 
-@pytest.mark.parametrize("groups", [("planning", "data", "staffing"), ("data", "planning"), ("data", "data")])
+@pytest.mark.parametrize("groups", [("planning", "data", "unheard_of"), ("data", "planning"), ("data", "data")])
 def test_a_group_without_a_floor_or_on_the_wrong_one_is_noticed(root, groups):
     assert misplaced(groups, floors(root)) == [groups[-1]]
 
