@@ -14,7 +14,12 @@ import yaml
 from documented_changes import DAY, hand_over_interactions
 
 from llmops_assets.data.augmented_conversations import AugmentationConfig
+from llmops_assets.definitions import build_defs
+from llmops_assets.lib.records import GenerationSettings, ModelRef, PromptRef, ReleaseManifest, RouterPolicy
 from resources.conversations import Conversations
+from resources.deployment_target import DeploymentError, DeploymentTarget
+from resources.lake.base import Lake
+from resources.models import Models
 from resources.workspace import Settings, Workspace
 
 CHECKS = {
@@ -156,9 +161,10 @@ def test_the_group_of_contributing_is_loaded_materializes_and_has_its_floor(root
     run(root, copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_layers.py")
     shutil.copy(root / "pyproject.toml", copy)
     with pytest.raises(AssertionError, match="staffing"):
-        run(root, copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_layers.py")
+        run(root, copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_layers.py", "-k", "order_of")
 
 
+@pytest.mark.slow
 def test_the_training_method_of_contributing_trains_and_enters_the_candidate(root, tmp_path, tiny_gguf):
     change = Change(root, "Add a training method")
     copy = change.apply(
@@ -172,13 +178,101 @@ def test_the_gateway_step_of_contributing_changes_what_it_says(root, tmp_path):
     copy = change.apply(root, tmp_path / "copy", chain=("answering=(", "answering=(Danger(), "))
     chain = copy / "llmops_assets" / "gateway" / "chain.py"
     imported = "from llmops_assets.gateway.steps.danger import Danger\n"
-    chain.write_text(
-        chain.read_text().replace(
-            "from llmops_assets.gateway.steps.filled", imported + "from llmops_assets.gateway.steps.filled"
-        )
-    )
+    chain.write_text(chain.read_text().replace("class Chain:", f"{imported}\n\nclass Chain:"))
     (tmp_path / "gateway").mkdir()
     ask_of(root, copy, "step", tmp_path / "gateway")
+
+
+class Controller(BaseHTTPRequestHandler):
+    """A controller as the fleet target of CONTRIBUTING expects it: it keeps what it is given, and serves no release of
+    which it has nothing."""
+
+    kept: dict[str, bytes]
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        live = json.loads(body)["live"] if self.path == "/state" else None
+        if live is not None and f"/releases/{live}" not in self.kept:
+            return self._answer(409, b"")
+        self.kept[self.path] = body
+        return self._answer(200, b"")
+
+    def do_GET(self) -> None:
+        releases = json.dumps([name.rpartition("/")[2] for name in self.kept if name.startswith("/releases/")])
+        self._answer(200, {"/releases": releases.encode(), "/state": self.kept.get("/state", b"{}")}[self.path])
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def controller() -> Iterator[tuple[str, dict[str, bytes]]]:
+    """(address, what it was given) of a controller."""
+    handler = type("Kept", (Controller,), {"kept": {}})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", handler.kept
+        server.shutdown()
+        thread.join()
+
+
+def test_the_target_of_contributing_takes_releases_and_goes_back(root, lake, tmp_path, controller):
+    change, (address, kept) = Change(root, "Add a deployment target"), controller
+    namespace: dict = {"__name__": "resources.deployment_target.fleet"}
+    exec(change.block, namespace)
+    made = namespace["FleetTarget"](lake, Models(tmp_path / "models"), address)
+    target = bound(build_defs(tmp_path / "home", resources={"target": made}))
+    one, two = (release(lake, name) for name in ("one", "two"))
+    assert target.apply(one, "live").live == one.release_id
+    assert lake.read(one.knowledge_index.ref) == kept[f"/files/{one.knowledge_index.sha256}"]
+    canary = target.apply(two, "canary", share=0.5)
+    assert (canary.live, canary.canary) == (one.release_id, two.release_id)
+    live = target.apply(two, "live")
+    assert (live.live, live.previous, live.canary) == (two.release_id, one.release_id, None)
+    assert target.rollback().live == one.release_id
+    with pytest.raises(DeploymentError, match="no files"):
+        target.rollback("release-unknown")
+    del kept[f"/releases/{two.release_id}"]
+    with pytest.raises(DeploymentError, match="refused PUT state"):
+        target.rollback()
+    assert target.status().live == one.release_id
+    target.stop()
+    assert target.status().live is None
+
+
+def bound(definitions: dg.Definitions) -> DeploymentTarget:
+    """The target that the assets of a code location are given."""
+    found: list[DeploymentTarget] = []
+
+    @dg.op
+    def asks(target: dg.ResourceParam[DeploymentTarget]) -> None:
+        found.append(target)
+
+    @dg.job(resource_defs=definitions.get_repository_def().get_top_level_resources())
+    def asking() -> None:
+        asks()
+
+    assert asking.execute_in_process().success
+    return found[0]
+
+
+def release(lake: Lake, name: str) -> ReleaseManifest:
+    """A release with an index whose hand-over text carries its name."""
+    return ReleaseManifest(
+        base=ModelRef(name="base", digest="b" * 64),
+        prompt=PromptRef(name="p", version=1, template="Be brief.", digest="p"),
+        generation=GenerationSettings(max_tokens=8),
+        knowledge_index=put(lake, "index.zip", b"an index"),
+        router=RouterPolicy(answer_above=0.7, hand_over_below=0.2),
+        handover=f"A colleague of {name} will help.",
+    )
 
 
 def test_the_source_of_contributing_is_read_by_day_and_tells_what_changed(root, tmp_path, monkeypatch):
