@@ -1,15 +1,18 @@
 """What is asked of the changes that the documentation describes; tests/test_docs.py makes them in a copy of the sources
 and calls a function of this module in a process of its own."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
-from support import article, dataset, ref
+import pytest
+from support import WordEmbedder, article, dataset, ref
 
 from llmops_assets.lib import tables
 from llmops_assets.lib.hashing import hash_bytes
 from llmops_assets.lib.records import DatasetRef, FileRef, Record
+from resources.deployment_target import DeploymentError, DeploymentTarget
 from resources.lake.base import Lake
 
 DAY = "2026-03-11"
@@ -29,11 +32,29 @@ def put(lake: Lake, path: str, data: bytes) -> FileRef:
     return FileRef(ref=lake.uri(transaction.merged, path), sha256=hash_bytes(data), size=len(data))
 
 
-def hand_over_interactions(instance: dg.DagsterInstance, lake: Lake, rows: Sequence[dict]) -> None:
-    """A day of interactions as the asset `interactions` hands it over."""
-    file = put(lake, f"monitoring/interactions/{DAY}.parquet", tables.to_parquet(rows, tables.INTERACTIONS))
-    record = DatasetRef(name="interactions", ref=file.ref, digest=tables.digest(rows), rows=len(rows))
-    hand_over(instance, "interactions", record, DAY)
+def hand_over_day(
+    instance: dg.DagsterInstance, lake: Lake, asset: str, columns: tables.Columns, rows: Sequence[dict]
+) -> None:
+    """Rows of DAY as a daily asset hands them over."""
+    file = put(lake, f"days/{asset}/{DAY}.parquet", tables.to_parquet(rows, columns))
+    record = DatasetRef(name=asset, ref=file.ref, digest=tables.digest(rows), rows=len(rows))
+    hand_over(instance, asset, record, DAY)
+
+
+def target_of(definitions: dg.Definitions) -> DeploymentTarget:
+    """The target that the assets of a code location are given."""
+    found: list[DeploymentTarget] = []
+
+    @dg.op
+    def ask(target: dg.ResourceParam[DeploymentTarget]) -> None:
+        found.append(target)
+
+    @dg.job(resource_defs=definitions.get_repository_def().get_top_level_resources())
+    def asking() -> None:
+        ask()
+
+    assert asking.execute_in_process().success
+    return found[0]
 
 
 def record_of(result: dg.ExecuteInProcessResult, asset: str) -> dict:
@@ -53,7 +74,8 @@ def group(home: Path) -> None:
     assert definitions.resolve_asset_graph().get(dg.AssetKey("colleagues_needed")).group_name == "staffing"
     paths = ["handover"] * 61 + ["matched"] * 9
     with dg.DagsterInstance.ephemeral() as instance:
-        hand_over_interactions(instance, open_lake(Workspace(home)), [{"path": path} for path in paths])
+        rows, lake = [{"path": path} for path in paths], open_lake(Workspace(home))
+        hand_over_day(instance, lake, "interactions", tables.INTERACTIONS, rows)
         result = definitions.resolve_job_def("staff").execute_in_process(instance=instance, partition_key=DAY)
     assert record_of(result, "colleagues_needed") == {"handed_over": 61, "colleagues": 2}
 
@@ -122,3 +144,51 @@ def step(folder: Path) -> None:
 
         assert answered("How can I return a lamp?") == "Returns are free within 30 days."
         assert answered("How can I return a lamp with smoke?") == handover
+
+
+def package(folder: Path, mirrored: Path) -> None:
+    """The package's asset counts, its source is read by day, and its target takes a release to a gateway."""
+    from acme_assets.definitions import defs
+    from gateway_support import ARTICLES, Files, Gateway
+
+    from llmops_assets.lib.knowledge import KnowledgeIndex
+    from resources import open_lake
+    from resources.conversations import Conversations
+    from resources.deployment_target import Ask
+    from resources.workspace import Workspace
+
+    workspace = Workspace(folder / ".llmops")
+    with Gateway(Files(mirrored), mirrored) as gateway:
+        os.environ |= {"ACME_FOLDER": str(mirrored), "ACME_GATEWAYS": gateway.address}
+        definitions = defs()
+        node = definitions.resolve_asset_graph().get(dg.AssetKey("return_questions"))
+        assert (node.group_name, node.code_version) == ("returns", "1")
+        with dg.DagsterInstance.ephemeral() as instance:
+            rows = [{"question": text} for text in ("May I return it?", "Where is it?", "A RETURN, please")]
+            hand_over_day(instance, open_lake(workspace), "labelled_conversations", tables.LABELLED, rows)
+            job = definitions.resolve_job_def("count_returns")
+            result = job.execute_in_process(instance=instance, partition_key=DAY)
+        assert record_of(result, "return_questions") == {"returns": 2, "questions": 3}
+
+        conversations = Conversations(workspace)
+        assert list(map(str, conversations.days())) == ["2026-03-02", "2026-03-03"]
+        (row,) = conversations.read(conversations.days()[0])
+        assert (row.id[:6], row.question, row.answer) == ("forms/", "Where is it?", "On its way.")
+        (rejected,) = conversations.read(conversations.days()[1])
+        assert "is empty" in rejected.reason
+
+        target = target_of(definitions)
+        index = KnowledgeIndex.build(ARTICLES, WordEmbedder()).to_bytes()
+        manifest = gateway.files.manifest("acme").model_copy(
+            update={
+                "engine_model": put(target.lake, "model.gguf", b"a model"),
+                "knowledge_index": put(target.lake, "index.zip", index),
+            }
+        )
+        assert target.apply(manifest, "live").live == manifest.release_id
+        (reply,) = target.ask_many([Ask("How long does delivery take?")])
+        assert (reply.answer, reply.release_id) == ("Delivery takes 3 to 5 days.", manifest.release_id)
+        broken = manifest.model_copy(update={"engine_model": put(target.lake, "model.gguf", b"broken")})
+        with pytest.raises(DeploymentError, match="did not take"):
+            target.apply(broken, "live")
+        assert target.status().live == manifest.release_id

@@ -1,23 +1,29 @@
 """What the documentation tells a reader to type works as it stands there."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
+import tomllib
+from collections.abc import Iterator
 from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import dagster as dg
 import pytest
 import yaml
-from documented_changes import DAY, hand_over_interactions
+from documented_changes import DAY, hand_over_day, put, target_of
 
 from llmops_assets.data.augmented_conversations import AugmentationConfig
 from llmops_assets.definitions import build_defs
+from llmops_assets.lib import tables
 from llmops_assets.lib.records import GenerationSettings, ModelRef, PromptRef, ReleaseManifest, RouterPolicy
 from resources.conversations import Conversations
-from resources.deployment_target import DeploymentError, DeploymentTarget
+from resources.deployment_target import DeploymentError
 from resources.lake.base import Lake
 from resources.models import Models
 from resources.workspace import Settings, Workspace
@@ -107,7 +113,7 @@ class Change:
 
 def run(root: Path, copy: Path, *command: str) -> None:
     """Run Python on a copy of the sources, with the tests' own modules beside it."""
-    path = {"PYTHONPATH": f"{copy}:{root / 'tests'}"}
+    path = {"PYTHONPATH": f"{copy}:{root}:{root / 'tests'}"}
     done = subprocess.run(
         [sys.executable, *command],
         cwd=copy, env={**os.environ, **path}, capture_output=True, text=True, timeout=300, check=False,
@@ -133,7 +139,8 @@ def test_the_asset_of_contributing_is_described_counts_and_checks(root, lake):
 
     def handed_over(*times: str) -> dict | None:
         with dg.DagsterInstance.ephemeral() as instance:
-            hand_over_interactions(instance, lake, [{"time": time} for time in times])
+            rows = [{"time": time} for time in times]
+            hand_over_day(instance, lake, "interactions", tables.INTERACTIONS, rows)
             dg.materialize(
                 [asset], instance=instance, partition_key=DAY, resources={"lake": lake}, raise_on_error=False
             )
@@ -228,7 +235,7 @@ def test_the_target_of_contributing_takes_releases_and_goes_back(root, lake, tmp
     namespace: dict = {"__name__": "resources.deployment_target.fleet"}
     exec(change.block, namespace)
     made = namespace["FleetTarget"](lake, Models(tmp_path / "models"), address)
-    target = bound(build_defs(tmp_path / "home", resources={"target": made}))
+    target = target_of(build_defs(tmp_path / "home", resources={"target": made}))
     one, two = (release(lake, name) for name in ("one", "two"))
     assert target.apply(one, "live").live == one.release_id
     assert lake.read(one.knowledge_index.ref) == kept[f"/files/{one.knowledge_index.sha256}"]
@@ -245,22 +252,6 @@ def test_the_target_of_contributing_takes_releases_and_goes_back(root, lake, tmp
     assert target.status().live == one.release_id
     target.stop()
     assert target.status().live is None
-
-
-def bound(definitions: dg.Definitions) -> DeploymentTarget:
-    """The target that the assets of a code location are given."""
-    found: list[DeploymentTarget] = []
-
-    @dg.op
-    def asks(target: dg.ResourceParam[DeploymentTarget]) -> None:
-        found.append(target)
-
-    @dg.job(resource_defs=definitions.get_repository_def().get_top_level_resources())
-    def asking() -> None:
-        asks()
-
-    assert asking.execute_in_process().success
-    return found[0]
 
 
 def release(lake: Lake, name: str) -> ReleaseManifest:
@@ -296,8 +287,33 @@ def test_the_source_of_contributing_is_read_by_day_and_tells_what_changed(root, 
     assert list(source.changed_since(changes.cursor).days) == [days[1]]
 
 
+def test_a_package_of_ones_own_extends_the_graph_without_a_change_here(root, tmp_path):
+    """The section's files, each named before its block, are all there is."""
+    acme, forms = tmp_path / "acme", tmp_path / "forms"
+    text = section(root / "docs" / "extending.md", "A package of your own")
+    files = re.findall(r"`([\w./]+[.]\w+)`[^`\n]*(?:`[^`\n]*`[^`\n]*)*:\n```\w+\n(.*?)```", text, re.DOTALL)
+    assert len(files) == text.count("```") // 2 == 7
+    for name in ("acme_assets/__init__.py", "acme_assets/returns/__init__.py"):
+        assert f"`{name}`" in text
+        files.append((name, '"""Acme."""\n'))
+    for name, content in files:
+        (acme / name).parent.mkdir(parents=True, exist_ok=True)
+        (acme / name).write_text(content.replace("/srv/forms", str(forms)))
+    forms.mkdir()
+    (forms / "2026-03-02.txt").write_text("Where is it? | On its way.\n")
+    (forms / "2026-03-03.txt").write_text("Why?\n")
+    (tmp_path / "mirrored").mkdir()
+    ask_of(root, acme, "package", acme, tmp_path / "mirrored")
+    (entry,) = yaml.safe_load((acme / "workspace.yaml").read_text())["load_from"]
+    project = tomllib.loads((acme / "pyproject.toml").read_text())["tool"]["dg"]["project"]
+    assert entry["python_module"] == {
+        "module_name": project["code_location_target_module"],
+        "location_name": project["code_location_name"],
+    }
+
+
 def test_the_settings_of_extending_are_valid(root):
-    (written,) = blocks(root / "docs" / "extending.md", "yaml")
+    written = blocks(root / "docs" / "extending.md", "yaml")[0]
     assert {entry.kind for entry in Settings.model_validate(yaml.safe_load(written)).sources} == {
         "files", "sql", "huggingface", "interactions", "python"
     }  # fmt: skip
