@@ -63,11 +63,12 @@ AREAS ?=
 mutants: install ## Small faults put into a copy of the code: which do the tests notice? Or AREAS="redaction data"
 	@$(BIN)/python tests/mutants/run.py $(AREAS)
 
-check: install ## ruff, ty, import-linter, definitions
+check: install ## ruff, ty, import-linter, floors, definitions
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ty check --quiet
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m pytest -q tests/test_layers.py
 	@$(BIN)/dg check defs
 
 BENCHMARKS ?= redaction labels augmentation adapter_augmentation deduplication data archive drift lake lineage training

@@ -1,18 +1,31 @@
 """What the documentation tells a reader to type works as it stands there."""
 
+import json
+import os
 import re
+import shutil
 import subprocess
 import sys
+import threading
+import tomllib
+from collections.abc import Iterator
 from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import dagster as dg
 import pytest
 import yaml
+from documented_changes import DAY, hand_over_day, put, target_of
 
 from llmops_assets.data.augmented_conversations import AugmentationConfig
+from llmops_assets.definitions import build_defs
+from llmops_assets.lib import tables
+from llmops_assets.lib.records import GenerationSettings, ModelRef, PromptRef, ReleaseManifest, RouterPolicy
 from resources.conversations import Conversations
-from resources.lake.embedded import EmbeddedLake
+from resources.deployment_target import DeploymentError
+from resources.lake.base import Lake
+from resources.models import Models
 from resources.workspace import Settings, Workspace
 
 CHECKS = {
@@ -61,7 +74,60 @@ def test_each_way_to_extend_works_as_written(root, position, name):
     assert done.returncode == 0, done.stderr
 
 
-def test_the_asset_of_contributing_materializes_and_is_described(root, tmp_path):
+def section(file: Path, title: str) -> str:
+    (found,) = re.findall(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", file.read_text(), re.DOTALL | re.MULTILINE)
+    return found
+
+
+class Change:
+    """What a section of CONTRIBUTING tells to change: the files it numbers, one of which is its block."""
+
+    def __init__(self, root: Path, title: str) -> None:
+        text = section(root / "CONTRIBUTING.md", title)
+        self.files = dict(re.findall(r"^\d\. `([^`]+)`: (.*)$", text, re.MULTILINE))
+        assert 1 < len(self.files) <= 4
+        (self.block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+        (self.block_file,) = (name for name, what in self.files.items() if "below" in what)
+
+    def apply(self, root: Path, copy: Path, **entries: tuple[str, str]) -> Path:
+        """The sources in a new folder, changed: `entries` has (old, new) for the file of that stem, where `new` holds
+        the entry that the section gives."""
+        for folder in ("llmops_assets", "resources", "sensors"):
+            shutil.copytree(root / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(root / "pyproject.toml", copy)
+        for name, what in self.files.items():
+            if "docstring" in what:
+                (copy / name).parent.mkdir()
+                (copy / name).write_text('"""What the group is for."""\n')
+        assert not (copy / self.block_file).exists()
+        (copy / self.block_file).write_text(self.block)
+        for stem, (old, new) in entries.items():
+            (name,) = (name for name in self.files if Path(name).stem == stem)
+            (entry, *_) = re.findall(r"`([^`]+)`", self.files[name])
+            text = (copy / name).read_text()
+            assert entry in new
+            assert text.count(old) == 1
+            (copy / name).write_text(text.replace(old, new))
+        return copy
+
+
+def run(root: Path, copy: Path, *command: str) -> None:
+    """Run Python on a copy of the sources, with the tests' own modules beside it."""
+    path = {"PYTHONPATH": f"{copy}:{root}:{root / 'tests'}"}
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=copy, env={**os.environ, **path}, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+def ask_of(root: Path, copy: Path, function: str, *folders: Path) -> None:
+    """Call a function of documented_changes on a copy of the sources."""
+    given = f"*map(pathlib.Path, {list(map(str, folders))})"
+    run(root, copy, "-c", f"import pathlib, documented_changes; documented_changes.{function}({given})")
+
+
+def test_the_asset_of_contributing_is_described_counts_and_checks(root, lake):
     namespace: dict = {"__name__": "llmops_assets.monitoring.busiest_hour"}
     exec(blocks(root / "CONTRIBUTING.md")[0], namespace)
     asset = namespace["busiest_hour"]
@@ -70,17 +136,138 @@ def test_the_asset_of_contributing_materializes_and_is_described(root, tmp_path)
     assert spec.owners
     assert spec.kinds
     assert spec.code_version
-    with dg.DagsterInstance.ephemeral() as instance:
-        result = dg.materialize(
-            [asset], instance=instance, partition_key="2026-03-11", resources={"lake": EmbeddedLake(tmp_path / "lake")}
-        )
-        event = instance.get_latest_materialization_event(dg.AssetKey("busiest_hour"))
-    assert result.success
-    assert event.asset_materialization.metadata["record"].value == {"hour": None, "interactions": 0}
+
+    def handed_over(*times: str) -> dict | None:
+        with dg.DagsterInstance.ephemeral() as instance:
+            rows = [{"time": time} for time in times]
+            hand_over_day(instance, lake, "interactions", tables.INTERACTIONS, rows)
+            dg.materialize(
+                [asset], instance=instance, partition_key=DAY, resources={"lake": lake}, raise_on_error=False
+            )
+            event = instance.get_latest_materialization_event(dg.AssetKey("busiest_hour"))
+        return event and event.asset_materialization.metadata["record"].value
+
+    asked = [f"{DAY}T{hour}:10:00+00:00" for hour in ("09", "14", "14")]
+    assert handed_over() == {"hour": None, "interactions": 0}
+    assert handed_over(*asked) == {"hour": 14, "interactions": 2}
+    assert handed_over(*asked, "2026-03-12T00:00:00+00:00") is None
+
+
+def test_the_group_of_contributing_is_loaded_materializes_and_has_its_floor(root, tmp_path):
+    change = Change(root, "Add an asset group")
+    copy = change.apply(
+        root,
+        tmp_path / "copy",
+        definitions=('"monitoring")', '"monitoring", "staffing")'),
+        pyproject=('  "llmops_assets.jobs",\n', '  "llmops_assets.jobs",\n  "llmops_assets.staffing",\n'),
+    )
+    ask_of(root, copy, "group", tmp_path / "home")
+    (copy / "tests").mkdir()
+    for name in ("conftest.py", "support.py", "test_layers.py"):
+        shutil.copy(root / "tests" / name, copy / "tests")
+    run(root, copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_layers.py")
+    shutil.copy(root / "pyproject.toml", copy)
+    with pytest.raises(AssertionError, match="staffing"):
+        run(root, copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_layers.py", "-k", "order_of")
+
+
+@pytest.mark.slow
+def test_the_training_method_of_contributing_trains_and_enters_the_candidate(root, tmp_path, tiny_gguf):
+    change = Change(root, "Add a training method")
+    copy = change.apply(
+        root, tmp_path / "copy", candidate=('"distilled_model")', '"distilled_model", "calmer_adapter")')
+    )
+    ask_of(root, copy, "method", tmp_path / "home", tiny_gguf)
+
+
+def test_the_gateway_step_of_contributing_changes_what_it_says(root, tmp_path):
+    change = Change(root, "Add a gateway step")
+    copy = change.apply(root, tmp_path / "copy", chain=("answering=(", "answering=(Danger(), "))
+    chain = copy / "llmops_assets" / "gateway" / "chain.py"
+    imported = "from llmops_assets.gateway.steps.danger import Danger\n"
+    chain.write_text(chain.read_text().replace("class Chain:", f"{imported}\n\nclass Chain:"))
+    (tmp_path / "gateway").mkdir()
+    ask_of(root, copy, "step", tmp_path / "gateway")
+
+
+class Controller(BaseHTTPRequestHandler):
+    """A controller as the fleet target of CONTRIBUTING expects it: it keeps what it is given, and serves no release of
+    which it has nothing."""
+
+    kept: dict[str, bytes]
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        live = json.loads(body)["live"] if self.path == "/state" else None
+        if live is not None and f"/releases/{live}" not in self.kept:
+            return self._answer(409, b"")
+        self.kept[self.path] = body
+        return self._answer(200, b"")
+
+    def do_GET(self) -> None:
+        releases = json.dumps([name.rpartition("/")[2] for name in self.kept if name.startswith("/releases/")])
+        self._answer(200, {"/releases": releases.encode(), "/state": self.kept.get("/state", b"{}")}[self.path])
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def controller() -> Iterator[tuple[str, dict[str, bytes]]]:
+    """(address, what it was given) of a controller."""
+    handler = type("Kept", (Controller,), {"kept": {}})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", handler.kept
+        server.shutdown()
+        thread.join()
+
+
+def test_the_target_of_contributing_takes_releases_and_goes_back(root, lake, tmp_path, controller):
+    change, (address, kept) = Change(root, "Add a deployment target"), controller
+    namespace: dict = {"__name__": "resources.deployment_target.fleet"}
+    exec(change.block, namespace)
+    made = namespace["FleetTarget"](lake, Models(tmp_path / "models"), address)
+    target = target_of(build_defs(tmp_path / "home", resources={"target": made}))
+    one, two = (release(lake, name) for name in ("one", "two"))
+    assert target.apply(one, "live").live == one.release_id
+    assert lake.read(one.knowledge_index.ref) == kept[f"/files/{one.knowledge_index.sha256}"]
+    canary = target.apply(two, "canary", share=0.5)
+    assert (canary.live, canary.canary) == (one.release_id, two.release_id)
+    live = target.apply(two, "live")
+    assert (live.live, live.previous, live.canary) == (two.release_id, one.release_id, None)
+    assert target.rollback().live == one.release_id
+    with pytest.raises(DeploymentError, match="no files"):
+        target.rollback("release-unknown")
+    del kept[f"/releases/{two.release_id}"]
+    with pytest.raises(DeploymentError, match="refused PUT state"):
+        target.rollback()
+    assert target.status().live == one.release_id
+    target.stop()
+    assert target.status().live is None
+
+
+def release(lake: Lake, name: str) -> ReleaseManifest:
+    """A release with an index whose hand-over text carries its name."""
+    return ReleaseManifest(
+        base=ModelRef(name="base", digest="b" * 64),
+        prompt=PromptRef(name="p", version=1, template="Be brief.", digest="p"),
+        generation=GenerationSettings(max_tokens=8),
+        knowledge_index=put(lake, "index.zip", b"an index"),
+        router=RouterPolicy(answer_above=0.7, hand_over_below=0.2),
+        handover=f"A colleague of {name} will help.",
+    )
 
 
 def test_the_source_of_contributing_is_read_by_day_and_tells_what_changed(root, tmp_path, monkeypatch):
-    (tmp_path / "helpdesk.py").write_text(blocks(root / "CONTRIBUTING.md")[1])
+    (tmp_path / "helpdesk.py").write_text(blocks(root / "CONTRIBUTING.md")[-1])
     monkeypatch.syspath_prepend(tmp_path)
     case = "<case id='{}'><time>2026-03-0{}T10:00:00</time><question>q</question><answer>{}</answer></case>"
     file, days = tmp_path / "helpdesk.xml", [date(2026, 3, 2), date(2026, 3, 3)]
@@ -100,8 +287,33 @@ def test_the_source_of_contributing_is_read_by_day_and_tells_what_changed(root, 
     assert list(source.changed_since(changes.cursor).days) == [days[1]]
 
 
+def test_a_package_of_ones_own_extends_the_graph_without_a_change_here(root, tmp_path):
+    """The section's files, each named before its block, are all there is."""
+    acme, forms = tmp_path / "acme", tmp_path / "forms"
+    text = section(root / "docs" / "extending.md", "A package of your own")
+    files = re.findall(r"`([\w./]+[.]\w+)`[^`\n]*(?:`[^`\n]*`[^`\n]*)*:\n```\w+\n(.*?)```", text, re.DOTALL)
+    assert len(files) == text.count("```") // 2 == 7
+    for name in ("acme_assets/__init__.py", "acme_assets/returns/__init__.py"):
+        assert f"`{name}`" in text
+        files.append((name, '"""Acme."""\n'))
+    for name, content in files:
+        (acme / name).parent.mkdir(parents=True, exist_ok=True)
+        (acme / name).write_text(content.replace("/srv/forms", str(forms)))
+    forms.mkdir()
+    (forms / "2026-03-02.txt").write_text("Where is it? | On its way.\n")
+    (forms / "2026-03-03.txt").write_text("Why?\n")
+    (tmp_path / "mirrored").mkdir()
+    ask_of(root, acme, "package", acme, tmp_path / "mirrored")
+    (entry,) = yaml.safe_load((acme / "workspace.yaml").read_text())["load_from"]
+    project = tomllib.loads((acme / "pyproject.toml").read_text())["tool"]["dg"]["project"]
+    assert entry["python_module"] == {
+        "module_name": project["code_location_target_module"],
+        "location_name": project["code_location_name"],
+    }
+
+
 def test_the_settings_of_extending_are_valid(root):
-    (written,) = blocks(root / "docs" / "extending.md", "yaml")
+    written = blocks(root / "docs" / "extending.md", "yaml")[0]
     assert {entry.kind for entry in Settings.model_validate(yaml.safe_load(written)).sources} == {
         "files", "sql", "huggingface", "interactions", "python"
     }  # fmt: skip

@@ -1,7 +1,5 @@
 """The candidate: the whole tuple under judgement, put together once. What judges or serves it reads it here."""
 
-from typing import Literal
-
 import dagster as dg
 from pydantic import Field
 
@@ -21,14 +19,17 @@ from llmops_assets.lib.records import (
 )
 from resources.lake.base import Lake
 
+TUNED = ("adapter", "preference_adapter", "distilled_model")
+"""Assets whose TunedModel can enter; a training method is one more."""
 NONE = "none"
 
 
 class CandidateConfig(dg.Config):
     """Which tuned model enters."""
 
-    tuned: Literal["adapter", "preference_adapter", "distilled_model", "none"] = Field(
-        "adapter", description="the asset whose model is judged; none: the bare base model with retrieval"
+    tuned: str = Field(
+        "adapter",
+        description=f"the asset whose model is judged: {', '.join(TUNED)}; none: the bare base model with retrieval",
     )
 
 
@@ -40,9 +41,7 @@ class CandidateConfig(dg.Config):
         "training_dataset",
         "base_model",
         "quantized_model",
-        "adapter",
-        "preference_adapter",
-        "distilled_model",
+        *TUNED,
     ],
     kinds={"json"},
     owners=["team:ml-engineering"],
@@ -52,6 +51,9 @@ def candidate(
     context: dg.AssetExecutionContext, config: CandidateConfig, lake: dg.ResourceParam[Lake]
 ) -> dg.MaterializeResult:
     """The release that would be: base and tuned model, prompt, index, thresholds and settings, named by their hash."""
+    if config.tuned not in (*TUNED, NONE):
+        known = ", ".join((*TUNED, NONE))
+        raise dg.Failure(f"{config.tuned!r} is no model that can enter, only {known}", allow_retries=False)
     base = read(context, "base_model", BaseModelRef)
     index = read(context, "knowledge_index", KnowledgeIndexRef)
     tuned = None if config.tuned == NONE else read(context, config.tuned, TunedModel)

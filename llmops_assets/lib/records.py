@@ -327,7 +327,7 @@ class KnowledgeBase(Record):
 class Recipe(Record):
     """Settings of one training. With the base model's hash and the dataset's digest it determines the adapter."""
 
-    method: Literal["lora", "full", "dpo", "distil"] = "lora"
+    method: str = Field("lora", min_length=1, description="what is done: lora, full, dpo, distil, or another method")
     trainer: Literal["loop", "huggingface"] = "loop"
     rank: int = Field(16, ge=1)
     alpha: int = Field(32, ge=1)
