@@ -1,7 +1,7 @@
 """The stages of a release on a target, as one table of moves: preview → shadow → canary → live → rolled back.
 
-Every change of what is served is one of these moves, whatever the target (the form is that of h11's states). A move is a
-pure function of the state before; what it refuses it says in a sentence.
+Every change of what is served is one of these moves, whatever the target (the form is that of h11's states). A move is
+a pure function of the state before; what it refuses it says in a sentence.
 """
 
 from collections.abc import Callable, Mapping
