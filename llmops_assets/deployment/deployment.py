@@ -111,7 +111,8 @@ def rolled_back(
         # The target may hold its files nevertheless: it was previewed, and never released.
         raise dg.Failure(f"{wanted} was never released: name a release that was", allow_retries=False) from None
     now = target.rollback(wanted)
-    return deployed(context, lake, registry, target, record, now, before=live)
+    withdrawn = live.release.release_id if live and live.release.release_id != wanted else None
+    return deployed(context, lake, registry, target, record, now, before=live, withdrawn=withdrawn)
 
 
 def deployed(
@@ -124,18 +125,18 @@ def deployed(
     *,
     before: serving.Serving | None,
     checks: dict[str, float] | None = None,
+    withdrawn: str | None = None,
     memory: Memory | None = None,
 ) -> dg.MaterializeResult:
-    """Record what serves now: without a `memory` it is a way back. The registry's `champion` is its model and prompt."""
+    """Record what serves now, and point the registry's `champion` at its model and prompt."""
     crown(registry, before.release if before else None, release)
-    withdrawn = before.release.release_id if before and memory is None else None
     record = Deployment(
         release_id=release.release_id,
         stage="live",
         target=target.name,
         address=now.address,
         previous=now.previous,
-        rolled_back_from=withdrawn if withdrawn != release.release_id else None,
+        rolled_back_from=withdrawn,
         checks=checks or {},
         applied_at=datetime.now(UTC),
     )
@@ -151,7 +152,7 @@ def deployed(
         release_id=record.release_id,
         address=dg.MetadataValue.url(now.address),
         previous=now.previous or "",
-        rolled_back_from=record.rolled_back_from or "",
+        rolled_back_from=withdrawn or "",
         figures=record.checks,
         inputs={"release": release.manifest_ref, "gate": release.gate},
     )
