@@ -313,10 +313,10 @@ def test_a_gateway_that_ends_at_its_start_leaves_the_end_of_its_own_log(gateway,
         tmp_path, lake=gateway.lake, models=Models(tmp_path), log_url="no database", subject_key=tmp_path / "key"
     )
     (tmp_path / "gateway.log").write_text("of an earlier life\n")
-    with pytest.raises(DeploymentError, match=r"(?s)ended at its start:.*no database") as failed:
+    with pytest.raises(DeploymentError, match=r"(?s)ended at its start:.*SQLAlchemy URL") as failed:
         target.start()
     assert "earlier life" not in str(failed.value)
-    assert "no database" in target.last_words()
+    assert "SQLAlchemy URL" in target.last_words()
     assert not target.is_running()
 
 
