@@ -26,22 +26,22 @@ from llmops_assets.lib.records import (
 TO_RELEASE = [*JUDGEMENT, release]
 
 
-def forged(world: World, **files: bytes) -> None:
-    """Materialize the release once more, with files beside the gate's evidence that someone has changed."""
-    record = world.record("release", Release)
-    folder = record.gate.path.removesuffix(evidence.REPORT)
-    for name in (evidence.REPORT, evidence.DECISION, evidence.SAFETY):
-        stored = world.lake.read(record.gate.model_copy(update={"path": f"{folder}{name}"}))
-        put = world.put(f"forged/{name}", files.get(name.removesuffix(".json"), stored))
-    world.report(
-        "release", record.model_copy(update={"gate": put.ref.model_copy(update={"path": "forged/report.json"})})
-    )
-
-
 def stored(world: World, name: str, kind):
+    """What the gate published of the release."""
+    return kind.model_validate_json(world.lake.get("main", f"{_folder(world)}/{name}"))
+
+
+def forged(world: World, **files: bytes) -> None:
+    """Materialize the release by hand, with files beside the gate's evidence that someone has changed."""
     record = world.record("release", Release)
-    where = record.gate.model_copy(update={"path": record.gate.path.replace(evidence.REPORT, name)})
-    return kind.model_validate_json(world.lake.read(where))
+    for name in (evidence.DECISION, evidence.SAFETY, evidence.REPORT):
+        original = world.lake.get("main", f"{_folder(world)}/{name}")
+        put = world.put(f"forged/{name}", files.get(name.removesuffix(".json"), original))
+    world.report("release", record.model_copy(update={"gate": put.ref}))
+
+
+def _folder(world: World) -> str:
+    return f"evaluation/gate/{world.record('release', Release).release_id}"
 
 
 # -- canaries -----------------------------------------------------------------------------------------------------
