@@ -79,7 +79,7 @@ def test_answers_are_kept_without_grades_and_not_asked_for_again(world):
 def test_erased_answers_are_asked_for_again(world):
     assert world.run(JUDGEMENT).success
     answers = world.record("quality_report", QualityReport).candidate.answers
-    world.lake.erase([answers.path], "a person asked for it")
+    assert world.lake.erase(answers.path) == 1
     assert world.run(JUDGEMENT).success
     assert len(asked_of(world)) == 20
 
