@@ -125,12 +125,14 @@ def rollback(
 
 @app.command()
 def dev() -> None:
-    """Start the Dagster UI with its daemon, the MLflow UI, the lake's page and the gateway, until Ctrl-C."""
-    from llmops_assets.commands.processes import run_together
+    """Keep the Dagster UI with its daemon, the MLflow UI, the lake's page and the gateway running, until Ctrl-C."""
+    from llmops_assets.commands.processes import insist_free, run_together
     from resources import home_folder
     from resources.workspace import Workspace
 
     settings = Workspace(home_folder()).settings
+    # Where the gateway's port is taken, by an earlier gateway of ours for example, `llmops serve` says so itself.
+    insist_free({name: getattr(settings, name) for name in ("dagster_port", "mlflow_port", "lake_port")})
     dagster_ui = [str(Path(sys.executable).with_name("dg")), "dev", "--host", "127.0.0.1"]
     own = [sys.executable, "-m", "llmops_assets.cli"]
     host = "http://127.0.0.1"
@@ -141,7 +143,8 @@ def dev() -> None:
                 f"MLflow   {host}:{settings.mlflow_port}": [*own, "mlflow"],
                 f"Lake     {host}:{settings.lake_port}": [*own, "lake", "page"],
                 f"Gateway  {host}:{settings.gateway_port}/v1": [*own, "serve"],
-            }
+            },
+            tell=typer.echo,
         )
     )
 
@@ -149,18 +152,12 @@ def dev() -> None:
 @app.command()
 def serve() -> None:
     """Start the gateway of this installation and keep it running until interrupted."""
-    import signal
-
+    from llmops_assets.commands import processes
     from resources import home_folder, open_target
     from resources.workspace import Workspace
 
-    target = open_target(Workspace(home_folder()), replay=False)
-    status = target.start()
-    typer.echo(f"gateway {status.address}, release {status.live or 'none yet'}")
-    try:
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
-    finally:
-        target.stop()
+    workspace = Workspace(home_folder())
+    processes.serve(open_target(workspace, replay=False), workspace.settings.gateway_port, typer.echo)
 
 
 @app.command()

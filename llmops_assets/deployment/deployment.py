@@ -18,7 +18,7 @@ from llmops_assets.lib import evalsuite
 from llmops_assets.lib.records import Deployment, QualityReport, Release, UseCase
 from llmops_assets.lib.statistics import mcnemar_exact
 from resources.deployment_target import DeploymentTarget, TargetStatus
-from resources.lake.base import Lake
+from resources.lake.base import Lake, NotFoundError
 from resources.registry import Registry
 
 ALPHA = 0.05
@@ -60,15 +60,16 @@ def deployment(
     memory = Memory(context, lake, record.manifest.content_hash)
     if memory.result is not None and status.live == record.release_id:
         return memory.result
-    target.apply(record.manifest, "canary", share=config.canary_share)
     try:
+        target.apply(record.manifest, "canary", share=config.canary_share)
         checks = served_accuracy(lake, target, report, record, config.canary_items_per_slice)
         insist_as_judged(record.release_id, checks)
+        now = target.apply(record.manifest, "live")
     except BaseException:
+        # A rollout that was interrupted or not promoted leaves no canary behind, either.
         target.abort_canary()
         raise
-    now = target.apply(record.manifest, "live")
-    return deployed(context, lake, registry, target, record, now, checks=checks, memory=memory)
+    return deployed(context, lake, registry, target, record, now, before=live, checks=checks, memory=memory)
 
 
 def insist_agreement(status: TargetStatus, live: serving.Serving | None) -> None:
@@ -101,11 +102,17 @@ def rolled_back(
     to: str,
 ) -> dg.MaterializeResult:
     """Serve an earlier release again: it was judged and released before, so nothing is asked of it anew."""
-    target.start()
-    now = target.rollback(to or None)
-    assert now.live is not None
-    withdrawn = live.release.release_id if live and live.release.release_id != now.live else None
-    return deployed(context, lake, registry, target, serving.published(lake, now.live), now, withdrawn=withdrawn)
+    wanted = to or target.start().previous
+    if wanted is None:
+        raise dg.Failure("there is no previous release to roll back to", allow_retries=False)
+    try:
+        record = serving.published(lake, wanted)
+    except NotFoundError:
+        # The target may hold its files nevertheless: it was previewed, and never released.
+        raise dg.Failure(f"{wanted} was never released: name a release that was", allow_retries=False) from None
+    now = target.rollback(wanted)
+    withdrawn = live.release.release_id if live and live.release.release_id != wanted else None
+    return deployed(context, lake, registry, target, record, now, before=live, withdrawn=withdrawn)
 
 
 def deployed(
@@ -116,14 +123,13 @@ def deployed(
     release: Release,
     now: TargetStatus,
     *,
+    before: serving.Serving | None,
     checks: dict[str, float] | None = None,
     withdrawn: str | None = None,
     memory: Memory | None = None,
 ) -> dg.MaterializeResult:
     """Record what serves now, and point the registry's `champion` at its model and prompt."""
-    if release.tuned is not None:
-        registry.set_alias(release.tuned.name, "champion", release.tuned.model_version)
-    registry.set_prompt_alias(release.manifest.prompt, "champion")
+    crown(registry, before.release if before else None, release)
     record = Deployment(
         release_id=release.release_id,
         stage="live",
@@ -150,6 +156,15 @@ def deployed(
         figures=record.checks,
         inputs={"release": release.manifest_ref, "gate": release.gate},
     )
+
+
+def crown(registry: Registry, before: Release | None, now: Release) -> None:
+    """Point the alias `champion` at the model and prompt of the release that serves, and at no other model."""
+    if now.tuned is not None:
+        registry.set_alias(now.tuned.name, "champion", now.tuned.model_version)
+    if before is not None and before.tuned is not None and (now.tuned is None or now.tuned.name != before.tuned.name):
+        registry.drop_alias(before.tuned.name, "champion")
+    registry.set_prompt_alias(now.manifest.prompt, "champion")
 
 
 def served_accuracy(

@@ -59,6 +59,12 @@ def candidate(
     tuned = None if config.tuned == NONE else read(context, config.tuned, TunedModel)
     if tuned is not None and tuned.base.digest != base.ref.digest:
         raise dg.Failure(f"{config.tuned} was made of another base model: materialize it again", allow_retries=False)
+    if tuned is not None and tuned.engine_file is None:
+        raise dg.Failure(
+            f"{config.tuned} has no file for the engine, the bare base model would be judged in its name: materialize "
+            "it again",
+            allow_retries=False,
+        )
     engine = find(context, "quantized_model", EngineModel)
     record = Candidate(
         manifest=manifests.assemble(

@@ -3,6 +3,7 @@
 from llmops_assets.handover.contents import read_articles, read_rows, read_suite
 from llmops_assets.lib import gate as gates
 from llmops_assets.lib import grading, safety
+from llmops_assets.lib.hashing import hash_bytes
 from llmops_assets.lib.records import (
     EvalReport,
     GateDecision,
@@ -20,12 +21,20 @@ REPORT, DECISION, SAFETY = "report.json", "decision.json", "safety.json"
 
 
 def outcomes(lake: Lake, report: EvalReport) -> gates.Outcomes:
-    """Item id to (slice, right), graded from the stored answers by the rules of today."""
+    """Item id to (slice, right), graded from the stored answers by the rules of today.
+
+    GateError unless there is an answer to every question of the suite that the report names, and to no other.
+    """
     if report.answers is None:
         raise gates.GateError(f"the report on {report.subject} names no answers: evaluate again")
+    if hash_bytes(lake.read(report.suite.ref)) != report.suite.digest:
+        raise gates.GateError(f"{report.suite.ref} is not the suite that the report on {report.subject} names")
     items, rows = read_suite(lake, report.suite.ref), read_rows(lake, report.answers)
-    if unknown := {row["id"] for row in rows} - {item.id for item in items}:
+    answered, asked = {row["id"] for row in rows}, {item.id for item in items}
+    if unknown := answered - asked:
         raise gates.GateError(f"{len(unknown)} answers of {report.subject} are to other questions: evaluate again")
+    if missing := asked - answered:
+        raise gates.GateError(f"{len(missing)} questions were not answered by {report.subject}: evaluate again")
     return {g.item.id: (g.item.slice, g.right) for g in grading.graded(items, rows)}
 
 
@@ -71,5 +80,7 @@ def verified(lake: Lake, release: Release, case: UseCase, incumbent: str | None)
     report = QualityReport.model_validate_json(lake.read(release.gate))
     decision = GateDecision.model_validate_json(lake.read(beside(DECISION)))
     probes = SafetyReport.model_validate_json(lake.read(beside(SAFETY)))
+    if probes.prompt != release.manifest.prompt.template:
+        raise gates.GateError(f"the safety probes of {release.release_id} asked for another system prompt than its own")
     gates.verify(decision, decide(lake, report, probes, case), release.release_id, incumbent)
     return report

@@ -55,7 +55,7 @@ class Releases:
         """
         state = self.state
         name = getattr(state, which)
-        if which == "live" and state.canary and _share_of(conversation) < state.canary_share:
+        if which == "live" and state.canary and share_of(conversation) < state.canary_share:
             name = state.canary
         serving = self._loaded.get(name or "")
         if serving is None:
@@ -107,5 +107,6 @@ class Releases:
         await serving.engine.stop()
 
 
-def _share_of(conversation: str) -> float:
+def share_of(conversation: str) -> float:
+    """Where a conversation lies between 0 and 1: below a canary's share, the canary answers it."""
     return int(hashlib.sha256(conversation.encode()).hexdigest()[:8], 16) / 16**8

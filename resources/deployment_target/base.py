@@ -77,6 +77,18 @@ class DeploymentTarget(ABC):
     def _serve(self, before: ServingState, wanted: ServingState) -> TargetStatus:
         """Serve another state; returns when it is served. DeploymentError, with `before` served, when it cannot be."""
 
+    def is_running(self) -> bool:
+        """Whether it is there at all; what it serves says `status`."""
+        try:
+            self.status()
+        except DeploymentError:
+            return False
+        return True
+
+    def last_words(self) -> str:
+        """The end of what the target logged, for the message when it cannot be kept up; empty where it keeps none."""
+        return ""
+
     def _locked(self) -> contextlib.AbstractContextManager[None]:
         """Keeps others from changing the state meanwhile."""
         return contextlib.nullcontext()

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sys
 import time
 import urllib.error
@@ -17,6 +16,7 @@ from typing import Any
 
 from llmops_assets.gateway.bundle import BundleError, bundle_folder, write_bundle
 from llmops_assets.gateway.state import ServingState, read_state, write_state
+from llmops_assets.lib import ports
 from llmops_assets.lib.records import FileRef, ReleaseManifest, SubjectPattern
 from resources.deployment_target.base import DeploymentError, DeploymentTarget, TargetStatus
 from resources.lake.base import Lake
@@ -25,6 +25,8 @@ from resources.models import Models
 START_SECONDS = 120.0
 APPLY_SECONDS = 120.0
 MODULE = "llmops_assets.gateway"
+LAST_WORDS = 1500
+"""Characters of the log that an error quotes."""
 
 
 class LocalTarget(DeploymentTarget):
@@ -82,14 +84,14 @@ class LocalTarget(DeploymentTarget):
         redaction = self.root / "redaction.json"
         identifiers = [pattern.model_dump(mode="json") for pattern in self._identifiers]
         redaction.write_text(json.dumps({"identifiers": identifiers, "allow": list(self._allow)}))
-        port = self._port if _is_free(self._port) else _free_port()
+        port = self._port if ports.is_free(self._port) else ports.find_free()
         command = [sys.executable, "-m", MODULE, "--root", str(self.root), "--port", str(port)]
         command += ["--log-url", self._log_url, "--subject-key", str(self._subject_key), "--redaction", str(redaction)]
         if self._cache is not None:
             command += ["--cache", str(self._cache)]
         if self._replay:
             command += ["--replay"]
-        log = self.root / "gateway.log"
+        said_before = self._log.stat().st_size if self._log.exists() else 0
         # One BLAS thread: the engine needs the cores, and a forking BLAS pool can hang.
         path = os.pathsep.join(p for p in sys.path if p)
         environment = {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -100,7 +102,7 @@ class LocalTarget(DeploymentTarget):
             environment,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+                (os.POSIX_SPAWN_OPEN, 1, str(self._log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
                 (os.POSIX_SPAWN_DUP2, 1, 2),
             ],
             setsid=True,
@@ -110,15 +112,16 @@ class LocalTarget(DeploymentTarget):
         wanted = read_state(self.root).generation
         deadline = time.monotonic() + START_SECONDS
         while True:
+            # First whether it lives: another program may have taken the port meanwhile, and would answer for it.
+            if not _alive(pid):
+                self._pid_file.unlink(missing_ok=True)
+                raise DeploymentError(f"the gateway ended at its start: {self.last_words(said_before)}")
             health = self._health()
             if health is not None and wanted in (health["generation"], health["failed_generation"]):
                 return
-            if not _alive(pid):
-                tail = log.read_text(errors="replace")[-1500:]
-                raise DeploymentError(f"the gateway ended at its start: {tail}")
             if time.monotonic() > deadline:
                 self._end()
-                raise DeploymentError(f"the gateway did not answer within {START_SECONDS:.0f} s: see {log}")
+                raise DeploymentError(f"the gateway did not answer within {START_SECONDS:.0f} s: see {self._log}")
             time.sleep(0.1)
 
     def _end(self) -> None:
@@ -133,6 +136,23 @@ class LocalTarget(DeploymentTarget):
                 if not _alive(pid):
                     break
         self._pid_file.unlink(missing_ok=True)
+
+    def is_running(self) -> bool:
+        """Whether the gateway's process is there; a busy one that answers late is."""
+        return self._process() is not None
+
+    def last_words(self, start: int = 0) -> str:
+        """The end of what the gateway logged, from byte `start` on."""
+        try:
+            with self._log.open("rb") as file:
+                file.seek(start)
+                return file.read().decode(errors="replace")[-LAST_WORDS:].strip()
+        except OSError:
+            return ""
+
+    @property
+    def _log(self) -> Path:
+        return self.root / "gateway.log"
 
     @property
     def _pid_file(self) -> Path:
@@ -240,22 +260,6 @@ class LocalTarget(DeploymentTarget):
                 reason = health["error"] if health and refused else f"not served within {APPLY_SECONDS:.0f} s"
                 raise DeploymentError(f"the gateway did not take the release: {reason}")
             time.sleep(0.05)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _alive(pid: int) -> bool:

@@ -1,12 +1,18 @@
-"""What a deployment target must do, with the real gateway process and the real engine on a tiny model."""
+"""What every deployment target must do: the real gateway process with a tiny model, and the scripted one in memory.
+
+A new target is one more entry of TARGETS.
+"""
 
 import json
 import os
 import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support import ref
+from gateway_support import ARTICLES
+from scripted_target import Said, ScriptedTarget
 
 from llmops_assets.lib.embedding import Embedder, find_embedder_folder
 from llmops_assets.lib.hashing import hash_bytes, hash_file
@@ -19,66 +25,114 @@ from llmops_assets.lib.records import (
     ReleaseManifest,
     RouterPolicy,
 )
-from resources.deployment_target import Ask, DeploymentError, LocalTarget
+from resources.deployment_target import Ask, DeploymentError, DeploymentTarget, LocalTarget
+from resources.lake.base import Lake
+from resources.lake.embedded import EmbeddedLake
+from resources.models import Models
 
-pytestmark = pytest.mark.slow
+UNKNOWN = "Which stocks should I buy on the moon?"
+KNOWN = "How long does delivery take?"
+GENERATES = RouterPolicy(answer_above=2.0, hand_over_below=0.0)
+
+
+def local(folder: Path, lake: Lake, models: Models, base: Path) -> LocalTarget:
+    return LocalTarget(
+        folder / "gateway",
+        lake=lake,
+        models=models,
+        base_model=str(base),
+        log_url=f"sqlite:///{folder / 'log.db'}",
+        subject_key=folder / "key",
+        port=8790,
+    )
+
+
+def scripted(_: Path, lake: Lake, models: Models, __: Path) -> ScriptedTarget:
+    target = ScriptedTarget(lake, models)
+    target.say(KNOWN, Said("Delivery takes 3 to 5 days.", article="delivery"))
+    return target
+
+
+TARGETS = {"scripted": scripted, "local": local}
+REAL = [pytest.param(name, marks=pytest.mark.slow) if name != "scripted" else name for name in TARGETS]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A target under test, and releases for it whose hand-over text carries their name."""
+
+    target: DeploymentTarget
+    lake: Lake
+    manifest: Callable[..., ReleaseManifest]
+    make: Callable[[Path], DeploymentTarget]
+
+    def apply(self, name: str, stage="live", **fields):
+        made = self.manifest(name, **fields)
+        return made.release_id, self.target.apply(made, stage, share=0.5)
+
+    def say(self, question: str = UNKNOWN, which="live") -> str:
+        (reply,) = self.target.ask_many([Ask(question)], which)
+        assert reply.status == 200, reply.error
+        return reply.answer
+
+
+def put(lake: Lake, path: str, data: bytes) -> FileRef:
+    with lake.transaction("put", {}, name="put") as transaction:
+        transaction.put(path, data)
+    assert transaction.merged is not None
+    return FileRef(ref=lake.uri(transaction.merged, path), sha256=hash_bytes(data), size=len(data))
 
 
 @pytest.fixture(scope="module")
-def index_bytes() -> bytes:
-    from gateway_support import ARTICLES
-
-    return KnowledgeIndex.build(ARTICLES, Embedder(find_embedder_folder())).to_bytes()
-
-
-@pytest.fixture(scope="module")
-def releases(tiny_gguf, index_bytes):
-    """(manifest by name, fetch, base model)."""
-    base = tiny_gguf / "tiny.gguf"
+def subjects(tmp_path_factory, tiny_gguf) -> Iterator[Callable[[str], Subject]]:
+    folder = tmp_path_factory.mktemp("targets")
+    lake, models = EmbeddedLake(folder / "lake"), Models(folder / "models")
+    digest = hash_file(tiny_gguf / "tiny.gguf")
+    index = put(lake, "index.zip", KnowledgeIndex.build(ARTICLES, Embedder(find_embedder_folder())).to_bytes())
+    made: dict[str, Subject] = {}
 
     def manifest(name: str, **fields) -> ReleaseManifest:
         values = {
-            "base": ModelRef(name="tiny", digest=hash_file(base)),
+            "base": ModelRef(name="tiny", digest=digest),
             "prompt": PromptRef(name="p", version=1, template="Be brief.", digest="p"),
-            "knowledge_index": FileRef(ref=ref("i.zip"), sha256=hash_bytes(index_bytes), size=len(index_bytes)),
+            "knowledge_index": index,
             "router": RouterPolicy(answer_above=0.7, hand_over_below=0.3, passages=1),
             "generation": GenerationSettings(max_tokens=8),
             "handover": f"A colleague of {name} will help.",
         }
         return ReleaseManifest.model_validate({**values, **fields})
 
-    return manifest, lambda file, target: target.write_bytes(index_bytes), base
+    def subject(kind: str) -> Subject:
+        if kind not in made:
+
+            def make(where: Path) -> DeploymentTarget:
+                where.mkdir(exist_ok=True)
+                return TARGETS[kind](where, lake, models, tiny_gguf)
+
+            made[kind] = Subject(make(folder / kind), lake, manifest, make)
+        return made[kind]
+
+    yield subject
+    for one in made.values():
+        one.target.stop()
 
 
-@pytest.fixture(scope="module")
-def target(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("target")
-    made = LocalTarget(
-        folder / "gateway", log_url=f"sqlite:///{folder / 'log.db'}", subject_key=folder / "key", port=8790
-    )
-    yield made
-    made.stop()
+@pytest.fixture(params=REAL)
+def served(subjects, request) -> Subject:
+    return subjects(request.param)
 
 
 @pytest.fixture
-def apply(target, releases):
-    manifest, fetch, base = releases
-
-    def apply_(name: str, stage="live", **fields):
-        made = manifest(name, **fields)
-        return made.release_id, target.apply(made, stage, fetch=fetch, base_model=base, share=0.5)
-
-    return apply_
+def gateway(subjects) -> Subject:
+    return subjects("local")
 
 
-def say(target, question="Which stocks should I buy on the moon?", which="live") -> str:
-    (reply,) = target.ask_many([Ask(question)], which)
-    assert reply.status == 200, reply.error
-    return reply.answer
+# -- every target -------------------------------------------------------------------------------------------------
 
 
-def test_an_unreachable_target_says_so_and_answers_with_status_zero(tmp_path):
-    target = LocalTarget(tmp_path, log_url="sqlite://", subject_key=tmp_path / "key")
+def test_an_unreachable_target_says_so_and_answers_with_status_zero(served, tmp_path):
+    target = served.make(tmp_path)
+    assert not target.is_running()
     with pytest.raises(DeploymentError, match="start it"):
         target.status()
     (reply,) = target.ask_many([Ask("hello")])
@@ -86,76 +140,162 @@ def test_an_unreachable_target_says_so_and_answers_with_status_zero(tmp_path):
     assert reply.error
 
 
-def test_a_release_is_served_replaced_and_rolled_back_in_one_call(target, apply):
-    one, status = apply("one")
-    assert (status.live, status.previous) == (one, None)
-    assert say(target) == "A colleague of one will help."
-    assert say(target, "How long does delivery take?") == "Delivery takes 3 to 5 days."
-    two, status = apply("two")
+def test_a_new_target_serves_nothing_and_has_nothing_to_roll_back_to(served, tmp_path):
+    target = served.make(tmp_path)
+    try:
+        status = target.start()
+        assert (status.live, status.previous, status.canary) == (None, None, None)
+        assert target.is_running()
+        assert target.ask_many([Ask("hello")])[0].status == 503
+        with pytest.raises(DeploymentError, match="no previous release"):
+            target.rollback()
+    finally:
+        target.stop()
+    assert not target.is_running()
+
+
+def test_a_release_is_served_replaced_and_rolled_back_in_one_call(served):
+    one, status = served.apply("one")
+    assert status.live == one
+    assert served.say() == "A colleague of one will help."
+    assert served.say(KNOWN) == "Delivery takes 3 to 5 days."
+    two, status = served.apply("two")
     assert (status.live, status.previous) == (two, one)
-    assert say(target) == "A colleague of two will help."
-    again = target.rollback()
+    assert served.say() == "A colleague of two will help."
+    again = served.target.rollback()
     assert (again.live, again.previous) == (one, two)
-    assert say(target) == "A colleague of one will help."
-    _, unchanged = apply("one")
+    assert served.say() == "A colleague of one will help."
+    _, unchanged = served.apply("one")
     assert unchanged == again
+    assert served.target.rollback(to=two).live == two
+    assert served.say() == "A colleague of two will help."
 
 
-def test_the_engine_generates_and_the_same_release_gives_the_same_answer(target, apply):
-    apply("one", router=RouterPolicy(answer_above=2.0, hand_over_below=0.0))
-    replies = [target.ask_many([Ask("How long does delivery take?")])[0] for _ in range(2)]
+def test_a_canary_takes_part_and_can_be_withdrawn(served):
+    one, _ = served.apply("one")
+    two, status = served.apply("two", "canary")
+    assert (status.live, status.canary) == (one, two)
+    assert served.say(which="canary") == "A colleague of two will help."
+    replies = served.target.ask_many([Ask("Why is the moon?", conversation=f"c{n}") for n in range(30)])
+    assert {r.release_id for r in replies} == {one, two}
+    assert served.target.abort_canary().canary is None
+    assert {r.release_id for r in served.target.ask_many([Ask("Why is the moon?", conversation="c1")])} == {one}
+    assert served.target.ask_many([Ask("hello")], "canary")[0].status == 503
+
+
+def test_a_canary_becomes_live_and_leaves_its_place(served):
+    one, _ = served.apply("one")
+    two, _ = served.apply("two", "canary")
+    _, status = served.apply("two")
+    assert (status.live, status.previous, status.canary) == (two, one, None)
+
+
+def test_a_shadow_is_asked_by_name_and_no_customer_sees_it(served):
+    one, _ = served.apply("one")
+    _, status = served.apply("two", "shadow")
+    assert (status.live, status.canary) == (one, None)
+    assert served.say(which="shadow") == "A colleague of two will help."
+    replies = served.target.ask_many([Ask("Why is the moon?", conversation=f"c{n}") for n in range(10)])
+    assert {r.release_id for r in replies} == {one}
+    served.target.abort_canary()
+    assert served.target.ask_many([Ask("hello")], "shadow")[0].status == 503
+
+
+def test_a_preview_is_asked_by_name_and_ends_whatever_happens(served):
+    served.apply("one")
+    with served.target.preview(served.manifest("three")):
+        assert served.say(which="preview") == "A colleague of three will help."
+        assert served.say() == "A colleague of one will help."
+    assert served.target.ask_many([Ask("hello")], "preview")[0].status == 503
+    with pytest.raises(KeyError), served.target.preview(served.manifest("three")):
+        raise KeyError("asking failed")
+    assert served.target.ask_many([Ask("hello")], "preview")[0].status == 503
+
+
+def test_answers_come_in_the_order_of_the_questions(served):
+    served.apply("one")
+    replies = served.target.ask_many([Ask(KNOWN), Ask(UNKNOWN), Ask(KNOWN)])
+    assert [r.path for r in replies] == ["matched", "handover", "matched"]
+    assert [r.article for r in replies] == ["delivery", None, "delivery"]
+
+
+def test_a_file_that_is_not_what_the_manifest_names_is_refused_and_the_old_release_serves_on(served):
+    one, _ = served.apply("one")
+    changed = put(served.lake, "changed.zip", b"other bytes").model_copy(update={"sha256": "0" * 64})
+    with pytest.raises(DeploymentError, match="not the file"):
+        served.apply("bad", knowledge_index=changed)
+    gone = changed.model_copy(update={"ref": changed.ref.model_copy(update={"path": "nowhere.zip"})})
+    with pytest.raises(DeploymentError, match="cannot be served"):
+        served.apply("gone", knowledge_index=gone)
+    assert served.target.status().live == one
+    assert served.say() == "A colleague of one will help."
+
+
+def test_a_release_that_the_target_never_held_is_not_rolled_back_to(served):
+    one, _ = served.apply("one")
+    with pytest.raises(DeploymentError, match="holds no files of r-000000000000"):
+        served.target.rollback(to="r-000000000000")
+    assert served.target.status().live == one
+
+
+@pytest.mark.parametrize("share", [0.0, 1.1])
+def test_a_canary_without_a_share_is_refused(served, share):
+    one, _ = served.apply("one")
+    with pytest.raises(DeploymentError, match="at most 1"):
+        served.target.apply(served.manifest("two"), "canary", share=share)
+    assert (served.target.status().live, served.target.status().canary) == (one, None)
+
+
+def test_a_stopped_target_serves_again_what_it_served(served):
+    one, _ = served.apply("one")
+    served.target.stop()
+    assert served.target.ask_many([Ask("hello")])[0].status == 0
+    assert served.target.start().live == one
+    assert served.say() == "A colleague of one will help."
+
+
+# -- the gateway process ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_engine_generates_and_the_same_release_gives_the_same_answer(gateway):
+    gateway.apply("one", router=GENERATES)
+    replies = [gateway.target.ask_many([Ask(KNOWN)])[0] for _ in range(2)]
     assert [r.path for r in replies] == ["generated", "generated"]
     assert replies[0].answer == replies[1].answer
 
 
-def test_a_canary_takes_part_and_can_be_withdrawn(target, apply):
-    one, _ = apply("one")
-    two, status = apply("two", "canary")
-    assert (status.live, status.canary) == (one, two)
-    assert say(target, which="canary") == "A colleague of two will help."
-    replies = target.ask_many([Ask("Why is the moon?", conversation=f"c{n}") for n in range(30)])
-    assert {r.release_id for r in replies} == {one, two}
-    assert target.abort_canary().canary is None
-    assert {r.release_id for r in target.ask_many([Ask("Why is the moon?", conversation="c1")])} == {one}
-
-
-def test_a_preview_is_asked_by_name_and_ends(target, apply, releases):
-    manifest, fetch, base = releases
-    apply("one")
-    with target.preview(manifest("three"), fetch=fetch, base_model=base):
-        assert say(target, which="preview") == "A colleague of three will help."
-        assert say(target) == "A colleague of one will help."
-    assert target.ask_many([Ask("hello")], "preview")[0].status == 503
-
-
-def test_a_release_that_cannot_be_loaded_is_refused_and_the_old_one_serves_on(target, apply):
-    one, _ = apply("one")
+@pytest.mark.slow
+def test_a_release_that_cannot_be_loaded_is_refused_and_the_old_one_serves_on(gateway):
+    one, _ = gateway.apply("one")
     with pytest.raises(DeploymentError, match="did not take the release"):
-        apply("bad", knowledge_index=None, engine_model=None, adapter=_broken_adapter(target))
-    assert target.status().live == one
-    assert say(target) == "A colleague of one will help."
+        gateway.apply("bad", adapter=put(gateway.lake, "adapter.gguf", b"no adapter the engine could load"))
+    assert gateway.target.status().live == one
+    assert gateway.say() == "A colleague of one will help."
 
 
-def _broken_adapter(target) -> FileRef:
-    # The fetch of these tests gives the index's bytes for whatever is asked: no adapter the engine could load.
-    data = (next(iter(Path(target.root / "bundles").glob("*/index.zip")))).read_bytes()
-    return FileRef(ref=ref("adapter.gguf"), sha256=hash_bytes(data), size=len(data))
+@pytest.mark.slow
+def test_a_release_of_another_base_model_is_refused(gateway):
+    with pytest.raises(DeploymentError, match="of another base model"):
+        gateway.apply("one", base=ModelRef(name="other", digest="0" * 64))
 
 
-def test_a_killed_gateway_is_started_again_with_what_it_served(target, apply):
-    one, _ = apply("one")
-    os.kill(json.loads((target.root / "gateway.json").read_text())["pid"], signal.SIGKILL)
-    assert target.start().live == one
-    assert say(target) == "A colleague of one will help."
+@pytest.mark.slow
+def test_a_killed_gateway_is_started_again_with_what_it_served(gateway):
+    one, _ = gateway.apply("one")
+    os.kill(json.loads((gateway.target.root / "gateway.json").read_text())["pid"], signal.SIGKILL)
+    assert gateway.target.start().live == one
+    assert gateway.say() == "A colleague of one will help."
 
 
-def test_a_killed_engine_is_started_again_by_its_gateway(target, apply):
-    release, _ = apply("one", router=RouterPolicy(answer_above=2.0, hand_over_below=0.0))
-    assert say(target, "How long does delivery take?") is not None
+@pytest.mark.slow
+def test_a_killed_engine_is_started_again_by_its_gateway(gateway):
+    release, _ = gateway.apply("one", router=GENERATES)
+    assert gateway.say(KNOWN) is not None
     engines = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and _is_engine(p, release)]
     assert len(engines) == 1
     os.kill(engines[0], signal.SIGKILL)
-    (reply,) = target.ask_many([Ask("How long does delivery take?")])
+    (reply,) = gateway.target.ask_many([Ask(KNOWN)])
     assert (reply.status, reply.path) == (200, "generated")
 
 
@@ -167,7 +307,26 @@ def _is_engine(process: Path, release: str) -> bool:
     return b"llmops_assets.gateway.engine" in command and release.encode() in command
 
 
-def test_there_is_nothing_to_roll_back_to_at_first(tmp_path):
-    target = LocalTarget(tmp_path, log_url="sqlite://", subject_key=tmp_path / "key")
-    with pytest.raises(DeploymentError, match="no previous release"):
-        target.rollback()
+@pytest.mark.slow
+def test_a_gateway_that_ends_at_its_start_leaves_the_end_of_its_own_log(gateway, tmp_path):
+    target = LocalTarget(
+        tmp_path, lake=gateway.lake, models=Models(tmp_path), log_url="no database", subject_key=tmp_path / "key"
+    )
+    (tmp_path / "gateway.log").write_text("of an earlier life\n")
+    with pytest.raises(DeploymentError, match=r"(?s)ended at its start:.*SQLAlchemy URL") as failed:
+        target.start()
+    assert "earlier life" not in str(failed.value)
+    assert "SQLAlchemy URL" in target.last_words()
+    assert not target.is_running()
+
+
+def test_the_scripted_target_refuses_a_stage_when_told_to(subjects):
+    served = subjects("scripted")
+    one, _ = served.apply("one")
+    served.target.refused = {"canary"}
+    try:
+        with pytest.raises(DeploymentError, match="as canary"):
+            served.apply("two", "canary")
+    finally:
+        served.target.refused = set()
+    assert (served.target.status().live, served.target.status().canary) == (one, None)
