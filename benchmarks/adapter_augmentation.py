@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from llmops_assets.lib import augmentation
-from llmops_assets.lib.embedding import CachedEmbedder, Embedder, find_embedder_folder
+from llmops_assets.lib.answering.embedding import CachedEmbedder, Embedder, find_embedder_folder
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import Recipe
 from llmops_assets.lib.training import loop

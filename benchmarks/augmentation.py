@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from llmops_assets.lib import augmentation
-from llmops_assets.lib.embedding import CachedEmbedder, Embedder, find_embedder_folder
+from llmops_assets.lib.answering.embedding import CachedEmbedder, Embedder, find_embedder_folder
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.labelling import IntentClassifier
 from llmops_assets.samples import generator

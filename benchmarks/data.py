@@ -18,7 +18,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from llmops_assets.data import redacted_conversations as stage
-from llmops_assets.lib import conversations
+from llmops_assets.lib.auditing import conversations
 from llmops_assets.samples import generator
 from resources import open_lake
 from resources.workspace import Settings, Workspace

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from llmops_assets.lib import deduplication
-from llmops_assets.lib.embedding import Embedder, find_embedder_folder
+from llmops_assets.lib.answering.embedding import Embedder, find_embedder_folder
+from llmops_assets.lib.corpus import deduplication
 from llmops_assets.samples import generator
 
 

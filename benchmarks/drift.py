@@ -11,9 +11,9 @@ from datetime import timedelta
 from pathlib import Path
 from statistics import median
 
-from llmops_assets.lib import drift, trigger
-from llmops_assets.lib.embedding import CachedEmbedder, Embedder, find_embedder_folder
+from llmops_assets.lib.answering.embedding import CachedEmbedder, Embedder, find_embedder_folder
 from llmops_assets.lib.labelling import IntentClassifier
+from llmops_assets.lib.watching import drift, trigger
 from llmops_assets.samples import generator
 
 QUERIES = 240

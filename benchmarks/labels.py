@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from llmops_assets.lib import tables
-from llmops_assets.lib.embedding import CachedEmbedder, Embedder, find_embedder_folder
+from llmops_assets.lib.answering.embedding import CachedEmbedder, Embedder, find_embedder_folder
 from llmops_assets.lib.labelling.answers import answer_quality
 from llmops_assets.lib.labelling.days import Labeller, draw_examples, label_day, learn
 from llmops_assets.lib.labelling.intents import calibration_error, learn_intents

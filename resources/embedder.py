@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-    from llmops_assets.lib.embedding import CachedEmbedder
+    from llmops_assets.lib.answering.embedding import CachedEmbedder
 
 
 class InstalledEmbedder:
@@ -32,6 +32,6 @@ class InstalledEmbedder:
 
     @functools.cached_property
     def _loaded(self) -> "CachedEmbedder":
-        from llmops_assets.lib.embedding import CachedEmbedder, Embedder, find_embedder_folder
+        from llmops_assets.lib.answering.embedding import CachedEmbedder, Embedder, find_embedder_folder
 
         return CachedEmbedder(Embedder(find_embedder_folder()), self._cache)

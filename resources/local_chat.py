@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from llmops_assets.lib.prompting import render_chat
+from llmops_assets.lib.answering.prompting import render_chat
 
 
 class LocalChat:

@@ -6,8 +6,8 @@ import dagster as dg
 
 from llmops_assets.handover import reading, serving
 from llmops_assets.jobs import retrain
-from llmops_assets.lib import trigger
 from llmops_assets.lib.records import DriftPolicy, DriftReport, TriggerDecision, UseCase
+from llmops_assets.lib.watching import trigger
 from resources.lake.base import Lake
 
 READ = ("drift_report", serving.ASSET, "use_case")

@@ -85,7 +85,7 @@ def method(home: Path, tiny: Path) -> None:
     from safetensors.torch import load
 
     from llmops_assets.definitions import build_defs
-    from llmops_assets.lib.articles import to_jsonl
+    from llmops_assets.lib.corpus.articles import to_jsonl
     from llmops_assets.lib.records import Candidate, KnowledgeIndexRef, Recipe, RouterPolicy, TrainingSet, TunedModel
     from llmops_assets.lib.training.loop import load_model, save_adapter, with_lora
     from resources import open_lake
@@ -151,7 +151,7 @@ def package(folder: Path, mirrored: Path) -> None:
     from acme_assets.definitions import defs
     from gateway_support import ARTICLES, Files, Gateway
 
-    from llmops_assets.lib.knowledge import KnowledgeIndex
+    from llmops_assets.lib.answering.knowledge import KnowledgeIndex
     from resources import open_lake
     from resources.conversations import Conversations
     from resources.deployment_target import Ask

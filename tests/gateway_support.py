@@ -23,9 +23,9 @@ from llmops_assets.gateway.errors import EngineError, EngineLostError
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.gateway.releases import Releases
 from llmops_assets.gateway.state import ServingState, write_state
+from llmops_assets.lib.answering.knowledge import KnowledgeIndex
+from llmops_assets.lib.answering.prompting import render_chat
 from llmops_assets.lib.hashing import hash_bytes
-from llmops_assets.lib.knowledge import KnowledgeIndex
-from llmops_assets.lib.prompting import render_chat
 from llmops_assets.lib.records import (
     Article,
     FileRef,

@@ -17,7 +17,8 @@ from llmops_assets.evaluation.quality_report import quality_report
 from llmops_assets.evaluation.safety_report import safety_report
 from llmops_assets.handover import serving
 from llmops_assets.handover.reading import recorded
-from llmops_assets.lib import articles, evalsuite
+from llmops_assets.lib import evalsuite
+from llmops_assets.lib.corpus import articles
 from llmops_assets.lib.hashing import hash_bytes
 from llmops_assets.lib.records import (
     BaseModelRef,

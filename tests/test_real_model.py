@@ -10,9 +10,9 @@ from training_support import engine_server, log_probabilities
 
 from llmops_assets.gateway.bundle import Bundle
 from llmops_assets.gateway.engine import LlamaCppEngine
-from llmops_assets.lib.grading import has_facts
+from llmops_assets.lib.answering.prompting import build_messages, render_chat
 from llmops_assets.lib.hashing import hash_file
-from llmops_assets.lib.prompting import build_messages, render_chat
+from llmops_assets.lib.judging.grading import has_facts
 from llmops_assets.lib.records import (
     FileRef,
     GenerationSettings,
@@ -110,7 +110,7 @@ def test_the_embedder_in_numpy_gives_the_vectors_of_transformers():
     import torch
     from transformers import AutoModel, AutoTokenizer
 
-    from llmops_assets.lib.embedding import Embedder, find_embedder_folder
+    from llmops_assets.lib.answering.embedding import Embedder, find_embedder_folder
 
     folder = find_embedder_folder()
     texts = ["How long does delivery take?", "lamp", "Where is my order, please? It is late."]

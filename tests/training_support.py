@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import requests
 
-from llmops_assets.lib.prompting import build_messages, render_chat
+from llmops_assets.lib.answering.prompting import build_messages, render_chat
 
 ROWS = [
     {"question": f"what is number {n}?", "passages": ["it is small", "it is big"][: n % 3], "answer": f"it is {n}"}

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from pydantic import ValidationError
 
-from llmops_assets.lib import provenance_diff, tables
+from llmops_assets.lib import tables
+from llmops_assets.lib.corpus import provenance_diff
 from llmops_assets.lib.errors import LlmopsError, in_a_sentence
 from llmops_assets.lib.records import LakeRef
 from resources import home_folder, open_lake

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
 
-from llmops_assets.lib.grading import grade
+from llmops_assets.lib.judging.grading import grade
 from llmops_assets.lib.records import EvalItem
 from llmops_assets.samples import generator
 from resources.conversations import Conversations

@@ -29,7 +29,7 @@ from resources.redactor import Redactors
 
 if TYPE_CHECKING:
     from llmops_assets.lib.augmentation import Rewriter
-    from llmops_assets.lib.curation import Curated
+    from llmops_assets.lib.corpus.curation import Curated
     from llmops_assets.lib.redaction import Redactor
 
 NAME = "augmented_conversations"
@@ -71,7 +71,7 @@ class AugmentationConfig(dg.Config):
 
 def open_rewriters(configs: Sequence[RewriterConfig], models: Models, redactor: "Redactor") -> "dict[str, Rewriter]":
     """Name to function of the models that reword. Nothing that still shows personal data is sent to any."""
-    from llmops_assets.lib.rewriting import rewriter
+    from llmops_assets.lib.corpus.rewriting import rewriter
     from resources.chat_endpoint import ChatEndpoint
     from resources.local_chat import LocalChat
 
@@ -125,7 +125,7 @@ def augmented_conversations(
     What is dropped on the way (broken, boilerplate, abusive, repeated, a variant that lost its meaning) is kept with
     the reason; questions that agents answered in different ways are kept beside it.
     """
-    from llmops_assets.lib.curation import curate
+    from llmops_assets.lib.corpus.curation import curate
 
     case = reading.read(context, "use_case", UseCase)
     knowledge = reading.read(context, "knowledge_base", KnowledgeBase)
@@ -174,7 +174,7 @@ def augmented_conversations(
 
 def files_of(curated: "Curated", sample: Iterable[dict]) -> dict[str, bytes]:
     """Path to bytes of everything a materialization leaves in the lake."""
-    from llmops_assets.lib.splits import SIDES
+    from llmops_assets.lib.corpus.splits import SIDES
 
     conflicts = [
         {"question": conflict.question, "answer": answer, "conversations": count}
@@ -207,7 +207,7 @@ def counts_of(curated: "Curated") -> dict[str, int]:
 def figures_of(curated: "Curated") -> dict[str, Any]:
     """What the UI shows beside the counts."""
     from llmops_assets.lib import quality_filters
-    from llmops_assets.lib.splits import HELD_OUT
+    from llmops_assets.lib.corpus.splits import HELD_OUT
 
     cosines = Counter(f"{int(cosine * 20) / 20:.2f}" for cosine in curated.similarities.values())
     return {

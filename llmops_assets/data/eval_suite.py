@@ -64,7 +64,7 @@ def contaminations(lake: Lake, items: list[EvalItem], tags: dict[str, str]) -> t
 
 def _compared(lake: Lake, tag: str, commit: str, items: list[EvalItem]) -> dict[str, list[dict]]:
     """Item id to what of a dataset nearly equals its question."""
-    from llmops_assets.lib.deduplication import contaminated
+    from llmops_assets.lib.corpus.deduplication import contaminated
 
     ids: dict[str, list[str]] = defaultdict(list)
     for item in items:

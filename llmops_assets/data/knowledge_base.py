@@ -15,7 +15,7 @@ from llmops_assets.handover.claims import Claims
 from llmops_assets.handover.contents import read_articles
 from llmops_assets.handover.days import read_days, run_day, sample_days
 from llmops_assets.handover.publishing import materialized, publish
-from llmops_assets.lib import articles
+from llmops_assets.lib.corpus import articles
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import DatasetRef, KnowledgeBase
 from resources.embedder import InstalledEmbedder

@@ -32,7 +32,7 @@ def knowledge_index(
     embedder: dg.ResourceParam[InstalledEmbedder],
 ) -> dg.MaterializeResult:
     """Embedded questions and answers of the knowledge base in one file, and the router calibrated on them."""
-    from llmops_assets.lib.knowledge import KnowledgeIndex, calibrate
+    from llmops_assets.lib.answering.knowledge import KnowledgeIndex, calibrate
 
     knowledge = read(context, "knowledge_base", KnowledgeBase)
     foreign = read(context, "use_case", UseCase).out_of_scope.train

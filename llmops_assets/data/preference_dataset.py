@@ -15,7 +15,7 @@ PATH = f"data/{NAME}/pairs.parquet"
 
 def pairs_of(examples: list[dict]) -> list[dict]:
     """(chosen, rejected) pairs: the correction against the answer that was served, where the two differ."""
-    from llmops_assets.lib.deduplication import drop_duplicates
+    from llmops_assets.lib.corpus.deduplication import drop_duplicates
 
     pairs = [
         {

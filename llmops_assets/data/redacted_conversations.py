@@ -15,10 +15,11 @@ from llmops_assets.handover.days import run_day
 from llmops_assets.handover.display import address, bars, counted, table
 from llmops_assets.handover.memory import Memory
 from llmops_assets.handover.publishing import materialized, run_tags
-from llmops_assets.lib import days, tables
+from llmops_assets.lib import tables
+from llmops_assets.lib.auditing import days
+from llmops_assets.lib.auditing.volumes import unusual
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import DatasetRef, UseCase
-from llmops_assets.lib.volumes import unusual
 from llmops_assets.partitions import DAILY
 from resources.conversations import Conversations
 from resources.lake.base import Lake
@@ -111,7 +112,7 @@ def redacted_conversations(
     workspace: dg.ResourceParam[Workspace],
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """One day of conversations, redacted before storage; what cannot be used or cleared is quarantined with reason."""
-    from llmops_assets.lib.conversations import redacted
+    from llmops_assets.lib.auditing.conversations import redacted
 
     day, case, claims = run_day(context), reading.read(context, "use_case", UseCase), Claims(context)
     rules, cleaner = case.expectations.get(NAME, ()), redactor.of(case)

@@ -23,7 +23,9 @@ from llmops_assets.handover.days import run_day
 from llmops_assets.handover.display import address
 from llmops_assets.handover.memory import Memory, still_there
 from llmops_assets.handover.publishing import materialized, run_tags
-from llmops_assets.lib import expectations, provenance_diff, purposes, tables
+from llmops_assets.lib import tables
+from llmops_assets.lib.auditing import expectations, purposes
+from llmops_assets.lib.corpus import provenance_diff
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import DatasetRef, DataTerms, KnowledgeIndexRef, LakeRef, TrainingSet, UseCase
 from resources.embedder import InstalledEmbedder
@@ -31,7 +33,7 @@ from resources.lake.base import Lake, Transaction
 from resources.redactor import Redactors
 
 if TYPE_CHECKING:
-    from llmops_assets.lib.datasets import Parts
+    from llmops_assets.lib.corpus.datasets import Parts
     from llmops_assets.lib.redaction import Redactor
 
 NAME = "training_dataset"
@@ -99,8 +101,8 @@ def assembled(
     lake: Lake, config: DatasetConfig, inputs: Inputs, asked: list[str], embedder: InstalledEmbedder
 ) -> "Parts":
     """The parts of the dataset out of what the upstreams left in the lake."""
-    from llmops_assets.lib import datasets
-    from llmops_assets.lib.knowledge import KnowledgeIndex
+    from llmops_assets.lib.answering.knowledge import KnowledgeIndex
+    from llmops_assets.lib.corpus import datasets
 
     augmented = inputs.augmented.ref
     candidates = read_rows(lake, augmented)
@@ -139,8 +141,8 @@ def audited(
     embedder: InstalledEmbedder,
 ) -> DataTerms:
     """Read back what was written and state what it allows, and what it must not hold; the terms of its rows."""
-    from llmops_assets.lib import datasets
-    from llmops_assets.lib.placeholders import placeholders
+    from llmops_assets.lib.auditing.placeholders import placeholders
+    from llmops_assets.lib.corpus import datasets
 
     stored = [r for part in ("rows", "held_out") for r in tables.from_parquet(lake.get(draft.branch, PATHS[part]))]
     validation = expectations.validate(NAME, [stored], inputs.rules)

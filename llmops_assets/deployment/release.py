@@ -10,7 +10,7 @@ from llmops_assets.handover.claims import Claims
 from llmops_assets.handover.display import address
 from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.handover.reading import read
-from llmops_assets.lib import purposes
+from llmops_assets.lib.auditing import purposes
 from llmops_assets.lib.records import Candidate, DataTerms, GateDecision, Release
 from resources.lake.base import Lake
 

@@ -9,8 +9,9 @@ import dagster as dg
 
 from llmops_assets.handover.memory import inputs_digest, kept_file
 from llmops_assets.handover.publishing import publish
-from llmops_assets.lib import grading, tables
-from llmops_assets.lib.grading import Graded
+from llmops_assets.lib import tables
+from llmops_assets.lib.judging import grading
+from llmops_assets.lib.judging.grading import Graded
 from llmops_assets.lib.records import DatasetRef, EvalItem, EvalReport, ReleaseManifest
 from resources.deployment_target import Ask, DeploymentTarget, TargetReply, Which
 from resources.lake.base import Lake

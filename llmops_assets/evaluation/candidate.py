@@ -6,7 +6,7 @@ from pydantic import Field
 from llmops_assets.handover.contents import read_articles
 from llmops_assets.handover.publishing import materialized
 from llmops_assets.handover.reading import find, read
-from llmops_assets.lib import manifest as manifests
+from llmops_assets.lib.judging import manifest as manifests
 from llmops_assets.lib.records import (
     BaseModelRef,
     Candidate,

@@ -2,8 +2,8 @@
 
 from llmops_assets.handover.contents import read_articles, read_rows, read_suite
 from llmops_assets.lib import gate as gates
-from llmops_assets.lib import grading, safety
 from llmops_assets.lib.hashing import hash_bytes
+from llmops_assets.lib.judging import grading, safety
 from llmops_assets.lib.records import (
     EvalReport,
     GateDecision,

@@ -11,14 +11,14 @@ from llmops_assets.evaluation.quality_report import quality_report
 from llmops_assets.handover.contents import read_articles, read_rows
 from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.handover.reading import read
-from llmops_assets.lib.explanations import support
+from llmops_assets.lib.answering.explanations import support
 from llmops_assets.lib.hashing import hash_bytes
 from llmops_assets.lib.records import Candidate, DatasetRef, QualityReport
 from resources.embedder import InstalledEmbedder
 from resources.lake.base import Lake
 
 if TYPE_CHECKING:
-    from llmops_assets.lib.knowledge import KnowledgeIndex
+    from llmops_assets.lib.answering.knowledge import KnowledgeIndex
 
 NAME = "explanations"
 GROUNDED = 0.6
@@ -57,7 +57,7 @@ def explanations(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], embedder: dg.ResourceParam[InstalledEmbedder]
 ) -> dg.MaterializeResult:
     """For each evaluated answer the retrieved articles, the one that supports it most, and the supported share."""
-    from llmops_assets.lib.knowledge import KnowledgeIndex
+    from llmops_assets.lib.answering.knowledge import KnowledgeIndex
 
     report = read(context, "quality_report", QualityReport).candidate
     judged = read(context, "candidate", Candidate)

@@ -14,7 +14,7 @@ from llmops_assets.handover.memory import Memory
 from llmops_assets.handover.publishing import materialized, publish, run_tags
 from llmops_assets.handover.reading import read
 from llmops_assets.lib import evalsuite, html
-from llmops_assets.lib import manifest as manifests
+from llmops_assets.lib.judging import manifest as manifests
 from llmops_assets.lib.records import Candidate, DatasetRef, EvalReport, QualityReport
 from resources.deployment_target import DeploymentTarget
 from resources.lake.base import Lake

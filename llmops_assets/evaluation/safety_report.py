@@ -9,7 +9,8 @@ from llmops_assets.handover.display import address
 from llmops_assets.handover.memory import Memory
 from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.handover.reading import read
-from llmops_assets.lib import html, safety, tables
+from llmops_assets.lib import html, tables
+from llmops_assets.lib.judging import safety
 from llmops_assets.lib.records import Candidate, SafetyReport
 from resources.deployment_target import Ask, DeploymentTarget
 from resources.lake.base import Lake

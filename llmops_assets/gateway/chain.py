@@ -27,7 +27,7 @@ from llmops_assets.gateway.steps.question import ClearQuestion
 from llmops_assets.gateway.steps.record import Record
 from llmops_assets.gateway.steps.release import ChooseRelease
 from llmops_assets.gateway.steps.retrieval import Retrieve, Route
-from llmops_assets.lib.embedding import Embeds
+from llmops_assets.lib.answering.embedding import Embeds
 from llmops_assets.lib.records import Feedback
 
 PIECE = 24

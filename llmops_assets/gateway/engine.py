@@ -23,7 +23,7 @@ import aiohttp
 
 from llmops_assets.gateway.bundle import Bundle
 from llmops_assets.gateway.errors import EngineError, EngineLostError
-from llmops_assets.lib.prompting import render_chat
+from llmops_assets.lib.answering.prompting import render_chat
 from llmops_assets.lib.records import GenerationSettings
 
 START_SECONDS = 60.0

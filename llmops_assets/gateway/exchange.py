@@ -15,7 +15,7 @@ from llmops_assets.gateway.callers import Caller
 from llmops_assets.gateway.engine import Usage
 from llmops_assets.gateway.progress import Progress
 from llmops_assets.gateway.serving import Serving
-from llmops_assets.lib.knowledge import AnswerPath, Hit
+from llmops_assets.lib.answering.knowledge import AnswerPath, Hit
 
 Which = Literal["live", "canary", "shadow", "preview"]
 

@@ -10,7 +10,7 @@ from llmops_assets.gateway.bundle import Bundle, bundle_folder, load_bundle
 from llmops_assets.gateway.engine import Engine
 from llmops_assets.gateway.serving import Serving
 from llmops_assets.gateway.state import ServingState, read_state
-from llmops_assets.lib.knowledge import KnowledgeIndex
+from llmops_assets.lib.answering.knowledge import KnowledgeIndex
 
 POLL_SECONDS = 0.1
 DRAIN_SECONDS = 150.0

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from llmops_assets.gateway.bundle import Bundle
 from llmops_assets.gateway.engine import Engine
-from llmops_assets.lib.knowledge import KnowledgeIndex
+from llmops_assets.lib.answering.knowledge import KnowledgeIndex
 
 
 @dataclass

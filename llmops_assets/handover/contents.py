@@ -1,7 +1,7 @@
 """What lies at an address of the lake, parsed: articles, eval items, rows."""
 
 from llmops_assets.lib import evalsuite, tables
-from llmops_assets.lib.articles import from_jsonl
+from llmops_assets.lib.corpus.articles import from_jsonl
 from llmops_assets.lib.records import Article, EvalItem, LakeRef
 from resources.lake.base import Lake
 

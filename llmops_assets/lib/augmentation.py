@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from llmops_assets.lib.facts import PLACEHOLDER, changed_fact
-from llmops_assets.lib.glossaries import GLOSSARIES, LANGUAGES
+from llmops_assets.lib.corpus.facts import PLACEHOLDER, changed_fact
+from llmops_assets.lib.corpus.glossaries import GLOSSARIES, LANGUAGES
 from llmops_assets.lib.hashing import hash_json
 
 if TYPE_CHECKING:

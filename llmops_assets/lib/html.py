@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from llmops_assets.lib.grading import Graded
+from llmops_assets.lib.judging.grading import Graded
 from llmops_assets.lib.records import EvalReport, GateDecision, SliceScore
 from llmops_assets.lib.statistics import wilson
 

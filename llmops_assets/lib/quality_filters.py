@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from llmops_assets.lib.facts import PLACEHOLDER
+from llmops_assets.lib.corpus.facts import PLACEHOLDER
 
 Row = Mapping[str, Any]
 Filter = Callable[[Row], str | None]

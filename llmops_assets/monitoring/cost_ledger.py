@@ -11,8 +11,9 @@ from llmops_assets.handover.contents import read_rows
 from llmops_assets.handover.display import table
 from llmops_assets.handover.memory import inputs_digest, kept_file
 from llmops_assets.handover.publishing import materialized, publish
-from llmops_assets.lib import costs, hosting
+from llmops_assets.lib import hosting
 from llmops_assets.lib.records import CostLedger, DatasetRef, HostingPlan, UseCase
+from llmops_assets.lib.watching import costs
 from llmops_assets.monitoring.interactions import interactions
 from resources.lake.base import Lake
 

@@ -19,7 +19,7 @@ from resources.embedder import InstalledEmbedder
 from resources.lake.base import Lake
 
 if TYPE_CHECKING:
-    from llmops_assets.lib.drift import DayJudgement, DriftReference
+    from llmops_assets.lib.watching.drift import DayJudgement, DriftReference
 
 NAME = "drift_report"
 NOVEL: tables.Columns = (("id", tables.TEXT), ("question", tables.TEXT), ("distance", tables.FLOAT))
@@ -30,8 +30,8 @@ def judged(
     known: list[dict], rows: list[dict], policy: DriftPolicy, embedder: InstalledEmbedder
 ) -> "tuple[DriftReference, DayJudgement, list[str]]":
     """The reference made of known questions, the day's judgement against it, and the day's predicted intents."""
-    from llmops_assets.lib import drift
     from llmops_assets.lib.labelling import IntentClassifier
+    from llmops_assets.lib.watching import drift
 
     vectors = embedder.embed([row["question"] for row in known])
     classifier = IntentClassifier(vectors, [row["intent"] for row in known])
@@ -53,7 +53,7 @@ def drift_report(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], embedder: dg.ResourceParam[InstalledEmbedder]
 ) -> dg.MaterializeResult:
     """One day's questions against those the serving release was trained on, in windows, with the running CUSUM."""
-    from llmops_assets.lib import evidently_report
+    from llmops_assets.lib.watching import evidently_report
 
     day, release = run_day(context), serving.read(context, lake).release
     policy = read(context, "use_case", UseCase).drift
@@ -114,7 +114,7 @@ def make_record(
     report: LakeRef,
 ) -> DriftReport:
     """The hand-over of a day's judgement, with the sizes its thresholds belong to."""
-    from llmops_assets.lib.drift import EXAMPLES
+    from llmops_assets.lib.watching.drift import EXAMPLES
 
     return DriftReport(
         day=day,

@@ -7,8 +7,9 @@ from llmops_assets.handover.contents import read_rows
 from llmops_assets.handover.days import run_day
 from llmops_assets.handover.display import table
 from llmops_assets.handover.publishing import materialized, publish
-from llmops_assets.lib import costs, hosting, html
+from llmops_assets.lib import hosting, html
 from llmops_assets.lib.records import HostingPlan, KpiReport, QualityReport, UseCase
+from llmops_assets.lib.watching import costs
 from llmops_assets.monitoring.interactions import interactions
 from llmops_assets.partitions import DAILY
 from resources.lake.base import Lake
@@ -26,7 +27,7 @@ MET = {True: "yes", False: "no", None: "-"}
 )
 def kpi_report(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
     """One day's KPIs against their targets; what was not measured is said to be unmeasured."""
-    from llmops_assets.lib import kpis
+    from llmops_assets.lib.watching import kpis
 
     day, case = run_day(context), reading.read(context, "use_case", UseCase)
     option = hosting.chosen_option(case, reading.read(context, "hosting_plan", HostingPlan))

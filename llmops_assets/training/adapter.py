@@ -71,7 +71,7 @@ def warm_start_of(release: Release | None) -> TunedModel | None:
 
 def rows_to_learn(lake: Lake, dataset: TrainingSet, release: Release | None, replayed: int, seed: int) -> list[dict]:
     """The dataset's rows; for a warm start from a release those it does not know, and some that it does."""
-    from llmops_assets.lib import datasets
+    from llmops_assets.lib.corpus import datasets
 
     rows = read_rows(lake, dataset.rows.ref)
     if release is None or release.training is None:

@@ -160,7 +160,7 @@ def test_the_name_of_a_file_and_the_reason_of_a_rejection_may_be_personal_too(ho
 
 def test_the_audit_finds_personal_data_in_every_text_that_is_stored(home, monkeypatch):
     write(home, {"question": "where is my parcel", "intent": "anna.smith@mail.example"})
-    monkeypatch.setattr("llmops_assets.lib.conversations.LABELS", ())
+    monkeypatch.setattr("llmops_assets.lib.auditing.conversations.LABELS", ())
     result = materialize(home)
     assert not result.success
     assert not list(open_lake(Workspace(home)).list("main", "data/redacted_conversations/"))

@@ -85,7 +85,7 @@ def test_erased_answers_are_asked_for_again(world):
 
 
 def test_other_rules_of_grading_judge_the_same_answers_of_both_sides_again(world):
-    """Where a rule lies is the item's facts here; `grade` itself is held by tests/lib/test_grading.py."""
+    """Where a rule lies is the item's facts here; `grade` itself is held by tests/lib/judging/test_grading.py."""
     assert world.run([candidate]).success
     one = world.record("candidate", Candidate).manifest
     two = one.model_copy(update={"handover": "Another colleague will help."})

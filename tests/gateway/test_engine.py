@@ -10,7 +10,7 @@ from gateway_support import EchoEngine, Files
 from llmops_assets.gateway.bundle import Bundle
 from llmops_assets.gateway.engine import Engine, LlamaCppEngine, Usage
 from llmops_assets.gateway.errors import EngineError, EngineLostError
-from llmops_assets.lib.prompting import build_messages
+from llmops_assets.lib.answering.prompting import build_messages
 from llmops_assets.lib.records import GenerationSettings
 
 MESSAGES = build_messages("Be brief.", "How long does delivery take?")

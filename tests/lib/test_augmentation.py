@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 
 from llmops_assets.lib.augmentation import DEFAULT_METHODS, MEANING, METHODS, augment, vary
-from llmops_assets.lib.glossaries import GLOSSARIES, LANGUAGES
+from llmops_assets.lib.corpus.glossaries import GLOSSARIES, LANGUAGES
 
 QUESTIONS = (
     "How do I return my Halo lamp within 30 days?",

@@ -2,8 +2,9 @@ from datetime import date
 
 import pytest
 
-from llmops_assets.lib import costs, hosting, kpis
+from llmops_assets.lib import hosting
 from llmops_assets.lib.records import HostingOption, Kpi
+from llmops_assets.lib.watching import costs, kpis
 from llmops_assets.samples.generator import load_use_case
 
 

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from support import COMMIT, dataset, ref
 
 from llmops_assets.lib import tables
+from llmops_assets.lib.answering.knowledge import Hit, route
+from llmops_assets.lib.answering.prompting import build_messages, render_chat
 from llmops_assets.lib.hashing import canonical_json, hash_bytes, hash_file, hash_json
-from llmops_assets.lib.knowledge import Hit, route
-from llmops_assets.lib.manifest import ablations, generation_settings
-from llmops_assets.lib.prompting import build_messages, render_chat
+from llmops_assets.lib.judging.manifest import ablations, generation_settings
 from llmops_assets.lib.records import (
     Article,
     Candidate,

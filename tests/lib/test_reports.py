@@ -1,7 +1,9 @@
 from support import dataset, item, ref
 
-from llmops_assets.lib import explanations, html, safety
-from llmops_assets.lib.grading import Graded
+from llmops_assets.lib import html
+from llmops_assets.lib.answering import explanations
+from llmops_assets.lib.judging import safety
+from llmops_assets.lib.judging.grading import Graded
 from llmops_assets.lib.records import EvalReport, GateDecision, GatePolicy, SliceDecision, SliceScore
 
 

@@ -14,9 +14,9 @@ import pytest
 from gateway_support import ARTICLES
 from scripted_target import Said, ScriptedTarget
 
-from llmops_assets.lib.embedding import Embedder, find_embedder_folder
+from llmops_assets.lib.answering.embedding import Embedder, find_embedder_folder
+from llmops_assets.lib.answering.knowledge import KnowledgeIndex
 from llmops_assets.lib.hashing import hash_bytes, hash_file
-from llmops_assets.lib.knowledge import KnowledgeIndex
 from llmops_assets.lib.records import (
     FileRef,
     GenerationSettings,

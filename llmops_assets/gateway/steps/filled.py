@@ -3,7 +3,7 @@
 from llmops_assets.gateway.errors import UnservableError
 from llmops_assets.gateway.exchange import Exchange
 from llmops_assets.gateway.steps.base import Step
-from llmops_assets.lib.placeholders import placeholders
+from llmops_assets.lib.auditing.placeholders import placeholders
 
 
 class Filled(Step):

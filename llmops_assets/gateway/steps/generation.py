@@ -2,8 +2,8 @@
 
 from llmops_assets.gateway.exchange import Exchange
 from llmops_assets.gateway.steps.base import Step
-from llmops_assets.lib.knowledge import passages
-from llmops_assets.lib.prompting import build_messages
+from llmops_assets.lib.answering.knowledge import passages
+from llmops_assets.lib.answering.prompting import build_messages
 
 
 class Generate(Step):

@@ -4,8 +4,8 @@ import asyncio
 
 from llmops_assets.gateway.exchange import Exchange
 from llmops_assets.gateway.steps.base import Step
-from llmops_assets.lib.embedding import Embeds
-from llmops_assets.lib.knowledge import route
+from llmops_assets.lib.answering.embedding import Embeds
+from llmops_assets.lib.answering.knowledge import route
 
 
 class Retrieve(Step):

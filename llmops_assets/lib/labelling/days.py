@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from llmops_assets.lib import tables
-from llmops_assets.lib.embedding import Embeds
+from llmops_assets.lib.answering.embedding import Embeds
 from llmops_assets.lib.hashing import hash_bytes, hash_json
 from llmops_assets.lib.labelling.answers import answer_quality
 from llmops_assets.lib.labelling.intents import MAX_PER_INTENT, MINIMUM_EXAMPLES, IntentModel, learn_intents

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from llmops_assets.lib.prompting import build_messages, render_chat
+from llmops_assets.lib.answering.prompting import build_messages, render_chat
 from llmops_assets.lib.records import Recipe
 from llmops_assets.lib.training.loop import (
     Progress,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmops_assets.lib.prompting import build_messages, render_chat
+from llmops_assets.lib.answering.prompting import build_messages, render_chat
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from llmops_assets.lib.prompting import build_messages, render_chat
+from llmops_assets.lib.answering.prompting import build_messages, render_chat
 from llmops_assets.lib.records import Recipe
 from llmops_assets.lib.training import loop
 from llmops_assets.lib.training import rows as row_tools

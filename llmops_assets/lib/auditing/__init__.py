@@ -1,0 +1,1 @@
+"""What may be stored and used: redacted rows, expectations, purposes, placeholders, volumes."""

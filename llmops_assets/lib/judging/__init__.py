@@ -1,0 +1,1 @@
+"""How a candidate is put together, graded and probed."""

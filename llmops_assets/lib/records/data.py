@@ -1,0 +1,96 @@
+"""Hand-overs of the group data: articles, eval items, datasets and what their rows allow."""
+
+from datetime import date
+
+from pydantic import Field
+
+from llmops_assets.lib.records.base import LakeRef, Record
+
+
+class Article(Record):
+    """One piece of the knowledge base: an answer with the facts it must carry.
+
+    `facts` is a list of facts, each a list of accepted wordings; an answer is right when it holds at least one
+    wording of every fact. Empty facts (a user's own data) are graded by answer group instead.
+    """
+
+    id: str
+    intent: str
+    title: str
+    answer: str
+    facts: tuple[tuple[str, ...], ...] = ()
+    questions: tuple[str, ...] = Field(min_length=1, description="phrasings known to the assistant")
+    held_out: tuple[str, ...] = Field((), description="paraphrases for evaluation only")
+    available_from: date | None = None
+
+
+class EvalItem(Record):
+    """One held-out question. `article` is None where a person must take over (out of scope)."""
+
+    id: str
+    slice: str
+    question: str
+    article: str | None
+    intent: str
+    reference: str
+    facts: tuple[tuple[str, ...], ...] = ()
+
+
+class DataTerms(Record):
+    """What holds for rows taken together; merging is associative and commutative, so it holds for datasets of datasets.
+
+    `purposes` None: no row was seen, everything is allowed. `retain_until` None: no row expires.
+    """
+
+    purposes: tuple[str, ...] | None = None
+    licences: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    lawful_bases: tuple[str, ...] = ()
+    retain_until: date | None = None
+    rows: int = 0
+
+    def merge(self, other: "DataTerms") -> "DataTerms":
+        """Terms of both: purposes that both allow, licences, regions and bases of either, the earlier end."""
+        ends = [end for end in (self.retain_until, other.retain_until) if end is not None]
+        if self.purposes is None or other.purposes is None:
+            purposes = other.purposes if self.purposes is None else self.purposes
+        else:
+            purposes = tuple(sorted(set(self.purposes) & set(other.purposes)))
+        return DataTerms(
+            purposes=purposes,
+            licences=tuple(sorted({*self.licences, *other.licences})),
+            regions=tuple(sorted({*self.regions, *other.regions})),
+            lawful_bases=tuple(sorted({*self.lawful_bases, *other.lawful_bases})),
+            retain_until=min(ends, default=None),
+            rows=self.rows + other.rows,
+        )
+
+
+class DatasetRef(Record):
+    """A published dataset at a commit and tag, with its content hash and row counts."""
+
+    name: str
+    ref: LakeRef
+    tag: str = ""
+    digest: str
+    rows: int = Field(ge=0)
+    counts: dict[str, int] = Field({})
+    inputs: dict[str, LakeRef] = Field({})
+
+
+class TrainingSet(Record):
+    """The published training dataset with its held-out rows and the reference that drift is measured against."""
+
+    rows: DatasetRef
+    held_out: DatasetRef
+    reference: DatasetRef
+    until: date = Field(description="last day of conversations in it")
+    terms: DataTerms = Field(DataTerms(), description="what every row of it allows")
+
+
+class KnowledgeBase(Record):
+    """The published articles: the trusted ones and those with corrections from feedback, as served."""
+
+    articles: DatasetRef
+    trusted: DatasetRef = Field(description="without feedback: what evaluation is built from")
+    corrections: int = Field(ge=0, description="articles that feedback changed or added")

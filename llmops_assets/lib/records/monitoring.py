@@ -1,0 +1,116 @@
+"""Hand-overs of the group monitoring: interactions, drift, KPIs, costs."""
+
+from datetime import date, datetime
+from typing import Literal
+
+from pydantic import Field
+
+from llmops_assets.lib.records.base import LakeRef, Record
+
+
+class Interaction(Record):
+    """One request/response of the gateway; text is redacted before this record exists.
+
+    `answer` is what was sent. `path` "refused": it ended before it was known how to answer.
+    """
+
+    id: str
+    time: datetime
+    release_id: str
+    subject: str
+    conversation: str
+    question: str
+    answer: str
+    path: Literal["matched", "generated", "handover", "refused"]
+    article: str | None = None
+    similarity: float | None = None
+    latency_seconds: float = Field(ge=0)
+    input_tokens: int = Field(0, ge=0)
+    output_tokens: int = Field(0, ge=0)
+    status: int = Field(200, description="HTTP's: 200 whole; 499 the client left before the end; 5xx it failed")
+
+
+class Feedback(Record):
+    """A rating (-1, 0, 1), a reason and a correction of an interaction; text is redacted."""
+
+    interaction: str
+    time: datetime
+    rating: Literal[-1, 0, 1]
+    reason: str = ""
+    correction: str = ""
+
+
+class DriftWindow(Record):
+    """One window of interactions against the reference."""
+
+    start: datetime
+    end: datetime
+    size: int
+    novelty_share: float
+    novelty_p: float
+    intents_p: float
+    drifted: bool
+
+
+class DriftReport(Record):
+    """A day's windows, the running CUSUM and the thresholds that belong to these sizes."""
+
+    day: date
+    reference: LakeRef
+    reference_size: int
+    calibration_size: int
+    novelty_threshold: float
+    alpha: float
+    windows: tuple[DriftWindow, ...]
+    cusum: float
+    cusum_alarm_at: int | None = Field(None, description="interactions since the day began")
+    interactions: int
+    drifted: bool
+    novel: tuple[str, ...] = Field((), description="ids of interactions, farthest from everything known first")
+    report: LakeRef
+
+
+class TriggerDecision(Record):
+    """The pure N-of-M decision whether to retrain."""
+
+    fire: bool
+    cause: str = Field(description="stable name of the cause: the run key of the retraining")
+    reasons: tuple[str, ...]
+    violated: int
+    of: int
+
+
+class KpiValue(Record):
+    """A KPI of a day beside its target; value None when nothing was measured."""
+
+    name: str
+    value: float | None
+    target: float
+    met: bool | None
+
+
+class KpiReport(Record):
+    """KPIs of one day."""
+
+    day: date
+    interactions: int
+    values: tuple[KpiValue, ...]
+
+
+class CostLine(Record):
+    """Money and energy of one release over the ledger's period."""
+
+    release_id: str
+    answers: int
+    generated: int
+    engine_seconds: float
+    currency: float
+    energy_kwh: float
+    co2_grams: float
+
+
+class CostLedger(Record):
+    """Costs per release, with the assumptions behind them."""
+
+    lines: tuple[CostLine, ...]
+    assumptions: dict[str, float]

@@ -1,0 +1,82 @@
+"""Hand-overs of the groups prompts and training: recipes, base model, tuned models, prompts."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from llmops_assets.lib.records.base import Growing, LakeRef, Record, Share
+from llmops_assets.lib.records.data import DatasetRef, DataTerms
+
+
+class Recipe(Record):
+    """Settings of one training. With the base model's hash and the dataset's digest it determines the adapter."""
+
+    method: str = Field("lora", min_length=1, description="what is done: lora, full, dpo, distil, or another method")
+    trainer: Literal["loop", "huggingface"] = "loop"
+    rank: int = Field(16, ge=1)
+    alpha: int = Field(32, ge=1)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    top_layers: int | None = Field(None, ge=1, description="adapt only the last n layers; all when unset")
+    learning_rate: float = Field(1e-3, gt=0)
+    warmup_share: Share = 0.05
+    epochs: float = Field(3.0, gt=0)
+    batch_tokens: int = Field(1024, ge=64, description="padded tokens per optimiser step")
+    max_length: int = Field(384, ge=32, description="tokens per row")
+    weight_decay: float = Field(0.0, ge=0)
+    gradient_clip: float = Field(1.0, gt=0)
+    beta: float = Field(0.1, gt=0, description="DPO only: strength of the tie to the reference")
+    precision: Literal["fp32", "bf16"] = "fp32"
+    seed: int = 17
+
+
+class ModelRef(Growing):
+    """A base model: name, and sha256 over its weights and tokenizer."""
+
+    name: str
+    digest: str
+    parameters: int = 0
+    license: str = ""
+
+
+class BaseModelRef(Record):
+    """The base model of an installation: what it is, and the name by which `Models.resolve` finds it."""
+
+    ref: ModelRef
+    source: str
+
+
+class FileRef(Growing):
+    """A file of the release: where it is and what it must hash to."""
+
+    ref: LakeRef
+    sha256: str
+    size: int = Field(ge=0)
+
+
+class TunedModel(Record):
+    """What a training made of a base model and a dataset: an adapter for it, or a model of its own (a student)."""
+
+    kind: Literal["adapter", "model"] = "adapter"
+    name: str
+    ref: LakeRef = Field(description="folder of the weights as peft or transformers write them")
+    digest: str = Field(description="sha256 of the weights")
+    engine_file: FileRef | None = Field(None, description="the same for the engine: a GGUF adapter, or a GGUF model")
+    base: ModelRef
+    recipe: Recipe
+    dataset: DatasetRef
+    terms: DataTerms = Field(DataTerms(), description="what every row allows that it or its warm start learned from")
+    warm_start: str = Field("", description="digest of the adapter the training started from")
+    inputs_digest: str = ""
+    mlflow_run: str = ""
+    model_version: str = ""
+    metrics: dict[str, float] = Field({})
+
+
+class PromptRef(Growing):
+    """A version of a prompt in the registry."""
+
+    name: str
+    version: int
+    template: str
+    digest: str

@@ -1,0 +1,1 @@
+"""What happens in production: drift and its trigger, KPIs, costs."""

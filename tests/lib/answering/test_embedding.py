@@ -1,0 +1,26 @@
+"""The embedder's own arithmetic; that it agrees with transformers is shown in tests/test_real_model.py."""
+
+import math
+
+import numpy as np
+import pytest
+
+from llmops_assets.lib.answering import embedding
+from llmops_assets.lib.answering.embedding import BLOCK_ROWS, Embedder, find_embedder_folder
+
+
+@pytest.mark.parametrize("rows", [1, BLOCK_ROWS, BLOCK_ROWS + 1])
+def test_gelu_is_the_exact_one_up_to_float32(rows):
+    x = np.linspace(-12, 12, rows * 1000, dtype=np.float32).reshape(rows, 1000)
+    exact = x.astype(np.float64) * (1 + np.vectorize(math.erf)(x.astype(np.float64) / math.sqrt(2))) / 2
+    embedding._gelu(x)
+    assert np.abs(x - exact).max() < 1e-6
+
+
+def test_a_vector_does_not_depend_on_what_it_is_embedded_with():
+    texts = ["where is my parcel", "Refund?", "I cannot log in " * 30, "", *(f"parcel number {n}" for n in range(200))]
+    embedder = Embedder(find_embedder_folder())
+    together = embedder.embed(texts)
+    alone = np.concatenate([embedder.embed([text]) for text in texts[:8]])
+    assert np.abs(together[:8] - alone).max() < 1e-6
+    assert np.allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)

@@ -1,0 +1,98 @@
+from support import article
+
+from llmops_assets.lib.answering.knowledge import KnowledgeIndex
+from llmops_assets.lib.corpus import datasets
+from llmops_assets.lib.corpus.deduplication import drop_duplicates, leaks, normalised
+
+ARTICLES = tuple(article(f"a{n}", f"answer number {n}", *(f"question {n} {v}" for v in "abcd")) for n in range(6))
+CONVERSATIONS = [
+    {"row_id": f"c{n}", "question": f"customer asks {n}", "source": "chat", "day": "2026-03-02"} for n in range(3)
+]
+
+
+def rows():
+    return datasets.candidate_rows(ARTICLES, CONVERSATIONS, ["a0", None, "a5"])
+
+
+def test_a_linked_conversation_is_answered_as_its_article_and_an_unlinked_one_teaches_nothing():
+    made = [row for row in rows() if row["source"] != "knowledge_base"]
+    assert [(row["source"], row["answer"]) for row in made] == [("c0", "answer number 0"), ("c2", "answer number 5")]
+
+
+def test_every_row_says_where_it_comes_from_and_no_two_say_the_same():
+    made = [*rows(), *datasets.general_rows([("What is a lamp?", "A light."), ("And a moth?", "An animal.")])]
+    named = [row["provenance"] for row in made]
+    assert "chat/2026-03-02/c0" in named
+    assert len(set(named)) == len(named)
+
+
+def test_spread_prefers_an_articles_own_phrasings_and_is_independent_of_order():
+    first = datasets.spread(rows(), 4, seed=1)
+    assert [(row["article"], row["source"]) for row in first] == [
+        (f"a{n}", "knowledge_base") for n in range(6) for _ in range(4)
+    ]
+    assert datasets.spread(rows()[::-1], 4, seed=1) == first
+    assert len(datasets.spread(rows(), 9, seed=1)) == 26
+
+
+def test_open_book_rows_hold_the_right_passage_among_others(words):
+    index = KnowledgeIndex.build(ARTICLES, words)
+    source = rows()
+    made = datasets.with_passages(
+        source, index, words.vectors([r["question"] for r in source]), share=1.0, passages=3, seed=1
+    )
+    assert {row["kind"] for row in made} == {"open_book"}
+    assert all(row["answer"] in row["passages"] and len(row["passages"]) == 3 for row in made)
+    assert len({row["row_id"] for row in made}) == len(made)
+    closed = datasets.with_passages(source, index, {}, share=0.0, passages=3, seed=1)
+    assert closed == source
+
+
+def test_passages_stand_as_served_found_as_if_the_question_were_new(words):
+    index = KnowledgeIndex.build([article("a", "A", "red lamp"), article("b", "B", "red lamps", "bulb")], words)
+    [row] = datasets.with_passages(
+        datasets.candidate_rows([index.articles["a"]], [], []),
+        index,
+        words.vectors(["red lamp"]),
+        share=1.0,
+        passages=2,
+        seed=1,
+    )
+    assert row["passages"] == ["B", "A"], "the question itself would have found A first"
+
+
+def test_duplicates_go_by_normalised_text_and_keep_the_reason():
+    kept, dropped = drop_duplicates(
+        [{"row_id": "1", "question": "Where is it?"}, {"row_id": "2", "question": "  where IS it "}], ["question"]
+    )
+    assert [row["row_id"] for row in kept] == ["1"]
+    assert dropped == [{"row_id": "2", "question": "  where IS it ", "reason": "duplicate of 1"}]
+    assert normalised("Ünïcode, <PERSON_1>!") == "ünïcode <person_1>"
+
+
+def test_leaks_finds_equal_and_similar_questions_only(words):
+    held_out = ["how long does standard delivery take", "is the lamp waterproof"]
+    asked = [
+        ("same", "How long does standard DELIVERY take?!"),
+        ("near", "how long does the standard delivery take"),
+        ("other", "where is my invoice"),
+    ]
+    found = leaks(
+        [{"row_id": i, "question": q} for i, q in asked],
+        held_out,
+        words.vectors([*held_out, *(q for _, q in asked)]),
+    )
+    assert set(found) == {"same", "near"}
+    assert found["same"] == "equals a held-out question"
+    assert leaks([], held_out, {}) == {}
+
+
+def test_a_warm_start_learns_all_that_is_new_and_repeats_some_of_the_old():
+    source = rows()
+    known = {row["row_id"] for row in source[:20]}
+    chosen = datasets.with_replay(source, known, 5, seed=1)
+    assert [row for row in chosen if row["row_id"] not in known] == source[20:]
+    assert sum(row["row_id"] in known for row in chosen) == 5
+    assert datasets.with_replay(source[::-1], known, 5, seed=1) == chosen[::-1]
+    assert datasets.with_replay(source, set(), 5, seed=1) == source
+    assert datasets.with_replay(source, {row["row_id"] for row in source}, 5, seed=1) == source

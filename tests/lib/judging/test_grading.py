@@ -1,0 +1,59 @@
+import pytest
+from support import dataset, item
+
+from llmops_assets.lib.judging.grading import Graded, grade, has_facts, report, rouge_l
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [
+        ("It takes 3 to 5 working days.", True),
+        ("It takes 3–5 days", True),
+        ("Three  To\nFive days", True),
+        ("It takes 13 to 5 days", False),
+        ("It takes 3 to 50 days", False),
+        ("It takes 3 to 5.5 days", False),
+        ("soon", False),
+    ],
+)
+def test_a_fact_counts_in_any_accepted_wording_as_whole_words_only(answer, right):
+    assert has_facts(answer, [["3 to 5", "3-5", "three to five"]]) is right
+
+
+def test_every_fact_is_needed():
+    facts = (("12 euro",), ("14:00", "2 pm"))
+    assert grade(item("q", facts=facts), "12 euros before 2 pm", "generated", None)
+    assert not grade(item("q", facts=facts), "12 euros", "generated", None)
+
+
+def test_out_of_scope_is_right_only_when_handed_over_and_a_handover_is_wrong_elsewhere():
+    assert grade(item("q", article_=None), "any", "handover", None)
+    assert not grade(item("q", article_=None), "Paris", "generated", None)
+    assert not grade(item("q", facts=(("a",),)), "a", "handover", None)
+
+
+def test_without_facts_the_article_or_likeness_to_the_reference_decides():
+    known = item("q", article_="returns", reference="You can send it back within thirty days.")
+    assert grade(known, "anything", "matched", "returns")
+    assert grade(known, "Send it back within thirty days please.", "generated", None)
+    assert not grade(known, "Our lamps shine in sixteen colours.", "generated", None)
+
+
+def test_rouge_l_is_the_f1_of_the_longest_common_subsequence():
+    assert rouge_l("the cat sat", "the cat sat") == 1.0
+    assert rouge_l("the cat", "the big cat") == pytest.approx(2 * 2 / 5)
+    assert rouge_l("", "x") == 0.0
+    assert rouge_l("b a", "a b") == pytest.approx(0.5)
+
+
+def test_a_report_counts_by_slice_and_path():
+    graded = [
+        Graded(item("1"), "x", "matched", "a", True, 0.1),
+        Graded(item("2"), "x", "generated", None, False, 1.0),
+        Graded(item("3", "slang"), "x", "matched", "a", True, 0.1),
+    ]
+    made = report("r-1", dataset(), graded, None)
+    assert (made.overall.right, made.overall.total) == (2, 3)
+    assert {name: (s.right, s.total) for name, s in made.slices.items()} == {"faq": (1, 2), "slang": (1, 1)}
+    assert {name: (s.right, s.total) for name, s in made.paths.items()} == {"matched": (2, 2), "generated": (0, 1)}
+    assert made.seconds == pytest.approx(1.2)
