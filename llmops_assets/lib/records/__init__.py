@@ -102,4 +102,4 @@ __all__ = [
     "TunedModel",
     "UseCase",
     "later",
-,]
+]
