@@ -333,10 +333,24 @@ def test_every_make_target_the_readme_names_exists(root):
     assert {target for target in named if not re.search(rf"^{target}:", makefile, re.MULTILINE)} == set()
 
 
+def anchors(page: Path) -> set[str]:
+    """What a link may name behind # in a page: its headings as GitHub writes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_links_between_pages_lead_somewhere(root):
     for page in (root / "README.md", root / "CONTRIBUTING.md", *(root / "docs").rglob("*.md")):
-        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
-            assert (page.parent / link).exists(), f"{page}: {link}"
+        for link, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^):]*))?\)", page.read_text()):
+            target = page.parent / link if link else page
+            assert target.exists(), f"{page}: {link}"
+            assert not anchor or anchor in anchors(target), f"{page}: {link}#{anchor}"
+
+
+def test_every_decision_is_in_the_list_of_decisions(root):
+    folder = root / "docs" / "decisions"
+    listed = re.findall(r"^\| \[[\w-]+\]\(([\w-]+\.md)\)", (folder / "README.md").read_text(), re.MULTILINE)
+    assert sorted([*listed, "README.md"]) == sorted(file.name for file in folder.glob("*.md"))
 
 
 def test_docstrings_name_pages_and_benchmarks_that_exist(root):
