@@ -17,9 +17,11 @@ import dagster as dg
 import pytest
 import yaml
 from documented_changes import DAY, hand_over_day, put, target_of
+from test_layers import floors, misplaced, packages, reads
 
 from llmops_assets.data.augmented_conversations import AugmentationConfig
-from llmops_assets.definitions import build_defs
+from llmops_assets.definitions import GROUPS, build_defs
+from llmops_assets.evaluation.candidate import candidate
 from llmops_assets.lib import tables
 from llmops_assets.lib.records import GenerationSettings, ModelRef, PromptRef, ReleaseManifest, RouterPolicy
 from resources.conversations import Conversations
@@ -162,13 +164,10 @@ def test_the_group_of_contributing_is_loaded_materializes_and_has_its_floor(root
         pyproject=('  "llmops_assets.jobs",\n', '  "llmops_assets.jobs",\n  "llmops_assets.staffing",\n'),
     )
     ask_of(root, copy, "group", tmp_path / "home")
-    (copy / "tests").mkdir()
-    for name in ("conftest.py", "support.py", "test_layers.py"):
-        shutil.copy(root / "tests" / name, copy / "tests")
-    run(root, copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_layers.py")
-    shutil.copy(root / "pyproject.toml", copy)
-    with pytest.raises(AssertionError, match="staffing"):
-        run(root, copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_layers.py", "-k", "order_of")
+    groups = (*GROUPS, "staffing")
+    assert (misplaced(groups, floors(copy)), misplaced(groups, floors(root))) == ([], ["staffing"])
+    assert set(floors(copy)) == packages(copy) == packages(root) | {"llmops_assets.staffing"}
+    assert reads(change.block) == {"interactions"}
 
 
 @pytest.mark.slow
@@ -178,6 +177,15 @@ def test_the_training_method_of_contributing_trains_and_enters_the_candidate(roo
         root, tmp_path / "copy", candidate=('"distilled_model")', '"distilled_model", "calmer_adapter")')
     )
     ask_of(root, copy, "method", tmp_path / "home", tiny_gguf)
+
+
+def test_a_model_that_is_not_in_the_table_does_not_enter_the_candidate(lake):
+    config = {"ops": {"candidate": {"config": {"tuned": "calmer_adapter"}}}}
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        pytest.raises(dg.Failure, match="only adapter, preference_adapter"),
+    ):
+        dg.materialize([candidate], instance=instance, resources={"lake": lake}, run_config=config)
 
 
 def test_the_gateway_step_of_contributing_changes_what_it_says(root, tmp_path):
@@ -333,10 +341,24 @@ def test_every_make_target_the_readme_names_exists(root):
     assert {target for target in named if not re.search(rf"^{target}:", makefile, re.MULTILINE)} == set()
 
 
+def anchors(page: Path) -> set[str]:
+    """What a link may name behind # in a page: its headings as GitHub writes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_links_between_pages_lead_somewhere(root):
     for page in (root / "README.md", root / "CONTRIBUTING.md", *(root / "docs").rglob("*.md")):
-        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
-            assert (page.parent / link).exists(), f"{page}: {link}"
+        for link, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^):]*))?\)", page.read_text()):
+            target = page.parent / link if link else page
+            assert target.exists(), f"{page}: {link}"
+            assert not anchor or anchor in anchors(target), f"{page}: {link}#{anchor}"
+
+
+def test_every_decision_is_in_the_list_of_decisions(root):
+    folder = root / "docs" / "decisions"
+    listed = re.findall(r"^\| \[[\w-]+\]\(([\w-]+\.md)\)", (folder / "README.md").read_text(), re.MULTILINE)
+    assert sorted([*listed, "README.md"]) == sorted(file.name for file in folder.glob("*.md"))
 
 
 def test_docstrings_name_pages_and_benchmarks_that_exist(root):
