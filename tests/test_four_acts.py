@@ -23,6 +23,7 @@ from llmops_assets.definitions import build_defs
 from llmops_assets.evaluation.evidence import verified
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.handover.lineage import add_named, collect, verify
+from llmops_assets.handover.serving import published
 from llmops_assets.lib import tables
 from llmops_assets.lib.gate import GateError
 from llmops_assets.lib.records import Deployment, GateDecision, LakeRef, Release
@@ -145,6 +146,46 @@ def test_an_answer_leads_back_to_conversations_and_a_person_forward_to_releases(
     releases = {node.id for release in (first, second) for node in lineage.find(release) if node.title == "release"}
     assert len(releases) == 2
     assert releases <= ahead
+
+
+def test_a_warm_start_is_an_edge_of_the_lineage(played):
+    figures, home, instance, _ = played
+    workspace = Workspace(home)
+    lake, log = open_lake(workspace), InteractionLog(workspace.log_url)
+    lineage = collect(instance, lake, log)
+    first, second = (published(lake, release) for release in figures["releases"])
+    assert second.tuned.warm_start == first.tuned.digest
+    # A run that kept its adapter hands over the same one: the first one of that name was trained.
+    trained = [
+        min((node for node in lineage.find(one.tuned.digest) if node.title == "adapter"), key=lambda node: int(node.id))
+        for one in (first, second)
+    ]
+    behind = [{lineage.nodes[node].title for node in lineage.sources([node.id])} for node in trained]
+    assert "deployment" not in behind[0]
+    assert {"deployment", "release", "gate"} <= behind[1]
+
+
+def test_no_customers_words_stand_in_dagsters_events(played):
+    _, home, instance, _ = played
+    workspace = Workspace(home)
+    lake = open_lake(workspace)
+    own = UseCaseFiles(workspace.settings).read().out_of_scope
+    said = {
+        row["question"]
+        for found in (
+            *lake.list("main", "data/redacted_conversations/"),
+            *lake.list("main", "monitoring/interactions/"),
+        )
+        if found.path.endswith(".parquet") and "/quarantine/" not in found.path
+        for row in tables.from_parquet(lake.get("main", found.path))
+    }
+    said = {text for text in said if len(text) > 20} - {*own.train, *own.held_out}
+    assert len(said) > 500
+    stored = b"".join(
+        file.read_bytes() for file in Path(instance.root_directory).rglob("*.db*") if home not in file.parents
+    )
+    assert b"redacted_conversations" in stored
+    assert [text for text in said if text.encode() in stored] == []
 
 
 def test_every_link_between_the_systems_holds_and_a_cut_one_is_named(played, tmp_path):
