@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from llmops_assets.data.interactions import interactions
 from llmops_assets.handover.days import read_day, run_day
 from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.lib import tables
@@ -29,7 +30,7 @@ def examples_of(interactions: list[dict]) -> list[dict]:
 
 
 @dg.asset(
-    deps=["interactions"],
+    deps=[interactions],
     partitions_def=DAILY,
     kinds={"parquet"},
     owners=["team:data-engineering"],

@@ -14,13 +14,14 @@ from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.lib import hosting
 from llmops_assets.lib.records import CostLedger, DatasetRef, HostingPlan, UseCase
 from llmops_assets.lib.watching import costs
-from llmops_assets.monitoring.interactions import interactions
 from resources.lake.base import Lake
 
 NAME = "cost_ledger"
 
 
-@dg.asset(deps=["use_case", "hosting_plan", interactions], kinds={"python"}, owners=["team:product"], code_version="2")
+@dg.asset(
+    deps=["use_case", "hosting_plan", "interactions"], kinds={"python"}, owners=["team:product"], code_version="2"
+)
 def cost_ledger(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
     """What answers cost, per release: money, energy and CO2, from engine time or tokens at stated prices."""
     case = reading.read(context, "use_case", UseCase)

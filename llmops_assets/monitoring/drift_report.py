@@ -13,7 +13,6 @@ from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.handover.reading import read
 from llmops_assets.lib import tables
 from llmops_assets.lib.records import DatasetRef, DriftPolicy, DriftReport, LakeRef, UseCase
-from llmops_assets.monitoring.interactions import interactions
 from llmops_assets.partitions import DAILY
 from resources.embedder import InstalledEmbedder
 from resources.lake.base import Lake
@@ -43,7 +42,7 @@ def judged(
 
 
 @dg.asset(
-    deps=["use_case", interactions, "deployment"],
+    deps=["use_case", "interactions", "deployment"],
     partitions_def=DAILY,
     kinds={"evidently", "html"},
     owners=["team:operations"],

@@ -10,7 +10,6 @@ from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.lib import hosting, html
 from llmops_assets.lib.records import HostingPlan, KpiReport, QualityReport, UseCase
 from llmops_assets.lib.watching import costs
-from llmops_assets.monitoring.interactions import interactions
 from llmops_assets.partitions import DAILY
 from resources.lake.base import Lake
 
@@ -19,7 +18,7 @@ MET = {True: "yes", False: "no", None: "-"}
 
 
 @dg.asset(
-    deps=["use_case", "hosting_plan", interactions, "deployment"],
+    deps=["use_case", "hosting_plan", "interactions", "deployment"],
     partitions_def=DAILY,
     kinds={"html"},
     owners=["team:product"],

@@ -6,12 +6,12 @@ from chat_server import ChatServer
 
 from llmops_assets.data.augmented_conversations import augmented_conversations, read_sides
 from llmops_assets.data.feedback_examples import feedback_examples
+from llmops_assets.data.interactions import interactions
 from llmops_assets.data.knowledge_base import knowledge_base
 from llmops_assets.data.labelled_conversations import labelled_conversations
 from llmops_assets.data.redacted_conversations import redacted_conversations
 from llmops_assets.lib import tables
 from llmops_assets.lib.records import DatasetRef
-from llmops_assets.monitoring.interactions import interactions
 from llmops_assets.planning.use_case import use_case
 from llmops_assets.samples import generator
 from resources import build_resources, open_lake

@@ -8,6 +8,7 @@ import pytest
 from llmops_assets.data.augmented_conversations import augmented_conversations
 from llmops_assets.data.eval_suite import eval_suite
 from llmops_assets.data.feedback_examples import feedback_examples
+from llmops_assets.data.interactions import interactions
 from llmops_assets.data.knowledge_base import knowledge_base
 from llmops_assets.data.knowledge_index import knowledge_index
 from llmops_assets.data.labelled_conversations import labelled_conversations
@@ -15,7 +16,6 @@ from llmops_assets.data.redacted_conversations import redacted_conversations
 from llmops_assets.data.training_dataset import training_dataset
 from llmops_assets.lib import tables
 from llmops_assets.lib.tables import TRAINING_ROWS
-from llmops_assets.monitoring.interactions import interactions
 from llmops_assets.planning.use_case import use_case
 from llmops_assets.samples import generator
 from resources import build_resources, open_lake

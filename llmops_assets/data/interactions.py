@@ -1,6 +1,7 @@
 """A day of the gateway's interaction log in the lake: redacted requests and answers with their feedback.
 
-The log is written by customers, not by an asset: the loop closes through it.
+The log is written by customers, not by an asset: the loop closes through it, outside the graph, which runs one way. So
+it stands with the other data that come in; monitoring and feedback read it from here.
 """
 
 from collections.abc import Iterator, Mapping
