@@ -1,6 +1,6 @@
 """The way of a release on hand-made upstreams: real assets, embedded lake, SQLite registry, scripted target."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -75,7 +75,6 @@ class World:
     registry: Registry
     target: ScriptedTarget
     root: Any
-    made: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         path = self.root / "llmops_assets/samples/use_case.yaml"
@@ -97,6 +96,9 @@ class World:
         )
         self.report("knowledge_index", index)
         self.publish_suite(items())
+        # The registry's store is shared by the tests of a module.
+        for kind in ("adapter", "model"):
+            self.registry.drop_alias(f"assistant-{kind}", "champion")
         self.tune("adapter", "one")
         self.answer_right()
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from llmops_assets.lib import ports
 from llmops_assets.lib.errors import LlmopsError
-from resources.deployment_target import DeploymentError, DeploymentTarget
+from resources.deployment_target import DeploymentError, DeploymentTarget, TargetStatus
 
 END_SECONDS = 20.0
 GROUP_END_SECONDS = 5.0
@@ -185,10 +185,10 @@ def serve(target: DeploymentTarget, port: int, tell: Tell, *, patience: Patience
     """
     with contextlib.suppress(KeyboardInterrupt), _interruptible():
         try:
-            address = target.start().address
-            if not address.endswith(f":{port}") and not ports.is_free(port):
-                tell(f"port {port} is taken by another program: the gateway answers at {address} instead")
-            tell(_serving(target))
+            status = target.start()
+            if not status.address.endswith(f":{port}") and not ports.is_free(port):
+                tell(f"port {port} is taken by another program: the gateway answers at {status.address} instead")
+            tell(_serving(status))
             keep_running(target, tell, patience=patience)
         finally:
             target.stop()
@@ -213,16 +213,15 @@ def keep_running(target: DeploymentTarget, tell: Tell, *, patience: Patience = P
                 )
             time.sleep(delay)
             try:
-                target.start()
+                status = target.start()
                 break
             except DeploymentError as error:
                 ends, why = ends + 1, str(error)
         started = time.monotonic()
-        tell(f"the gateway ended, and was started again after {delay:g} s: {_serving(target)}")
+        tell(f"the gateway ended, and was started again after {delay:g} s: {_serving(status)}")
 
 
-def _serving(target: DeploymentTarget) -> str:
-    status = target.status()
+def _serving(status: TargetStatus) -> str:
     return f"gateway {status.address}, release {status.live or 'none yet'}"
 
 

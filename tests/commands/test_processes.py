@@ -283,11 +283,6 @@ class Failing(ScriptedTarget):
             raise DeploymentError(f"ended at its start, {len(self.starts)} to come")
         return super().start()
 
-    def status(self):
-        found = super().status()
-        self.stop()
-        return found
-
     def is_running(self) -> bool:
         return False
 
