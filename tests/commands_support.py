@@ -1,7 +1,7 @@
 """What the tests of commands share: the command itself, an empty installation's files, and a company's own file."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
 
@@ -36,7 +36,16 @@ def commands_of(group: typer.Typer = app, before: str = "") -> Iterator[str]:
         yield from commands_of(inner.typer_instance, f"{before}{inner.name} ")
 
 
-OPENINGS = ("", "Hello, ", "Hi there, ", "Quick one: ", "Good evening, ", "Sorry to bother you, ", "Hey, ", "One thing: ")
+OPENINGS = (
+    "",
+    "Hello, ",
+    "Hi there, ",
+    "Quick one: ",
+    "Good evening, ",
+    "Sorry to bother you, ",
+    "Hey, ",
+    "One thing: ",
+)
 ENDINGS = ("", " please", " thanks a lot", " I could not find it", " asking for my sister", " as soon as you can")
 TOPICS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "opening_hours": (
@@ -70,7 +79,7 @@ TOPICS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "do I pay during the pause of my membership?",
             "please freeze my subscription for two months",
         ),
-        ("A membership rests for up to six months a year; send the form two weeks before, nothing is charged meanwhile.",),
+        ("A membership rests for up to six months a year; send the form two weeks before, nothing is charged.",),
     ),
     "beginner_course": (
         (
@@ -93,32 +102,27 @@ TOPICS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "where is your lost and found box?",
             "I forgot my glasses in the bouldering area",
         ),
-        ("Lost things are kept for thirty days in the box behind the desk; for a lost key we open the locker at once.",),
+        ("Lost things are kept for thirty days in the box behind the desk; for a lost key we open the locker.",),
     ),
 }
 """Intent to (questions, answers of agents); the second answers are templates that nobody filled in."""
 
 
-def own_conversations(file: Path, count: int = 200) -> None:
-    """Write a JSONL file of a climbing hall's customers: `count` different questions, the intents in turn."""
-    wordings = {
-        intent: [f"{opening}{question}{ending}" for opening, ending, question in product(OPENINGS, ENDINGS, questions)]
-        for intent, (questions, _) in TOPICS.items()
-    }
-    rows = []
-    for number in range(count):
-        intent = list(TOPICS)[number % len(TOPICS)]
-        turn = number // len(TOPICS)
-        answers = TOPICS[intent][1]
-        rows.append(
-            {
-                "id": f"c{number}",
-                # A step that shares no factor with their number goes through all wordings.
-                "question": wordings[intent][turn * 37 % len(wordings[intent])],
-                # One in five is the template.
-                "answer": answers[-1] if turn % 5 == 4 else answers[0],
-                "intent": intent,
-                "subject": f"climber-{number % 90}",
-            }
-        )
+def own_conversations(file: Path, rows_of: Mapping[str, int] | None = None) -> list[dict[str, str]]:
+    """Write a JSONL file of a climbing hall's customers, intents in turn; rows by intent (none: 40 of each).
+
+    All questions differ; one answer in five is the intent's template, where it has one.
+    """
+    left = dict(rows_of or dict.fromkeys(TOPICS, 40))
+    rows: list[dict[str, str]] = []
+    for turn in range(max(left.values())):
+        for intent in [name for name, count in left.items() if count > turn]:
+            questions, answers = TOPICS[intent]
+            wordings = [f"{o}{q}{e}" for o, e, q in product(OPENINGS, ENDINGS, questions)]
+            # A step that shares no factor with their number goes through all wordings.
+            question, answer = wordings[turn * 37 % len(wordings)], answers[-1 if turn % 5 == 4 else 0]
+            number = str(len(rows))
+            subject = f"climber-{len(rows) % 90}"
+            rows.append({"id": number, "question": question, "answer": answer, "intent": intent, "subject": subject})
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return rows

@@ -21,7 +21,7 @@ SUCCEEDS = {
     "labels export": "test_installation.py::test_labels_go_out_are_checked_taken_in_and_known_the_second_time",
     "labels import": "test_installation.py::test_labels_go_out_are_checked_taken_in_and_known_the_second_time",
     "labels check": "test_installation.py::test_labels_go_out_are_checked_taken_in_and_known_the_second_time",
-    "labels ask": "test_labels.py::test_a_model_that_agrees_with_people_labels_the_queue",
+    "labels ask": "test_installation.py::test_a_model_that_agrees_with_people_labels_the_queue",
 }
 
 FAILS = {

@@ -1,6 +1,10 @@
-"""One installation of a company's own file, built by `llmops build`, and every command that needs a release."""
+"""One installation of a company's own file, built twice by `llmops build`, and every command that needs a release.
+
+Every test leaves the installation as it found it, but for releases that are no longer live: their order is free.
+"""
 
 import json
+import shutil
 import socket
 import urllib.request
 from collections.abc import Iterator
@@ -9,6 +13,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from chat_server import ChatServer
 from click.testing import Result
 from commands_support import DAGSTER, TOPICS, llmops, own_conversations
 
@@ -48,7 +53,7 @@ class Installation:
 
     home: Path
     built: Result
-    release: str = ""
+    release: str
 
     @property
     def workspace(self) -> Workspace:
@@ -99,13 +104,31 @@ def installation(tmp_path_factory: pytest.TempPathFactory, tiny_gguf: Path) -> I
         environment.setenv("LLMOPS_HOME", str(home))
         environment.setenv("DAGSTER_HOME", str(folder))
         environment.delenv("LAKE", raising=False)
-        made = Installation(home, llmops("build"))
+        built = llmops("build")
         try:
-            assert made.built.exit_code == 0, made.built.output + made.built.stderr
-            made.release = made.built.stdout.split()[-4]
-            yield made
+            assert built.exit_code == 0, built.output + built.stderr
+            yield Installation(home, built, built.stdout.split()[-4])
         finally:
-            open_target(made.workspace).stop()
+            open_target(Workspace(home)).stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rebuilt(installation: Installation) -> "Rebuilt":
+    """What a second build left behind, before any test changed something."""
+    before = counted(installation)
+    again = llmops("build")
+    unchanged = {name: installation.materialized(name).get("unchanged") for name in COSTLY}
+    return Rebuilt(again, before, counted(installation), unchanged)
+
+
+@dataclass
+class Rebuilt:
+    """How the second build ended, what was counted before and after it, and which assets say that they kept theirs."""
+
+    result: Result
+    before: dict[str, object]
+    after: dict[str, object]
+    unchanged: dict[str, object]
 
 
 def test_build_ends_with_a_release_that_answers(installation):
@@ -140,15 +163,14 @@ def counted(installation: Installation) -> dict[str, object]:
     }
 
 
-def test_a_second_build_computes_nothing_again(installation):
-    before = counted(installation)
-    again = llmops("build")
-    assert again.exit_code == 0, again.output
-    assert f"{installation.release} answers at" in again.stdout
-    assert {name: installation.materialized(name).get("unchanged") for name in COSTLY} == dict.fromkeys(COSTLY, True)
-    assert counted(installation) == before
-    assert before["runs"], "the first build left runs to count"
-    assert before["requests"], "the gateway counts requests"
+def test_a_second_build_computes_nothing_again(installation, rebuilt):
+    assert rebuilt.result.exit_code == 0, rebuilt.result.output
+    assert f"{installation.release} answers at" in rebuilt.result.stdout
+    assert rebuilt.unchanged == dict.fromkeys(COSTLY, True)
+    assert rebuilt.after == rebuilt.before
+    assert rebuilt.before["answers"]
+    assert rebuilt.before["runs"]
+    assert rebuilt.before["requests"]
 
 
 def test_lineage_of_the_release_leads_to_the_conversations_and_all_links_hold(installation, tmp_path):
@@ -172,7 +194,7 @@ def test_a_drawing_that_cannot_be_written_is_said(installation, tmp_path):
     assert failed.stderr.strip() == f"{tmp_path / 'nowhere' / 'drawn.dot'} cannot be written: No such file or directory"
 
 
-def test_labels_go_out_are_checked_taken_in_and_known_the_second_time(installation, tmp_path):
+def test_labels_go_out_are_checked_taken_in_and_known_the_second_time(installation, tmp_path, request):
     queue = tmp_path / "queue.csv"
     out = llmops("labels", "export", queue, "--limit", 3)
     assert out.exit_code == 0, out.output
@@ -181,6 +203,7 @@ def test_labels_go_out_are_checked_taken_in_and_known_the_second_time(installati
     day = installation.lake.get("main", "data/labelled_conversations/2026-03-02.parquet")
     row = tables.from_parquet(day)[0]["row_id"]
     labels = tmp_path / "labels.csv"
+    request.addfinalizer(lambda: shutil.rmtree(installation.home / "labels", ignore_errors=True))
     labels.write_text(f"row_id,intent,annotator\n{row},lost_items,ana\n")
     checked = llmops("labels", "check", labels)
     assert (checked.exit_code, checked.stdout.strip()) == (0, "1 labels for rows of 2026-03-02")
@@ -198,6 +221,34 @@ def test_labels_go_out_are_checked_taken_in_and_known_the_second_time(installati
         assert "parking" in refused.stderr
     allowed = llmops("labels", "check", wrong, "--new-intents")
     assert (allowed.exit_code, allowed.stdout.strip()) == (0, "1 labels for rows of 2026-03-02, new intents: parking")
+
+
+def test_a_model_that_agrees_with_people_labels_the_queue(installation, tmp_path, request):
+    request.addfinalizer(lambda: shutil.rmtree(installation.home / "labels", ignore_errors=True))
+    day = tables.from_parquet(installation.lake.get("main", "data/labelled_conversations/2026-03-02.parquet"))
+    intents = {row["question"]: row["intent"] for row in day}
+    labels = tmp_path / "labels.csv"
+    labels.write_text("row_id,intent,annotator\n" + "".join(f"{r['row_id']},{r['intent']},ana\n" for r in day))
+    assert llmops("labels", "import", labels).exit_code == 0
+
+    def knows(question: str, _: int) -> str:
+        return intents.get(question, "unknown")
+
+    def differs(_: str, number: int) -> str:
+        return list(TOPICS)[number % len(TOPICS)]
+
+    for reply, status in ((differs, 1), (knows, 0)):
+        server = ChatServer(reply)
+        asked = llmops("labels", "ask", "--url", server.address, "--model", "big", "--key", "secret", "--limit", 5)
+        server.close()
+        assert asked.exit_code == status, asked.output
+        assert server.requests[0]["key"] == "Bearer secret"
+        if status:
+            assert asked.stderr.startswith("the model does not agree with people")
+            assert len(server.requests) == len(day), "nothing of the queue is sent"
+        else:
+            assert "agreement with people: kappa 1.00" in asked.stdout
+            assert len(server.requests) == len(day) + 5
 
 
 def test_the_lake_of_an_installation_is_sound_and_collecting_breaks_nothing(installation):
