@@ -5,7 +5,6 @@ Nothing heavy is imported before a command is known: `llmops --help` answers at 
 
 import gc
 import os
-import subprocess
 import sys
 from datetime import date
 from pathlib import Path
@@ -163,15 +162,17 @@ def serve() -> None:
 @app.command()
 def mlflow() -> None:
     """Start the MLflow UI of this installation."""
+    from llmops_assets.commands.processes import run_together
     from resources import home_folder, open_registry
     from resources.workspace import Workspace
 
     workspace = Workspace(home_folder())
-    registry = open_registry(workspace)
-    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    registry, port = open_registry(workspace), str(workspace.settings.mlflow_port)
+    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", registry.uri, "--workers", "1"]
-    command += ["--host", "127.0.0.1", "--port", str(workspace.settings.mlflow_port)]
-    raise typer.Exit(subprocess.call(command, env=environment))
+    command += ["--host", "127.0.0.1", "--port", port]
+    # It starts workers, which must end with it.
+    raise typer.Exit(run_together({f"MLflow  http://127.0.0.1:{port}": command}))
 
 
 @app.command()
@@ -199,7 +200,10 @@ def lineage(
     graph, start = lineages.find(name)
     if draw is not None:
         drawing = graphs.to_dot(graph, start) if draw.suffix == ".dot" else graphs.to_html(graph, start)
-        draw.write_text(drawing)
+        try:
+            draw.write_text(drawing)
+        except OSError as error:
+            raise LlmopsError(f"{draw} cannot be written: {error.strerror or error}") from None
     typer.echo(json.dumps(graphs.to_json(graph, start), indent=1) if as_json else graphs.to_text(graph, start))
 
 

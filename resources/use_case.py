@@ -1,14 +1,11 @@
 """What the company wrote: its use case and its trusted articles, or the sample's."""
 
 from datetime import date
-from pathlib import Path
 
 import yaml
-from pydantic import ValidationError
 
-from llmops_assets.lib.errors import in_a_sentence
 from llmops_assets.lib.records import Article, UseCase
-from resources.workspace import Settings, SettingsError
+from resources.workspace import Settings, SettingsError, what_is_wrong
 
 
 class UseCaseFiles:
@@ -26,8 +23,8 @@ class UseCaseFiles:
             return generator.load_use_case("own_data" if self._settings.knowledge_from_conversations else "use_case")
         try:
             return UseCase.model_validate(yaml.safe_load(file.read_text()))
-        except (OSError, ValidationError, yaml.YAMLError) as error:
-            raise _unfit(file, error) from error
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise SettingsError(f"use_case: {file}: {what_is_wrong(error)}") from error
 
     def articles(self, day: date) -> tuple[Article, ...]:
         """The trusted articles available on a day; none where they are made out of conversations."""
@@ -43,10 +40,6 @@ class UseCaseFiles:
             return articles_of(file)
         try:
             articles = [Article.model_validate(row) for row in yaml.safe_load(file.read_text())]
-        except (OSError, ValidationError, yaml.YAMLError, TypeError) as error:
-            raise _unfit(file, error) from error
+        except (OSError, ValueError, yaml.YAMLError, TypeError) as error:
+            raise SettingsError(f"knowledge: {file}: {what_is_wrong(error)}") from error
         return tuple(a for a in articles if a.available_from is None or a.available_from <= day)
-
-
-def _unfit(file: Path, error: Exception) -> SettingsError:
-    return SettingsError(f"{file}: {in_a_sentence(error) if isinstance(error, ValidationError) else error}")

@@ -50,8 +50,10 @@ def open_lake(workspace: Workspace) -> Lake:
         raise SettingsError(f"{LAKE_VARIABLE}={kind}: there is no such lake, only embedded and lakefs")
     from resources.lake.embedded import EmbeddedLake
 
+    # Settings that cannot be read leave no folder behind.
+    browser = f"http://127.0.0.1:{workspace.settings.lake_port}"
     lake = EmbeddedLake(workspace.home / "lake")
-    lake.browser = f"http://127.0.0.1:{workspace.settings.lake_port}"
+    lake.browser = browser
     return lake
 
 

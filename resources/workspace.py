@@ -70,6 +70,17 @@ class Settings(BaseModel):
         return entries
 
 
+def what_is_wrong(error: Exception) -> str:
+    """Why a YAML file cannot be read as what it should be, on one line without the file's name."""
+    if isinstance(error, ValidationError):
+        return in_a_sentence(error)
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"line {error.problem_mark.line + 1} is no YAML: {error.problem}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return " ".join(str(error).split())
+
+
 class Workspace:
     """An installation's folder (`home`) and what its settings name."""
 
@@ -84,10 +95,8 @@ class Workspace:
             return Settings()
         try:
             return Settings.model_validate(yaml.safe_load(file.read_text()) or {})
-        except ValidationError as error:
-            raise SettingsError(f"{file}: {in_a_sentence(error)}") from error
         except (OSError, ValueError, yaml.YAMLError) as error:
-            raise SettingsError(f"{file}: {' '.join(str(error).split())}") from error
+            raise SettingsError(f"{file}: {what_is_wrong(error)}") from error
 
     def write_settings(self, settings: Settings) -> None:
         """Replace settings.yaml."""

@@ -13,6 +13,9 @@ from llmops_assets.partitions import DAILY, outside
 from llmops_assets.samples import generator
 from resources import home_folder
 from resources.conversations import Conversations
+from resources.models import ModelNotFoundError
+from resources.use_case import UseCaseFiles
+from resources.wiring import open_models
 from resources.workspace import SettingsError, Workspace
 
 SAMPLE_CONVERSATIONS = 1500
@@ -21,6 +24,7 @@ SAMPLE_CONVERSATIONS = 1500
 def build(wanted: date | None, console: Console) -> Deployment:
     """Run the job build_release as of a day (none: the last one), after the days before it that were not ingested."""
     workspace = Workspace(home_folder())
+    check_inputs(workspace)
     days = days_to_build(workspace, wanted, console)
     with dg.DagsterInstance.get() as instance:
         runner = Runner(build_defs(), instance, console)
@@ -31,6 +35,15 @@ def build(wanted: date | None, console: Console) -> Deployment:
                 runner.must_run("ingest_day", missing, brief=True)
         runner.must_run("build_release", wanted or days[-1])
         return deployed(instance)
+
+
+def check_inputs(workspace: Workspace) -> None:
+    """SettingsError, before anything runs, when use case or base model that the settings name cannot be used."""
+    UseCaseFiles(workspace.settings).read()
+    try:
+        open_models(workspace).resolve(workspace.settings.base_model)
+    except ModelNotFoundError as error:
+        raise SettingsError(f"{workspace.home / 'settings.yaml'}: base_model: {error}") from error
 
 
 def days_to_build(workspace: Workspace, wanted: date | None, console: Console) -> list[date]:

@@ -3,6 +3,7 @@
 Which jobs there are says jobs.py; in production the daemon launches them.
 """
 
+import re
 import threading
 import uuid
 from collections.abc import Mapping
@@ -11,12 +12,16 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
+from dagster._utils.error import SerializableErrorInfo
 from rich.console import Console
 
 from llmops_assets.lib.errors import LlmopsError
 
 LAUNCHED_BY = "llmops/launched_by"
 """Tag of runs that live in the process of the `llmops` command and end with it."""
+
+OWN_ERROR = re.compile(r"^(llmops_assets|resources|sensors)(\.\w+)+: ")
+"""The class's name before what an error of ours says."""
 
 
 class RunError(LlmopsError):
@@ -82,17 +87,25 @@ class Runner:
             raise RunError(f"{title} could not run: {outcome['error']}") from outcome["error"]
         result = outcome["result"]
         if result.success:
+            if brief:
+                self.console.print(f"  [green]✓[/] {title}")
             return RunOutcome(run_id, True)
-        failure = next((event for event in result.all_events if event.is_step_failure), None)
-        if failure is None:
-            return RunOutcome(run_id, False, reason="the run failed outside its steps: see it in the UI")
-        return RunOutcome(run_id, False, failure.step_key or "", _reason(failure))
+        step = next((event for event in result.all_events if event.is_step_failure), None)
+        if step is not None:
+            failure = step.step_failure_data
+            described = failure.user_failure_data
+            told = described.description if described else None
+            return RunOutcome(run_id, False, step.step_key or "", told or _reason(failure.error))
+        # A resource that could not be made ends a run before its first step.
+        ended = next((event.job_failure_data for event in result.all_events if event.is_job_failure), None)
+        return RunOutcome(run_id, False, reason=_reason(ended.error if ended else None))
 
     def must_run(self, job: str, day: date | None = None, **options: Any) -> RunOutcome:
         """`run`, but a failure is a RunError."""
         outcome = self.run(job, day, **options)
         if not outcome.success:
-            raise RunError(f"{job}{f' for {day}' if day else ''} failed at {outcome.step or '?'}: {outcome.reason}")
+            at = f" at {outcome.step}" if outcome.step else ""
+            raise RunError(f"{job}{f' for {day}' if day else ''} failed{at}: {outcome.reason}")
         return outcome
 
     def release_leftovers(self) -> int:
@@ -134,8 +147,6 @@ class Runner:
                     break
                 thread.join(timeout=0.5)
         self.step = ""
-        if brief:
-            self.console.print(f"  [green]✓[/] {title}")
 
 
 def _merged(definition: dg.JobDefinition, day: date | None, extra: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -150,12 +161,10 @@ def _merged(definition: dg.JobDefinition, day: date | None, extra: Mapping[str, 
     return {**config, "ops": ops, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def _reason(event: dg.DagsterEvent) -> str:
-    """The innermost cause of a step's failure, without Dagster's frames around it."""
-    error = event.step_failure_data.error
-    while error is not None and error.cause is not None:
+def _reason(error: SerializableErrorInfo | None) -> str:
+    """What was raised, without what Dagster put around it; of our own errors only what they say."""
+    while error is not None and error.cause is not None and (error.cls_name or "").startswith("Dagster"):
         error = error.cause
-    described = event.step_failure_data.user_failure_data
-    if described is not None and described.description:
-        return described.description
-    return error.message.strip() if error is not None else "no reason was recorded"
+    if error is None:
+        return "no reason was recorded: see the run in the UI"
+    return OWN_ERROR.sub("", error.message.strip())

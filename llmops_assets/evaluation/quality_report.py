@@ -49,8 +49,11 @@ def quality_report(
     """Candidate and incumbent on the same held-out questions, and what the base model and each part contribute."""
     suite, entering = read(context, "eval_suite", DatasetRef), read(context, "candidate", Candidate)
     live = serving.find(context, lake)
-    incumbent = live.release if live else None
     name = entering.release_id
+    incumbent = live.release if live else None
+    if incumbent is not None and incumbent.release_id == name:
+        # What serves already was judged against the release that it replaced.
+        incumbent = serving.published(lake, incumbent.incumbent) if incumbent.incumbent else None
     memory = Memory(context, lake, config, name, suite.digest, incumbent.release_id if incumbent else None)
     if memory.result is not None:
         return memory.result

@@ -1,25 +1,12 @@
-"""Commands of `llmops` that need no run: what they print, and how they end on what is wrong."""
+"""`llmops lake`: what its commands print, and how they end on what is wrong."""
 
 import pytest
-from typer.testing import CliRunner
+from commands_support import llmops
 
-from llmops_assets.cli import app
 from llmops_assets.lib import tables
 from resources.lake.embedded import EmbeddedLake
 
 PATH = "data/training_dataset/rows.parquet"
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("LLMOPS_HOME", str(tmp_path))
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    monkeypatch.delenv("LAKE", raising=False)
-    return tmp_path
-
-
-def llmops(*arguments):
-    return CliRunner().invoke(app, list(arguments))
 
 
 def published(lake, *rows):

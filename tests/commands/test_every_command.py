@@ -1,0 +1,85 @@
+"""Every command has a test of its success and of its failure; a new one without them fails here."""
+
+import re
+from pathlib import Path
+
+import pytest
+from commands_support import commands_of, llmops
+
+SUCCEEDS = {
+    "demo": "test_own_data.py::test_the_acts_go_through",
+    "build": "test_installation.py::test_build_ends_with_a_release_that_answers",
+    "rollback": "test_installation.py::test_rollback_moves_what_serves_and_back_again",
+    "dev": "test_until_interrupted.py::test_dev_starts_all_and_leaves_nothing_behind",
+    "serve": "test_until_interrupted.py::test_an_interrupt_ends_it_without_a_trace",
+    "mlflow": "test_until_interrupted.py::test_an_interrupt_ends_it_without_a_trace",
+    "lake page": "test_until_interrupted.py::test_an_interrupt_ends_it_without_a_trace",
+    "lineage": "test_installation.py::test_lineage_of_the_release_leads_to_the_conversations_and_all_links_hold",
+    "lake check": "test_lake.py::test_lake_check_names_the_damaged_object_and_fails",
+    "lake collect": "test_lake.py::test_lake_collect_removes_what_no_commit_names_and_keeps_the_rest",
+    "lake diff": "test_lake.py::test_lake_diff_shows_what_came_and_went_between_a_ref_and_a_tag",
+    "labels export": "test_installation.py::test_labels_go_out_are_checked_taken_in_and_known_the_second_time",
+    "labels import": "test_installation.py::test_labels_go_out_are_checked_taken_in_and_known_the_second_time",
+    "labels check": "test_installation.py::test_labels_go_out_are_checked_taken_in_and_known_the_second_time",
+    "labels ask": "test_installation.py::test_a_model_that_agrees_with_people_labels_the_queue",
+}
+
+FAILS = {
+    "demo": (("--data", "nowhere.jsonl"), 1, "nowhere.jsonl"),
+    "build": (("--day", "1999-01-01"), 1, "no conversations on or before 1999-01-01"),
+    "rollback": ((), 1, "there is no previous release to roll back to"),
+    "dev": (("--port", "1"), 2, "No such option"),
+    "serve": (("--port", "1"), 2, "No such option"),
+    "mlflow": (("--port", "1"), 2, "No such option"),
+    "lineage": (("nothing-of-that-name",), 1, "nothing is called 'nothing-of-that-name'"),
+    "lake page": (("--port", "1"), 2, "No such option"),
+    "lake check": ((), 1, "LAKE=other: there is no such lake"),
+    "lake collect": (("--days", "-1"), 2, "--days"),
+    "lake diff": (("no-such-tag", "main"), 1, "no-such-tag"),
+    "labels export": (("queue.csv",), 1, "the lake holds no labelled day"),
+    "labels import": (("nowhere.csv",), 1, "nowhere.csv: No such file or directory"),
+    "labels check": (("nowhere.csv",), 1, "nowhere.csv: No such file or directory"),
+    "labels ask": (("--url", "http://127.0.0.1:9/v1", "--model", "m"), 1, "the lake holds no labelled day"),
+}
+"""Command to what makes it fail, its status and what it says; wrong settings are in test_settings.py."""
+
+
+@pytest.mark.parametrize("command", list(commands_of()))
+def test_its_success_is_tested(command):
+    module, _, name = SUCCEEDS[command].partition("::")
+    assert re.search(rf"^def {name}\(", (Path(__file__).parent / module).read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", list(commands_of()))
+def test_its_failure_has_a_status_and_a_sentence(home, command, monkeypatch):
+    arguments, status, told = FAILS[command]
+    if command == "lake check":
+        monkeypatch.setenv("LAKE", "other")
+    failed = llmops(*command.split(), *arguments)
+    assert failed.exit_code == status, failed.output
+    assert told in failed.stderr
+    assert "Traceback" not in failed.output + failed.stderr
+    if status == 1:
+        assert len(failed.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", list(commands_of()))
+def test_its_help_says_what_it_does(command):
+    shown = llmops(*command.split(), "--help")
+    assert shown.exit_code == 0
+    assert "Usage" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("build", "--day", "8 March"), "write a day as 2026-03-08"),
+        (("demo", "--column", "question"), "write our=theirs"),
+        (("labels", "ask", "--url", "x", "--model", "m", "--floor", "2"), "--floor"),
+        (("labels", "export", "queue.csv", "--limit", "0"), "--limit"),
+    ],
+)
+def test_an_option_that_does_not_fit_is_status_2(home, arguments, told):
+    failed = llmops(*arguments)
+    assert failed.exit_code == 2
+    assert told in failed.stderr

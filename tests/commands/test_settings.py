@@ -1,0 +1,90 @@
+"""What a person wrote wrongly is one sentence in every command that reads it: the file, the field, status 1."""
+
+import pytest
+from commands_support import commands_of, llmops
+
+READERS = {
+    "build": (),
+    "rollback": (),
+    "dev": (),
+    "serve": (),
+    "mlflow": (),
+    "lineage": ("verify",),
+    "lake page": (),
+    "lake check": (),
+    "lake collect": (),
+    "lake diff": ("before", "after"),
+    "labels export": ("queue.csv",),
+    "labels import": ("labels.csv",),
+    "labels check": ("labels.csv",),
+    "labels ask": ("--url", "http://127.0.0.1:9/v1", "--model", "some-model"),
+}
+WRITERS = {"demo"}
+"""Commands that write the settings of their installation themselves."""
+
+
+def test_every_command_is_known_here():
+    assert READERS.keys() | WRITERS == set(commands_of())
+
+
+def sentence(command: str) -> str:
+    """What a command that fails says, after status 1 and without a traceback."""
+    failed = llmops(*command.split(), *READERS[command])
+    assert failed.exit_code == 1, failed.output
+    assert "Traceback" not in failed.output + failed.stderr
+    [told] = failed.stderr.strip().splitlines()
+    return told
+
+
+@pytest.mark.parametrize("command", READERS)
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("gatway_port: 1", "gatway_port: there is no such setting"),
+        ("gateway_port: many", "gateway_port: Input should be a valid integer"),
+        ("gateway_port: 8730\n{[", "line 2 is no YAML: "),
+    ],
+    ids=["typo", "type", "yaml"],
+)
+def test_settings_that_cannot_be_read(home, command, written, told):
+    (home / "settings.yaml").write_text(written)
+    assert f"{home / 'settings.yaml'}: {told}" in sentence(command)
+    assert sorted(file.name for file in home.iterdir()) == ["settings.yaml"], "nothing was begun"
+
+
+@pytest.mark.parametrize("command", ["build", "rollback", "serve", "labels ask"])
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (None, "No such file or directory"),
+        ("naem: x", "naem: there is no such setting"),
+        ("{[", "line 1 is no YAML: "),
+    ],
+    ids=["missing", "field", "yaml"],
+)
+def test_a_use_case_that_cannot_be_read(home, command, written, told):
+    case = home / "case.yaml"
+    (home / "settings.yaml").write_text(f"use_case: {case}")
+    if written is not None:
+        case.write_text(written)
+    said = sentence(command)
+    assert f"use_case: {case}: " in said
+    assert told in said
+
+
+def test_a_model_that_is_nowhere_is_told_before_anything_runs(home):
+    (home / "settings.yaml").write_text(f"base_model: {home / 'nowhere'}")
+    said = sentence("build")
+    assert said.startswith(f"{home / 'settings.yaml'}: base_model: {str(home / 'nowhere')!r} is neither ")
+    (home / "empty").mkdir()
+    (home / "settings.yaml").write_text(f"base_model: {home / 'empty'}")
+    assert "holds neither a .gguf file nor a Hugging Face checkpoint" in sentence("build")
+    assert sorted(file.name for file in home.iterdir()) == ["empty", "settings.yaml"]
+
+
+def test_the_demonstration_touches_no_installation_of_yours(home):
+    (home / "settings.yaml").write_text("gateway_port: 8730")
+    refused = llmops("demo")
+    assert refused.exit_code == 1
+    assert f"{home} holds an installation that is not the demonstration's" in refused.stderr
+    assert (home / "settings.yaml").read_text() == "gateway_port: 8730"
