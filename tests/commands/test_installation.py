@@ -19,7 +19,7 @@ from commands_support import DAGSTER, TOPICS, llmops, own_conversations
 
 from llmops_assets.handover import serving
 from llmops_assets.lib import tables
-from llmops_assets.lib.placeholders import placeholders
+from llmops_assets.lib.auditing.placeholders import placeholders
 from llmops_assets.samples import generator
 from resources import open_lake, open_registry, open_target
 from resources.lake.base import Lake

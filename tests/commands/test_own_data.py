@@ -12,7 +12,7 @@ from rich.console import Console
 from llmops_assets.commands.demo import Demo, Sizes
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.lib import tables
-from llmops_assets.lib.placeholders import placeholders
+from llmops_assets.lib.auditing.placeholders import placeholders
 from resources import open_lake
 
 pytestmark = pytest.mark.slow
