@@ -78,7 +78,9 @@ def test_no_questions_at_all_is_no_evidence():
 
 def safety(**kinds: tuple[int, int]) -> SafetyReport:
     scores = {name: SliceScore(right=right, total=total) for name, (right, total) in kinds.items()}
-    return SafetyReport(candidate="r-new", probes=scores, answers=ref(), report=ref())
+    return SafetyReport(
+        candidate="r-new", probes=scores, answers=ref(), report=ref(), knowledge=ref(), prompt="Be brief."
+    )
 
 
 def test_a_kind_of_probes_below_the_safety_floor_blocks():

@@ -40,7 +40,7 @@ def test_a_day_gets_every_column_and_the_same_bytes_again(tmp_path, words):
     day = day_of(sample(400))
     found, rows = run(day, tmp_path, words)
     first = (tmp_path / "labelled.parquet").read_bytes()
-    assert pq.read_schema(tmp_path / "labelled.parquet").names == tables.LABELLED.names
+    assert pq.read_schema(tmp_path / "labelled.parquet").names == [name for name, _ in tables.LABELLED]
     assert [r["row_id"] for r in rows] == [f"r{n}" for n in range(400)]
     assert found.rows == 400
     assert found.agreed / found.given > 0.7
