@@ -17,7 +17,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -74,6 +73,10 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z])([A-Z])", lambda letter: "_" + letter[1].lower(), name)
 
 
+SILENT, STALLED = -1, -2
+"""Statuses of a fault: nothing is answered, or headers and the beginning of a body, and the connection stays open."""
+
+
 class Refused(Exception):
     """An answer other than success."""
 
@@ -91,6 +94,7 @@ class Entry:
     checksum: str
     size: int
     metadata: dict[str, str]
+    mtime: int = field(default_factory=lambda: int(time.time()))
 
     @property
     def identity(self) -> tuple:
@@ -105,23 +109,12 @@ class Branch:
     staged: dict[str, Entry | None] = field(default_factory=dict)
 
 
-BROKEN = 0
-"""The connection is closed without an answer."""
-
-
-class Silence(StrEnum):
-    """An answer that never comes, or never comes to its end."""
-
-    NOTHING = "nothing is sent"
-    BODY = "headers are sent and half of a body"
-
-
 @dataclass
 class Fault:
-    """What goes wrong at an operation, `times` times: a status, a connection that breaks (BROKEN), or silence."""
+    """What goes wrong at an operation, `times` times: a status, a broken connection (0), no answer or half of one."""
 
     operation: str
-    status: int | Silence
+    status: int
     times: int = 1
     afterwards: bool = False
     """The operation has worked before it goes wrong."""
@@ -143,14 +136,12 @@ class FakeLakeFS:
         self.protected: set[str] = set()
         self.hook: Callable[[str, dict[str, Entry]], str | None] = lambda operation, tree: None
         self.truncate = False
-        self.before: dict[str, Callable[[], object]] = {}
-        """Done once just before an operation: what another client does at the worst moment."""
-        self.waiting: Callable[[float], object] = lambda moment: None
-        """Told the monotonic time at which a client begins to wait for an answer that does not come."""
-        self.released = threading.Event()
         self.faults: list[Fault] = []
         self.calls: list[str] = []
         self.violations: list[str] = []
+        self.before: dict[str, Callable[[], None]] = {}
+        """What happens once, just before the next call of an operation is served: another writer's doing."""
+        self.released = threading.Event()
         self.branches["main"] = Branch(self._commit({}, "Repository created", {}, []))
         fake = self
 
@@ -168,7 +159,7 @@ class FakeLakeFS:
         self._store = ThreadingHTTPServer(("127.0.0.1", 0), StoreHandler)
         self._store.daemon_threads = True
         for server in (self._server, self._store):
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self) -> None:
         self.released.set()
@@ -182,7 +173,7 @@ class FakeLakeFS:
         self.signatures[signature] = f"{method} {Path(address).name}"
         return f"http://127.0.0.1:{self._store.server_port}/{Path(address).name}?signature={signature}"
 
-    def fail(self, operation: str, status: int | Silence = BROKEN, times: int = 1, *, afterwards: bool = False) -> None:
+    def fail(self, operation: str, status: int = 0, times: int = 1, *, afterwards: bool = False) -> None:
         """Let the next calls of an operation go wrong."""
         self.faults.append(Fault(operation, status, times, afterwards))
 
@@ -402,24 +393,27 @@ class FakeLakeFS:
         return 200, {"reference": target.commit}
 
     def revert_branch(self, branch, body, **_):
-        target, reverted = self._branch(branch), self._find(body["ref"])
+        target, reverted = self._writable(branch), self._find(body["ref"])
         if target.staged:
             raise Refused(400, "uncommitted changes (dirty branch)")
-        kept = self.trees[self.commits[reverted]["parents"][body["parent_number"] - 1]]
+        parents, number = self.commits[reverted]["parents"], body["parent_number"]
+        if (number == 0) != (len(parents) == 1):
+            raise Refused(400, "parent number does not fit the commit")
+        undone, before = self.trees[reverted], self.trees[parents[max(number, 1) - 1]]
         tree = dict(self.trees[target.commit])
-        changed = self._changes(kept, self.trees[reverted])
-        if changed.keys() & self._changes(self.trees[reverted], tree).keys():
-            raise Refused(409, "revert: conflict found")
-        for path in changed:
-            if path in kept:
-                tree[path] = kept[path]
+        later = self._changes(undone, tree)
+        for path in self._changes(undone, before):
+            if path in later:
+                raise Refused(409, "Conflict")
+            if path in before:
+                tree[path] = before[path]
             else:
-                tree.pop(path)
-        if not changed and not body.get("allow_empty"):
+                tree.pop(path, None)
+        if not self._changes(self.trees[target.commit], tree) and not body.get("allow_empty"):
             raise Refused(400, "revert: no changes")
-        overrides = body.get("commit_overrides") or {}
-        metadata = overrides.get("metadata") or {}
-        target.commit = self._commit(tree, overrides.get("message") or "Revert", metadata, [target.commit])
+        about = body.get("commit_overrides") or {}
+        message = about.get("message") or f"Revert {reverted}"
+        target.commit = self._commit(tree, message, about.get("metadata") or {}, [target.commit])
         return 204, None
 
     def log_commits(self, ref, query, **_):
@@ -480,17 +474,15 @@ class FakeLakeFS:
 
     # -- one request ------------------------------------------------------------------------------------------------
 
-    def answer(
-        self, method: str, target: str, headers: list[tuple[str, str]], body: bytes
-    ) -> tuple[int | Silence, Any]:
-        """(status, answer); of status BROKEN and of a silence there is none."""
+    def answer(self, method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> tuple[int, Any, bool]:
+        """(status, answer, whether the status is a fault of the connection's instead of an answer)."""
         split = urlsplit(target)
         query_lists = parse_qs(split.query, keep_blank_values=True)
         place = split.path.removeprefix(PREFIX)
         operation = next((o for o in operations() if o.method == method and o.path.fullmatch(place)), None)
         if operation is None or not split.path.startswith(PREFIX):
             self.violations.append(f"no operation {method} {split.path}")
-            return 404, {"message": "no such operation"}
+            return 404, {"message": "no such operation"}, False
         if unknown := query_lists.keys() - operation.query:
             self.violations.append(f"{operation.name}: unknown parameters {sorted(unknown)}")
         self.calls.append(operation.name)
@@ -500,12 +492,14 @@ class FakeLakeFS:
         if operation.body and body:
             content = json.loads(body)
             self._check(operation.body, content, f"request of {operation.name}")
-        if another := self.before.pop(operation.name, None):
-            another()
         with self.lock:
-            fault = self.fault(operation.name)
-            if fault and not fault.afterwards:
-                return fault.status, {"message": "a fault of the test"}
+            if meanwhile := self.before.pop(operation.name, None):
+                meanwhile()
+            fault = next((f for f in self.faults if f.operation == operation.name and f.times), None)
+            if fault:
+                fault.times -= 1
+                if not fault.afterwards:
+                    return fault.status, {"message": "a fault of the test"}, fault.status <= 0
             try:
                 if f"Basic {base64.b64encode(f'{ACCESS_KEY}:{SECRET_KEY}'.encode()).decode()}" not in dict(headers).get(
                     "Authorization", ""
@@ -523,15 +517,8 @@ class FakeLakeFS:
         elif isinstance(result, dict) and known.get(status):
             self._check(known[status], result, f"answer of {operation.name}")
         if fault:
-            return fault.status, {"message": "a fault of the test"}
-        return status, result
-
-    def fault(self, operation: str) -> Fault | None:
-        """What goes wrong with this call of an operation."""
-        fault = next((fault for fault in self.faults if fault.operation == operation and fault.times), None)
-        if fault:
-            fault.times -= 1
-        return fault
+            return fault.status, {"message": "a fault of the test"}, fault.status <= 0
+        return status, result, False
 
     def _check(self, model: str, content: Any, where: str) -> None:
         import lakefs_sdk
@@ -566,7 +553,7 @@ def _stats(path: str, entry: Entry) -> dict[str, Any]:
         "physical_address": entry.address,
         "checksum": entry.checksum,
         "size_bytes": entry.size,
-        "mtime": 1,
+        "mtime": entry.mtime,
         "metadata": entry.metadata,
     }
 
@@ -583,9 +570,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         body = b"".join(self._pieces())
-        status, result = self.server_state.answer(self.command, self.path, self.headers.items(), body)
-        if status == BROKEN or isinstance(status, Silence):
-            self._end(status)
+        status, result, broken = self.server_state.answer(self.command, self.path, self.headers.items(), body)
+        if broken:
+            self._break(status)
             return
         if status == 302:
             self.send_response(status)
@@ -604,18 +591,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def _end(self, status: int | Silence) -> None:
-        """Answer with nothing, or with half a body and then nothing."""
-        if status is Silence.BODY:
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
-            self.wfile.flush()
-        if status != BROKEN:
-            self.server_state.waiting(time.monotonic())
-            self.server_state.released.wait()
-        self.close_connection = True
-        self.connection.close()
-
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve
+
+    def _break(self, fault: int) -> None:
+        self.close_connection = True
+        if fault == STALLED:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            self.wfile.write(b"{")
+            self.wfile.flush()
+        if fault in (SILENT, STALLED):
+            self.server_state.released.wait()
+        self.connection.close()
 
     def _pieces(self) -> Iterator[bytes]:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
@@ -640,9 +629,11 @@ class _StoreHandler(_Handler):
             state.violations.append(f"{self.command} of the store was sent lakeFS's credentials")
         operation = f"store_{self.command.lower()}"
         state.calls.append(operation)
-        if fault := state.fault(operation):
-            self._end(fault.status)
-            return
+        for fault in state.faults:
+            if fault.operation == operation and fault.times:
+                fault.times -= 1
+                self._break(fault.status)
+                return
         status, data, tag = 200, b"", ""
         try:
             if state.signatures.get(signature) != f"{self.command} {name}":

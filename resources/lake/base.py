@@ -14,6 +14,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -106,14 +107,6 @@ class Change:
     """`added`, `removed` or `changed`."""
 
 
-def began(draft: str) -> float:
-    """When the transaction that made a draft began, in seconds since 1970. InvalidNameError for any other branch."""
-    made = WRITER_BRANCH.fullmatch(draft)
-    if made is None:
-        raise InvalidNameError(f"branch {draft!r} is no transaction's draft")
-    return int(made[1], 16)
-
-
 class Transaction:
     """A short-lived branch of one writer; `lake.transaction` merges or drops it."""
 
@@ -144,8 +137,6 @@ class Lake(ABC):
 
     scheme: str
     repository: str
-    draft_life: timedelta | None = None
-    """How long a transaction may take before it is refused; None: as long as its process lives."""
     browser: str | None = None
     """Address of a web page that shows commits and objects; None when there is none."""
 
@@ -266,8 +257,6 @@ class Lake(ABC):
         `name` becomes part of the branch name (letters, digits, `-`, `_`). With `keep_on_error` the failed
         branch stays for a look. A transaction that changed nothing merges nothing and leaves `merged` at base's head.
         LakeError inside another one of this lake: the inner one would publish whatever becomes of the outer one.
-        While it is open no collection drops its branch; one that outlives `draft_life` is dropped and an
-        UnavailableError.
         """
         writing: set[int] = _thread.__dict__.setdefault("writing", set())
         if id(self) in writing:
@@ -282,12 +271,12 @@ class Lake(ABC):
         self, message: str, metadata: Mapping[str, str] | None, name: str, base: str, keep_on_error: bool
     ) -> Generator[Transaction]:
         branch = self.new_branch_name(name)
+        # Claimed before it exists: there is no moment at which it looks abandoned.
         with self._claimed(branch):
             self.branch(branch, base)
             transaction = Transaction(self, branch)
             try:
                 yield transaction
-                self._refuse_outlived(branch)
                 try:
                     self.commit(branch, message, metadata)
                 except NothingToCommitError:
@@ -296,23 +285,17 @@ class Lake(ABC):
                     transaction.merged = self.merge(branch, base, message, metadata)
             except BaseException:
                 if not keep_on_error:
-                    # Its place is taken already when the draft was collected; what went wrong is the answer.
-                    with contextlib.suppress(NotFoundError):
-                        self.delete_branch(branch)
+                    self.delete_branch(branch)
                 raise
             self.delete_branch(branch)
 
-    def _claimed(self, branch: str) -> contextlib.AbstractContextManager[None]:
-        """Held from before a draft is made until after it is dropped: tells `_in_use` that its writer lives."""
-        return contextlib.nullcontext()
+    @abstractmethod
+    def _claimed(self, branch: str) -> AbstractContextManager[None]:
+        """Mark a writer's branch as in use for as long as the context is open."""
 
     @abstractmethod
     def _in_use(self, branch: str) -> bool:
-        """Whether the transaction that made a draft may still be open, so that it must not be dropped."""
-
-    def _refuse_outlived(self, branch: str) -> None:
-        if self.draft_life is not None and time.time() - began(branch) > self.draft_life.total_seconds():
-            raise UnavailableError(f"draft {branch} took longer than {self.draft_life}: start again")
+        """Whether the transaction of a writer's branch may still be alive."""
 
     @staticmethod
     def new_branch_name(name: str) -> str:
@@ -321,19 +304,27 @@ class Lake(ABC):
         return f"{re.sub(r'[^A-Za-z0-9_-]', '-', name)[:80]}-{made}"
 
     def drop_abandoned(self, older_than: timedelta = timedelta(days=7)) -> tuple[str, ...]:
-        """Drop the branches of transactions that began longer ago and ended without dropping them; returns their names.
+        """Drop the branches of transactions that began longer ago and never ended; returns their names.
 
-        The draft of a transaction that may still be open stays, however short the age.
+        A branch whose transaction may still be alive is kept, whatever its age.
         """
         limit = time.time() - older_than.total_seconds()
         old = []
         for branch in self.branches():
-            if WRITER_BRANCH.fullmatch(branch) and began(branch) <= limit and not self._in_use(branch):
-                # Its writer may have ended and dropped it since the branches were listed.
-                with contextlib.suppress(NotFoundError):
-                    self.delete_branch(branch)
-                    old.append(branch)
+            began = self._began(branch)
+            if began is None or began > limit or self._in_use(branch):
+                continue
+            # Its transaction may have ended and dropped it since.
+            with contextlib.suppress(NotFoundError):
+                self.delete_branch(branch)
+                old.append(branch)
         return tuple(old)
+
+    @staticmethod
+    def _began(branch: str) -> int | None:
+        """The second a writer's branch was named in, None for any other branch."""
+        made = WRITER_BRANCH.fullmatch(branch)
+        return None if made is None else int(made[1], 16)
 
     # -- many objects at once ---------------------------------------------------------------------------------------
 

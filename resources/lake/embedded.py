@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import shutil
@@ -30,7 +31,6 @@ from pygit2.enums import FileMode, ObjectType, SortMode
 from llmops_assets.lib.hashing import canonical_json
 from resources.lake import names
 from resources.lake.base import (
-    WRITER_BRANCH,
     AlreadyExistsError,
     Change,
     Commit,
@@ -120,7 +120,7 @@ class EmbeddedLake(Lake):
         self._objects = self.root / "objects"
         self._staging = self.root / "staging"
         self._temporary = self.root / "temporary"
-        self._claims = self.root / "claims"
+        self._writers = self.root / "writers"
         self._ledger_file = self.root / "erased.json"
         self._local = threading.local()
         self._journals: dict[str, _Journal] = {}
@@ -189,9 +189,7 @@ class EmbeddedLake(Lake):
             head = self._head(branch)
             stored = self._object_file(sha256)
             if not (stored.exists() and stored.stat().st_size == size):
-                if not stored.parent.exists():
-                    stored.parent.mkdir()
-                    _sync_folder(self._objects)
+                stored.parent.mkdir(exist_ok=True)
                 temporary.replace(stored)
                 _sync_folder(stored.parent)
             pointer = Pointer(sha256, size, known, self._ledger().get(sha256, 0))
@@ -315,8 +313,8 @@ class EmbeddedLake(Lake):
     def erase(self, path: str) -> int:
         """Remove the bytes that ever stood at a path, in every commit; later reads raise GoneError. Returns objects.
 
-        Equal bytes at other paths go with them, and what killed writers left unfinished. Bytes put again afterwards
-        are readable where they are put anew.
+        Equal bytes at other paths go with them, and so do the unfinished copies that killed writers left behind.
+        Bytes put again afterwards are readable where they are put anew.
         NotFoundError when nothing ever stood there; 0 when everything was erased before.
         """
         names.check_path(path)
@@ -338,21 +336,23 @@ class EmbeddedLake(Lake):
             for folder in {self._object_file(sha256).parent for sha256 in wanted}:
                 if folder.exists():
                     _sync_folder(folder)
-            self._remove_unfinished(time.time())
+            for file in self._temporary.iterdir():
+                _remove_unless_held(file)
         return len(fresh)
 
     def gc(self, older_than: timedelta = timedelta(days=7)) -> Collected:
         """Drop writers' branches, bytes no branch or tag refers to, and temporary files, older than an age.
 
         Only branches that a transaction named are dropped (they stay behind after a kill or with `keep_on_error`).
-        What an open transaction or a running `put` of any process uses stays, however short the age.
+        What a living writer holds is kept whatever its age: the branch of an open transaction, everything staged on a
+        branch that stays, a copy that is being made.
         """
         limit = time.time() - older_than.total_seconds()
         with self._lock():
             dropped = [
                 name
                 for name in self.branches()
-                if WRITER_BRANCH.fullmatch(name) and self._last_use(name) <= limit and not self._in_use(name)
+                if self._began(name) is not None and self._last_use(name) <= limit and not self._in_use(name)
             ]
             for name in dropped:
                 self._drop_branch(name)
@@ -363,11 +363,10 @@ class EmbeddedLake(Lake):
                 if file.parent.name + file.name not in referenced and known.st_mtime <= limit:
                     file.unlink()
                     objects, size = objects + 1, size + known.st_size
-            stale = self._remove_unfinished(limit)
-            for claim in self._claims.glob("*"):
-                if not _is_held(claim):
-                    claim.unlink()
-        return Collected(tuple(dropped), objects, size, stale)
+            temporary = sum(_remove_unless_held(file, limit) for file in self._temporary.iterdir())
+            for claim in self._writers.glob("*"):
+                _remove_unless_held(claim)
+        return Collected(tuple(dropped), objects, size, temporary)
 
     def fsck(self) -> builtins.list[str]:
         """Everything wrong with the lake, one sentence each; empty when all is well. Reads every byte."""
@@ -460,35 +459,16 @@ class EmbeddedLake(Lake):
                     time.sleep(0.005)
             yield
 
-    # -- who is alive --------------------------------------------------------------------
+    # -- living writers --------------------------------------------------------------------
 
     @contextlib.contextmanager
     def _claimed(self, branch: str) -> Generator[None]:
-        """A file locked for as long as the transaction is open; like the lake's lock it dies with its process."""
-        claim = self._claims / branch
-        # Made below the lake's lock, so that a collection sees it locked or not at all.
-        with self._lock(), _out_of_space(f"claiming {branch}"):
-            self._claims.mkdir(exist_ok=True)
-            file = claim.open("xb")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        with file:
-            try:
-                yield
-            finally:
-                claim.unlink(missing_ok=True)
+        self._writers.mkdir(exist_ok=True)
+        with _held(self._writers / branch):
+            yield
 
     def _in_use(self, branch: str) -> bool:
-        return _is_held(self._claims / branch)
-
-    def _remove_unfinished(self, limit: float) -> int:
-        """Remove the temporary files last written before a time whose writer was killed; how many. Below the lock."""
-        count = 0
-        for file in self._temporary.iterdir():
-            with contextlib.suppress(FileNotFoundError), file.open("rb") as opened:
-                if file.stat().st_mtime <= limit and _lock_at_once(opened):
-                    file.unlink()
-                    count += 1
-        return count
+        return _is_held(self._writers / branch)
 
     # -- references, below the lock --------------------------------------------------------------------
 
@@ -602,12 +582,10 @@ class EmbeddedLake(Lake):
 
     @contextlib.contextmanager
     def _copied(self, source: bytes | Path | IO[bytes]) -> Generator[tuple[Path, str, int]]:
-        """A durable temporary copy of a source with its hash and size, removed at the end if it is still there.
-
-        It is locked meanwhile, which tells a collection that its writer lives.
-        """
+        """A durable temporary copy of a source with its hash and size, removed at the end if it is still there."""
+        temporary = self._temporary / uuid.uuid4().hex
         digest, size = hashlib.sha256(), 0
-        with self._locked_file() as (temporary, target):
+        with _held(temporary) as target:
             with _reading(source) as read:
                 while piece := read(PIECE):
                     if not isinstance(piece, bytes):
@@ -615,24 +593,9 @@ class EmbeddedLake(Lake):
                     target.write(piece)
                     digest.update(piece)
                     size += len(piece)
-            target.flush()
-            os.fsync(target.fileno())
+                target.flush()
+                os.fsync(target.fileno())
             yield temporary, digest.hexdigest(), size
-
-    @contextlib.contextmanager
-    def _locked_file(self) -> Generator[tuple[Path, IO[bytes]]]:
-        """A new temporary file that is locked until the end, when it is removed if it is still there."""
-        while True:
-            temporary = self._temporary / uuid.uuid4().hex
-            with temporary.open("xb") as target:
-                fcntl.flock(target, fcntl.LOCK_EX)
-                if os.fstat(target.fileno()).st_nlink == 0:
-                    continue  # collected between its making and its lock
-                try:
-                    yield temporary, target
-                finally:
-                    temporary.unlink(missing_ok=True)
-                return
 
     def _open(self, path: str, pointer: Pointer) -> IO[bytes]:
         try:
@@ -945,23 +908,54 @@ def _cut_torn_line(journal: IO[bytes]) -> None:
         journal.truncate(end)
 
 
-def _lock_at_once(file: IO[bytes]) -> bool:
-    """Lock an open file until it is closed; False when somebody else holds it."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+@contextlib.contextmanager
+def _held(file: Path) -> Generator[IO[bytes]]:
+    """A new or abandoned file that nobody else may remove until the context ends, which removes it.
+
+    The hold is a lock of the operating system's: it dies with its process.
+    """
+    while True:
+        opened = file.open("ab")
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        if os.fstat(opened.fileno()).st_nlink:
+            break
+        opened.close()  # removed between opening and locking: once more
+    with opened:
+        try:
+            yield opened
+        finally:
+            file.unlink(missing_ok=True)
 
 
 def _is_held(file: Path) -> bool:
-    """Whether a living process holds the lock of a file; False when there is no such file."""
     try:
         opened = file.open("rb")
     except FileNotFoundError:
         return False
     with opened:
-        return not _lock_at_once(opened)
+        return not _locks(opened)
+
+
+def _remove_unless_held(file: Path, limit: float = math.inf) -> bool:
+    """Remove a file that no living process holds and that was last written until `limit`; whether it was removed."""
+    try:
+        opened = file.open("rb")
+    except FileNotFoundError:
+        return False
+    with opened:
+        free = os.fstat(opened.fileno()).st_mtime <= limit and _locks(opened)
+        if free:
+            # While it is locked here, nobody can begin to hold it.
+            file.unlink(missing_ok=True)
+    return free
+
+
+def _locks(file: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,8 +2,7 @@
 
 lakeFS stages per branch and shares that among all writers, so every writer here has a short-lived branch of its own
 (`Lake.transaction`). What a lost connection leaves open is looked up by an operation id in the commit's metadata, so a
-retry never commits twice. Names are checked by names.py, as in the embedded lake. What this decided: docs/decisions/
-lakefs.md.
+retry never commits twice. Names are checked by names.py, as in the embedded lake.
 """
 
 import builtins
@@ -41,7 +40,6 @@ from resources.lake.base import (
     ObjectStat,
     ProtectedBranchError,
     UnavailableError,
-    began,
 )
 
 OPERATION = "llmops_operation"
@@ -51,29 +49,30 @@ PIECE = 1 << 20
 READ_AHEAD = 8 << 20
 """Bytes fetched at a time by `open`."""
 CONNECT_SECONDS = 10.0
+SILENT_ATTEMPTS = 2
+"""Requests sent to a server that does not answer: a kept connection may have died unseen, a new one may not."""
+LIVE = timedelta(days=1)
+"""A draft that began or was written to less long ago may belong to a living transaction; the server cannot tell."""
 LOOK_BACK = 50
 """Commits searched for an operation whose answer was lost."""
-LATER = {423, 429}
-"""Statuses of requests that did nothing and may pass later: the branch was busy, or these were too many."""
-DRAFT_LIFE = timedelta(days=1)
-CLOCKS_DIFFER = timedelta(hours=1)
-"""By how much the clocks of two machines may differ."""
 KINDS = {"added": "added", "removed": "removed", "changed": "changed"}
 
 Answer = TypeVar("Answer")
 
 
+class SilentServerError(UnavailableError):
+    """The server took the request and said nothing, or stopped in the middle of its answer."""
+
+
 class LakeFSLake(Lake):
     """A repository of a lakeFS server. Nothing is asked before the first call.
 
-    `timeout` is the seconds that a server may be silent in one request, then UnavailableError; a request that may pass
-    later (423, 429, 5xx, a lost connection) is tried up to `attempts` times with growing pauses from `pause` seconds
-    on, then UnavailableError. Listings come `page` at a time.
+    `timeout` is the longest silence in seconds that one request bears. A request that may pass later (423, 429, 5xx, a
+    lost connection) is tried up to `attempts` times with growing pauses from `pause` seconds on, then UnavailableError;
+    one that met silence is tried `SILENT_ATTEMPTS` times. Listings come `page` at a time.
     """
 
     scheme = "lakefs"
-    draft_life = DRAFT_LIFE
-    """No lock tells a living writer on another machine: every draft is taken for alive for so long."""
 
     def __init__(
         self,
@@ -111,10 +110,12 @@ class LakeFSLake(Lake):
 
         # With any argument the client reads nothing from the environment or from ~/.lakectl.yaml.
         client = Client(host=self.endpoint, username=self._access_key, password=self._secret_key)
-        rest = client.sdk_client.objects_api.api_client.rest_client
-        pools = rest.pool_manager
-        # The client asks with `timeout=None`, which takes the place of the pools' own: it is given with each request.
-        rest.pool_manager = _Timed(pools, urllib3.Timeout(min(CONNECT_SECONDS, self.timeout), self.timeout))
+        pools = client.sdk_client.objects_api.api_client.rest_client.pool_manager
+        # The client passes "no timeout" with every request for which it was given none, and to many of its own (its
+        # configuration, the repository, uploads, reads) none can be given: so it is set where all of them pass.
+        pools.urlopen = functools.partial(
+            _in_time, pools.urlopen, urllib3.Timeout(connect=min(CONNECT_SECONDS, self.timeout), read=self.timeout)
+        )
         # Retries are decided in `_tried`, which knows what may be done twice; redirects are pre-signed reads.
         pools.connection_pool_kw["retries"] = urllib3.Retry(None, connect=0, read=0, status=0, other=0, redirect=5)
         return client
@@ -122,6 +123,17 @@ class LakeFSLake(Lake):
     @property
     def _sdk(self) -> Any:
         return self._client.sdk_client
+
+    @functools.cached_property
+    def _pre_signed(self) -> bool:
+        """Whether bytes go past the server, to addresses that it signs.
+
+        Asked once: the client asks for every object, and leaves a writer's file open when it gets no answer.
+        """
+        from lakefs.object import StoredObject
+
+        storage = StoredObject(self.repository, names.MAIN, "", client=self._client).storage_id()
+        return bool(self._client.storage_config_by_id(storage).pre_sign_support)
 
     # -- references -------------------------------------------------------------------------------------------------
 
@@ -202,12 +214,7 @@ class LakeFSLake(Lake):
             if known:
                 # Headers carry ASCII only, and lakeFS lower-cases their names.
                 stored["llmops"] = quote(canonical_json(known))
-            # Sent twice, the bytes would stand twice in the store, and erasing would know of the second place only.
-            self._ask_object(
-                lambda: self._upload(branch, path, file, sha256, stored, size),
-                happened=lambda: self._stands(branch, wanted) or None,
-                doing=f"storing {path}",
-            )
+            self._ask_object(lambda: self._upload(branch, path, file, sha256, stored, size), doing=f"storing {path}")
         return wanted
 
     def _stands(self, branch: str, wanted: ObjectStat) -> bool:
@@ -227,7 +234,7 @@ class LakeFSLake(Lake):
         file.seek(0)
         sent = hashlib.sha256()
         target = WriteableObject(self.repository, branch, path, client=self._client)
-        with target.writer("wb", metadata=metadata) as writer:
+        with target.writer("wb", pre_sign=self._pre_signed, metadata=metadata) as writer:
             while piece := file.read(PIECE):
                 sent.update(piece)
                 writer.write(piece)
@@ -283,7 +290,7 @@ class LakeFSLake(Lake):
     def _reader(self, ref: str, path: str) -> Any:
         from lakefs.object import StoredObject
 
-        return StoredObject(self.repository, ref, path, client=self._client).reader("rb")
+        return StoredObject(self.repository, ref, path, client=self._client).reader("rb", pre_sign=self._pre_signed)
 
     def stat(self, ref: str, path: str) -> ObjectStat:
         """Size, hash and metadata. The hash of an object that another client wrote is empty."""
@@ -305,8 +312,8 @@ class LakeFSLake(Lake):
     ) -> str:
         """Commit what is staged. NothingToCommitError; ConflictError when the head is not the expected one.
 
-        lakeFS has no such precondition: the head is compared just before and again in the commit that was made. The
-        branch is one writer's own; where it was not, the ConflictError names the commit, which stands.
+        lakeFS has no such precondition: the head is compared before, and the commit's parent afterwards; a commit onto
+        another head is reverted.
         """
         from lakefs_sdk import CommitCreation
 
@@ -327,10 +334,7 @@ class LakeFSLake(Lake):
             happened=lambda: self._operation(branch, operation),
             doing=f"committing {branch}",
         )
-        if expected_head is not None and made.parents[0] != expected_head:
-            raise ConflictError(
-                f"{branch} went to {made.parents[0]} while {made.id} was committed onto it: two writers share it"
-            )
+        self._require_parent(branch, made.id, expected_head)
         return made.id
 
     def merge(
@@ -344,9 +348,8 @@ class LakeFSLake(Lake):
     ) -> str:
         """Three-way merge by path; the new head of `into`. ConflictError with the paths.
 
-        lakeFS has no precondition on a head: it is compared just before and again in the merge that was made, which
-        is reverted when somebody else was first (their commit stays). Two writers who change one path differently
-        conflict in the merge itself.
+        lakeFS has no precondition on a head: it is compared before, and the merge's first parent afterwards; a merge
+        onto another head is reverted. Two writers who change one path differently conflict in the merge itself.
         """
         from lakefs_sdk import Merge
 
@@ -354,15 +357,13 @@ class LakeFSLake(Lake):
         known = names.check_metadata(metadata)
         theirs, head = self.resolve(source), self._require_branch(into)
         _require_head(into, head, expected_head)
-        base = self._ask(
-            self._sdk.refs_api.find_merge_base, theirs, into, doing=f"comparing {source} with {into}"
-        ).base_commit_id
-        if base == theirs:
+        if self._holds(into, theirs):
             return head
         operation = uuid.uuid4().hex
         body = Merge(
             message=names.check_text(message, "the commit message") or f"Merge {source} into {into}",
             metadata={**known, OPERATION: operation},
+            # Equal changes on both sides are no conflict, and the merge is recorded although it changes nothing.
             allow_empty=True,
         )
         try:
@@ -381,35 +382,37 @@ class LakeFSLake(Lake):
                 f"{source} and {into} both changed {len(paths)} path(s): {shown}; start again from {into}", paths
             ) from error
         merged = getattr(made, "reference", None) or made.id
-        if expected_head is not None and (first := self._commits(merged, limit=1)[0].parents[0]) != expected_head:
-            raise self._taken_back(source, into, merged, first)
+        self._require_parent(into, merged, expected_head)
         return merged
 
-    def _taken_back(self, source: str, into: str, merged: str, first: str) -> ConflictError:
-        """Revert a merge that met another head than the expected one; what to tell about it."""
+    def _require_parent(self, branch: str, made: str, expected: str | None) -> None:
+        """Take back a commit or merge that landed on another head than the expected one, and raise ConflictError."""
         from lakefs_sdk import CommitOverrides, RevertCreation
 
+        if expected is None:
+            return
+        parents = self._commits(made, limit=1)[0].parents
+        if parents[0] == expected:
+            return
+        moved = f"{branch} moved from {expected} to {parents[0]} meanwhile"
         operation = uuid.uuid4().hex
-        message = f"Revert the merge of {source}: {into} had moved"
         body = RevertCreation(
-            ref=merged,
-            parent_number=1,
-            commit_overrides=CommitOverrides(message=message, metadata={OPERATION: operation}),
+            ref=made,
+            parent_number=1 if len(parents) > 1 else 0,
+            commit_overrides=CommitOverrides(message=f"Revert {made}: {moved}", metadata={OPERATION: operation}),
             allow_empty=True,
         )
-        met = f"{into} went to {first} while {source} was merged into it"
         try:
             self._ask(
                 self._sdk.branches_api.revert_branch,
-                into,
+                branch,
                 body,
-                happened=lambda: self._operation(into, operation),
-                doing=f"reverting {merged}",
+                happened=lambda: self._operation(branch, operation),
+                doing=f"reverting {made} on {branch}",
             )
         except LakeError as error:
-            return ConflictError(f"{met}, and the merge {merged} could not be reverted ({error}): it stands")
-        # A branch whose merge was reverted counts as merged: merging it again would bring nothing.
-        return ConflictError(f"{met}; the merge was reverted: start again from {into} on a new branch")
+            raise ConflictError(f"{moved}, and {made} could not be reverted: look at {branch} ({error})") from error
+        raise ConflictError(f"{moved}: {made} was reverted, start again")
 
     def log(self, ref: str, *, path: str | None = None, limit: int | None = None) -> Iterator[Commit]:
         """Commits reachable from ref, newest first; with `path`, those that changed that object or folder."""
@@ -458,10 +461,30 @@ class LakeFSLake(Lake):
                 erased += 1
         return erased
 
-    # -- asking -----------------------------------------------------------------------------------------------------
+    # -- living writers ---------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _claimed(self, branch: str) -> Generator[None]:
+        """Nothing: the server keeps no claims, so `_in_use` goes by the clock."""
+        yield
 
     def _in_use(self, branch: str) -> bool:
-        return time.time() - began(branch) <= (DRAFT_LIFE + CLOCKS_DIFFER).total_seconds()
+        limit = time.time() - LIVE.total_seconds()
+        if (self._began(branch) or 0) > limit:
+            return True
+        with contextlib.suppress(NotFoundError):
+            head = self._commits(branch, limit=1)[0]
+            if head.time.timestamp() > limit and not self._holds(names.MAIN, head.id):
+                return True
+            for change in self._pages(self._sdk.branches_api.diff_branch, branch):
+                if change.type != "removed" and self._written(branch, change.path) > limit:
+                    return True
+        return False
+
+    def _written(self, branch: str, path: str) -> float:
+        return self._ask(self._sdk.objects_api.stat_object, branch, path, doing=f"{path} at {branch}").mtime
+
+    # -- asking -----------------------------------------------------------------------------------------------------
 
     @property
     def _name(self) -> str:
@@ -477,6 +500,11 @@ class LakeFSLake(Lake):
         with contextlib.suppress(NotFoundError):
             return self._ask(self._sdk.branches_api.get_branch, name, doing=f"reading branch {name}").commit_id
         return None
+
+    def _holds(self, branch: str, commit: str) -> bool:
+        """Whether a commit is in the history of a branch."""
+        found = self._ask(self._sdk.refs_api.find_merge_base, commit, branch, doing=f"comparing {commit} with {branch}")
+        return found.base_commit_id == commit
 
     def _require_branch(self, name: str) -> str:
         head = self._branch_head(name)
@@ -531,41 +559,35 @@ class LakeFSLake(Lake):
         """Call an operation of the client on this repository."""
         return self._tried(lambda: operation(self.repository, *arguments, **options), doing, happened)
 
-    def _ask_object(
-        self, transfer: Callable[[], Answer], *, doing: str, happened: Callable[[], Any] | None = None
-    ) -> Answer:
-        return self._tried(transfer, doing, happened)
+    def _ask_object(self, transfer: Callable[[], Answer], *, doing: str) -> Answer:
+        return self._tried(transfer, doing, None)
 
     def _tried(self, request: Callable[[], Answer], doing: str, happened: Callable[[], Any] | None) -> Answer:
-        """Try until it works or cannot work. `happened` tells what an attempt whose answer was lost has done.
-
-        Silence is not tried again: who has waited for a whole timeout is told.
-        """
+        """Try until it works or cannot work. `happened` tells what an attempt whose answer was lost has done."""
         from lakefs.exceptions import LakeFSException
         from lakefs_sdk.exceptions import ApiException
-        from urllib3.exceptions import HTTPError
+        from urllib3.exceptions import HTTPError, TimeoutError
 
-        reason = ""
+        reason, silent = "", 0
         for attempt in range(self.attempts):
-            silent = False
             try:
                 return request()
             except (ApiException, LakeFSException) as error:
                 status, reason = _status(error), _reason(error)
-                if status not in LATER and status < 500:
+                if not (status in (423, 429) or status >= 500):
                     # A retry may be refused because the attempt before it, whose answer was lost, has worked.
                     if attempt and happened is not None and (done := happened()) is not None:
                         return done
                     raise self._typed(status, reason, doing) from error
             except (HTTPError, OSError) as error:
-                silent = _is_silence(error)
                 reason = f"{type(error).__name__}: {error}"
+                silent += isinstance(getattr(error, "reason", error), TimeoutError)
+            if silent >= SILENT_ATTEMPTS:
+                raise SilentServerError(
+                    f"{doing}: {self.endpoint} gave no answer within {self.timeout:g} s; is it running?"
+                )
             if happened is not None and (done := _quietly(happened)) is not None:
                 return done
-            if silent:
-                raise UnavailableError(
-                    f"{doing}: {self.endpoint} did not answer within {self.timeout:g} s; is it overloaded?"
-                )
             if attempt + 1 < self.attempts:
                 time.sleep(self.pause * 2**attempt * random.uniform(0.5, 1.0))
         raise UnavailableError(
@@ -592,16 +614,6 @@ class LakeFSLake(Lake):
         if status == 400 and ("invalid" in low or "validation" in low):
             return InvalidNameError(where)
         return LakeError(f"{where} (status {status})")
-
-
-class _Timed:
-    """What the client asks for connections, with a timeout for every request that has none."""
-
-    def __init__(self, pools: Any, timeout: Any) -> None:
-        self._pools, self._timeout = pools, timeout
-
-    def request(self, method: str, url: str, **options: Any) -> Any:
-        return self._pools.request(method, url, **{**options, "timeout": options.get("timeout") or self._timeout})
 
 
 class _Remote(io.RawIOBase):
@@ -677,13 +689,6 @@ def _require_head(branch: str, head: str, expected: str | None) -> None:
         raise ConflictError(f"{branch} is at {head}, not at {expected}: somebody else was first, start again")
 
 
-def _is_silence(error: BaseException) -> bool:
-    """Whether a connection stood and nothing came, be it in the headers or in the body."""
-    from urllib3.exceptions import MaxRetryError, ReadTimeoutError
-
-    return isinstance(error.reason if isinstance(error, MaxRetryError) else error, ReadTimeoutError)
-
-
 def _status(error: Any) -> int:
     return int(getattr(error, "status", None) or getattr(error, "status_code", None) or 0)
 
@@ -699,7 +704,15 @@ def _reason(error: Any) -> str:
 
 
 def _quietly(look: Callable[[], Any]) -> Any:
-    """What a look finds; None when the server does not answer it either."""
-    with contextlib.suppress(LakeError):
+    """What a look finds; None when it fails. SilentServerError when the server says nothing at all."""
+    try:
         return look()
-    return None
+    except SilentServerError:
+        raise
+    except LakeError:
+        return None
+
+
+def _in_time(send: Callable[..., Answer], limit: Any, *request: Any, timeout: Any = None, **options: Any) -> Answer:
+    """Send a request of the client's with a limit to how long the server may be silent."""
+    return send(*request, timeout=timeout or limit, **options)

@@ -3,19 +3,20 @@
 import inspect
 import io
 import re
+import socket
 import time
+from datetime import timedelta
 
 import pytest
-from lakefs_server import ACCESS_KEY, BROKEN, SECRET_KEY, FakeLakeFS, Silence, operations
+from lakefs_server import ACCESS_KEY, SECRET_KEY, SILENT, STALLED, FakeLakeFS, operations
 
-from resources.lake import lakefs
+import resources.lake.lakefs
 from resources.lake.base import (
     AlreadyExistsError,
     ConflictError,
     HookRefusedError,
     LakeError,
     NotFoundError,
-    NothingToCommitError,
     ProtectedBranchError,
     UnavailableError,
 )
@@ -44,7 +45,7 @@ def publish(lake: LakeFSLake, text: str = "1") -> str:
 @pytest.mark.parametrize(
     "operation", ["commit", "merge_into_branch", "create_branch", "delete_branch", "upload_object"]
 )
-@pytest.mark.parametrize("status", [BROKEN, 500, 429, 423])
+@pytest.mark.parametrize("status", [0, 423, 500, 429])
 def test_a_retry_after_a_lost_answer_does_nothing_twice(server, lake, operation, status):
     server.fail(operation, status, afterwards=True)
     publish(lake)
@@ -62,163 +63,6 @@ def test_what_never_works_is_given_up_with_the_reason(server, lake):
     assert server.calls.count("commit") == 6
     with pytest.raises(NotFoundError):
         lake.get("main", "a")
-
-
-@pytest.mark.parametrize("status", [423, 429, 503])
-def test_what_may_pass_later_is_waited_for(server, lake, status):
-    server.fail("commit", status, times=3)
-    commit = publish(lake)
-    assert server.calls.count("commit") == 4
-    assert lake.resolve("main") == commit
-
-
-def tour(lake: LakeFSLake, server: FakeLakeFS) -> None:
-    """Everything that a lake can do, so that every operation of the client is asked for."""
-    root = lake.resolve("main")
-    first = publish(lake)
-    lake.get(first, "a")
-    lake.tag("v1", first)
-    with pytest.raises(AlreadyExistsError):
-        lake.tag("v1", root)
-    lake.branch("work")
-    lake.put("work", "b", b"2")
-    lake.delete("work", "a")
-    lake.commit("work", "x")
-    lake.diff("main", "work")
-    list(lake.list("work"))
-    server.before["merge_into_branch"] = lambda: another_merge(server)
-    with pytest.raises(ConflictError) as raised:
-        lake.merge("work", "main", expected_head=first)
-    if "the merge was reverted" not in str(raised.value):
-        raise raised.value
-    lake.branch("other", first)
-    lake.put("other", "other", b"conflicting")
-    lake.commit("other", "x")
-    with pytest.raises(ConflictError):
-        lake.merge("other", "main")
-    lake.erase("a")
-
-
-def another_merge(server: FakeLakeFS) -> str:
-    """Another writer publishes, with a client of its own."""
-    with LakeFSLake(server.endpoint, ACCESS_KEY, SECRET_KEY).transaction("Another", name="another") as draft:
-        draft.put("other", b"another's")
-    assert draft.merged is not None
-    return draft.merged
-
-
-ASKED = set(re.findall(r"_sdk\.\w+_api\.(\w+)", inspect.getsource(lakefs)))
-"""Operations of the SDK that the lake names itself."""
-TRANSFERS = {"get_config", "get_repository", "get_object", "upload_object"}
-SIGNED = {"get_physical_address", "link_physical_address", "store_put", "store_get"}
-"""What the client's readers and writers ask, without and with pre-signed addresses."""
-
-
-@pytest.mark.parametrize("pre_signed", [False, True])
-def test_the_operations_that_silence_is_tried_on_are_all_that_the_lake_uses(tmp_path, pre_signed):
-    server = FakeLakeFS(tmp_path / "store", pre_signed=pre_signed)
-    tour(LakeFSLake(server.endpoint, ACCESS_KEY, SECRET_KEY, pause=0.01), server)
-    server.close()
-    assert server.violations == []
-    assert set(server.calls) == ASKED | (TRANSFERS - {"upload_object"} | SIGNED if pre_signed else TRANSFERS)
-
-
-@pytest.mark.parametrize("silence", list(Silence), ids=lambda silence: silence.name)
-@pytest.mark.parametrize("operation", sorted(ASKED | TRANSFERS | SIGNED))
-def test_a_server_that_falls_silent_is_said_within_the_timeout(tmp_path, operation, silence):
-    server = FakeLakeFS(tmp_path / "store", pre_signed=operation in SIGNED)
-    patient, lake = (
-        LakeFSLake(server.endpoint, ACCESS_KEY, SECRET_KEY, timeout=seconds, pause=0.01) for seconds in (30, 0.5)
-    )
-    publish(patient, "0")
-    server.fail(operation, silence, times=1000)
-    # What happened before the silence takes its own time: it is told apart by who began to wait.
-    began: list[float] = []
-    server.waiting = began.append
-    with pytest.raises(LakeError, match=r"did not answer within 0\.5 s"):
-        tour(lake, server)
-    assert 0.4 <= time.monotonic() - began[0] < 5
-    server.close()
-
-
-def test_a_server_that_is_slow_but_answers_is_waited_for(server, lake):
-    lake.timeout = 5.0
-    server.before["get_object"] = lambda: time.sleep(0.3)
-    commit = publish(lake)
-    assert lake.get(commit, "a") == b"1"
-
-
-def test_a_merge_that_met_another_head_is_taken_back_and_the_others_commit_stays(server, lake):
-    expected = publish(lake)
-    lake.branch("work")
-    lake.put("work", "a", b"mine")
-    lake.put("work", "b", b"mine")
-    lake.commit("work", "x")
-    others: list[str] = []
-    server.before["merge_into_branch"] = lambda: others.append(another_merge(server))
-    with pytest.raises(ConflictError, match="the merge was reverted") as raised:
-        lake.merge("work", "main", expected_head=expected)
-    assert others[0] in str(raised.value)
-    assert {stat.path: lake.get("main", stat.path) for stat in lake.list("main")} == {"a": b"1", "other": b"another's"}
-    assert others[0] in {commit.id for commit in lake.log("main")}
-
-
-@pytest.mark.parametrize("status", [BROKEN, 500])
-def test_a_revert_whose_answer_was_lost_is_not_done_twice(server, lake, status):
-    expected = publish(lake)
-    lake.branch("work")
-    lake.put("work", "b", b"mine")
-    lake.commit("work", "x")
-    server.before["merge_into_branch"] = lambda: another_merge(server)
-    server.fail("revert_branch", status, afterwards=True)
-    with pytest.raises(ConflictError, match="the merge was reverted"):
-        lake.merge("work", "main", expected_head=expected)
-    assert server.calls.count("revert_branch") == 1
-    assert [stat.path for stat in lake.list("main")] == ["a", "other"]
-
-
-def test_a_merge_that_cannot_be_taken_back_is_said_to_stand(server, lake):
-    expected = publish(lake)
-    lake.branch("work")
-    lake.put("work", "b", b"mine")
-    lake.commit("work", "x")
-    server.before["merge_into_branch"] = lambda: another_merge(server)
-    server.fail("revert_branch", 409)
-    with pytest.raises(ConflictError, match="it stands"):
-        lake.merge("work", "main", expected_head=expected)
-    assert lake.get("main", "b") == b"mine"
-    assert lake.get("main", "other") == b"another's"
-
-
-def test_a_commit_that_met_another_head_is_told(server, lake):
-    lake.branch("work")
-    head = lake.resolve("work")
-    lake.put("work", "a", b"1")
-
-    def another() -> None:
-        server.branches["work"].commit = server._commit({}, "another's", {}, [head])
-
-    server.before["commit"] = another
-    with pytest.raises(ConflictError, match="two writers share it"):
-        lake.commit("work", "x", expected_head=head)
-    assert [commit.message for commit in lake.log("work")][:2] == ["x", "another's"]
-
-
-def test_what_another_writer_has_committed_meanwhile_is_nothing_to_commit(server, lake):
-    lake.branch("work")
-    lake.put("work", "a", b"1")
-    other = LakeFSLake(server.endpoint, ACCESS_KEY, SECRET_KEY)
-    server.before["commit"] = lambda: other.commit("work", "theirs")
-    with pytest.raises(NothingToCommitError):
-        lake.commit("work", "mine")
-    assert next(lake.log("work")).message == "theirs"
-
-
-def test_an_upload_whose_answer_was_lost_is_not_sent_again(server, lake):
-    server.fail("upload_object", 500, afterwards=True)
-    publish(lake)
-    assert server.calls.count("upload_object") == 1
-    assert len(list(server.folder.iterdir())) == 1
 
 
 def test_wrong_credentials_are_said_at_once(server):
@@ -301,6 +145,14 @@ def test_bytes_that_changed_in_the_store_are_said_to_be_damaged(server, lake):
         lake.get(commit, "a")
 
 
+def test_after_an_erasure_no_file_of_the_store_holds_the_bytes(server, lake):
+    publish(lake, "secret of a person")
+    publish(lake, "newer secret of a person")
+    publish(lake, "kept")
+    assert lake.erase("a") == 3
+    assert list(server.folder.iterdir()) == []
+
+
 def test_pre_signed_transfer_goes_to_the_store_and_survives_its_faults(tmp_path):
     server = FakeLakeFS(tmp_path / "store", pre_signed=True)
     lake = LakeFSLake(server.endpoint, ACCESS_KEY, SECRET_KEY, pause=0.01)
@@ -317,3 +169,174 @@ def test_pre_signed_transfer_goes_to_the_store_and_survives_its_faults(tmp_path)
     assert "upload_object" not in server.calls
     server.close()
     assert server.violations == []
+
+
+# -- a server that says nothing ----------------------------------------------------------------------------------------
+
+OWN = {"get_config", "get_repository", "get_object", "upload_object"}
+"""Operations that the client calls by itself, without pre-signed addresses."""
+SIGNED = {"get_physical_address", "link_physical_address", "store_put", "store_get"}
+"""Those it calls with them."""
+ASKED = set(re.findall(r"_sdk\.\w+_api\.(\w+)", inspect.getsource(resources.lake.lakefs)))
+"""Those that the lake's code names."""
+
+
+def use_everything(lake: LakeFSLake, server: FakeLakeFS) -> None:
+    """Every verb of the lake, so that every operation of the client is called."""
+    publish(lake)
+    publish(lake, "2")
+    with lake.transaction("Publish", name="test") as draft:
+        draft.put("b", b"1")
+        draft.delete("b")
+    first = list(lake.log("main"))[-1].id
+    lake.get("main", "a")
+    lake.diff(first, "main")
+    lake.tag("v1", "main")
+    with_conflict = [lake.new_branch_name("left"), lake.new_branch_name("right")]
+    for branch in with_conflict:
+        lake.branch(branch)
+    for branch in with_conflict:
+        lake.put(branch, "c", branch.encode())
+        lake.commit(branch, "x")
+    lake.merge(with_conflict[0], "main", expected_head=lake.resolve("main"))
+    with pytest.raises(ConflictError):
+        lake.merge(with_conflict[1], "main")
+    assert [stat.path for stat in lake.list("main")] == ["a", "c"]
+    with pytest.raises(AlreadyExistsError):
+        lake.tag("v1", first)
+    assert set(lake.tags()) == {"v1"}
+    assert "main" in lake.branches()
+    lake.branch("mine")
+    lake.put("mine", "d", b"1")
+    server.before["commit"] = lambda: another_writer(server, "mine")
+    try:
+        lake.commit("mine", "x", expected_head=lake.resolve("mine"))
+    except ConflictError as error:
+        if "was reverted" not in str(error):
+            raise
+
+
+def another_writer(server: FakeLakeFS, branch: str, path: str = "theirs") -> str:
+    """Let somebody else commit on a branch, past the lake under test; the new head."""
+    place = server.branches[branch]
+    entry = next(entry for tree in server.trees.values() for entry in tree.values())
+    place.commit = server._commit({**server.trees[place.commit], path: entry}, "theirs", {}, [place.commit])
+    return place.commit
+
+
+def test_the_list_of_operations_is_all_that_is_called(tmp_path):
+    called = set()
+    for pre_signed in (False, True):
+        server = FakeLakeFS(tmp_path / str(pre_signed), pre_signed=pre_signed)
+        use_everything(LakeFSLake(server.endpoint, ACCESS_KEY, SECRET_KEY), server)
+        server.close()
+        assert server.violations == []
+        called |= set(server.calls)
+    assert called == ASKED | OWN | SIGNED
+
+
+@pytest.mark.parametrize("fault", [SILENT, STALLED], ids=["silent", "stalled"])
+@pytest.mark.parametrize("operation", sorted(ASKED | OWN | SIGNED))
+def test_a_server_that_says_nothing_is_given_up_in_time(tmp_path, operation, fault):
+    server = FakeLakeFS(tmp_path / "store", pre_signed=operation in SIGNED)
+    lake = LakeFSLake(server.endpoint, ACCESS_KEY, SECRET_KEY, timeout=0.25, pause=0.01)
+    server.fail(operation, fault, times=1000)
+    with pytest.raises(LakeError, match=r"gave no answer within 0\.25 s"):
+        use_everything(lake, server)
+    # Asked twice, once more when a look at what it did is the same call, and twice to clear away after it.
+    assert 2 <= 1000 - server.faults[0].times <= 6
+    server.close()
+
+
+def test_one_silence_is_survived(server, lake):
+    commit = publish(lake)
+    patient = LakeFSLake(server.endpoint, ACCESS_KEY, SECRET_KEY, timeout=0.5, pause=0.01)
+    server.fail("get_object", SILENT)
+    server.fail("stat_object", STALLED)
+    assert patient.get(commit, "a") == b"1"
+
+
+def test_a_port_that_takes_connections_and_never_answers_is_said_in_time():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        lake = LakeFSLake(
+            f"http://127.0.0.1:{silent.getsockname()[1]}", ACCESS_KEY, SECRET_KEY, timeout=0.2, pause=0.01
+        )
+        began = time.monotonic()
+        with pytest.raises(UnavailableError, match=r"gave no answer within 0\.2 s; is it running"):
+            lake.resolve("main")
+        assert 0.4 <= time.monotonic() - began < 2
+
+
+# -- between looking and doing -----------------------------------------------------------------------------------------
+
+
+def test_a_merge_that_another_writer_overtook_is_taken_back(server, lake):
+    head = publish(lake)
+    lake.branch("work")
+    lake.put("work", "mine", b"1")
+    lake.commit("work", "x")
+    server.before["merge_into_branch"] = lambda: another_writer(server, "main")
+    with pytest.raises(ConflictError, match=r"moved from .* was reverted, start again"):
+        lake.merge("work", "main", expected_head=head)
+    assert [stat.path for stat in lake.list("main")] == ["a", "theirs"]
+
+
+def test_a_commit_that_another_writer_overtook_is_taken_back(server, lake):
+    publish(lake)
+    lake.branch("work")
+    lake.put("work", "mine", b"1")
+    server.before["commit"] = lambda: another_writer(server, "work")
+    server.fail("revert_branch", 500, afterwards=True)
+    with pytest.raises(ConflictError, match=r"moved from .* was reverted, start again"):
+        lake.commit("work", "x", expected_head=lake.resolve("work"))
+    assert [stat.path for stat in lake.list("work")] == ["a", "theirs"]
+    assert server.calls.count("revert_branch") == 1
+
+
+def test_what_cannot_be_taken_back_is_said(server, lake):
+    head = publish(lake)
+    lake.branch("work")
+    lake.put("work", "mine", b"1")
+    lake.commit("work", "x")
+    server.before["merge_into_branch"] = lambda: another_writer(server, "main")
+    server.before["revert_branch"] = lambda: another_writer(server, "main", "mine")
+    with pytest.raises(ConflictError, match="could not be reverted"):
+        lake.merge("work", "main", expected_head=head)
+
+
+def test_without_an_expected_head_a_merge_lands_on_what_another_writer_did(server, lake):
+    publish(lake)
+    lake.branch("work")
+    lake.put("work", "mine", b"1")
+    lake.commit("work", "x")
+    server.before["merge_into_branch"] = lambda: another_writer(server, "main")
+    assert lake.merge("work", "main") == lake.resolve("main")
+    assert [stat.path for stat in lake.list("main")] == ["a", "mine", "theirs"]
+
+
+# -- drafts that live --------------------------------------------------------------------------------------------------
+
+
+def old_name(days: int) -> str:
+    return f"adapter-{int(time.time()) - days * 86_400:08x}0badcafe"
+
+
+def age(server: FakeLakeFS, branch: str, days: int) -> None:
+    """Let a branch's head and what is staged on it be of some days ago."""
+    place, then = server.branches[branch], int(time.time()) - days * 86_400
+    server.commits[place.commit]["creation_date"] = then
+    for entry in place.staged.values():
+        entry.mtime = then
+
+
+def test_a_draft_that_was_written_to_within_a_day_is_kept_whatever_its_age(server, lake):
+    publish(lake)
+    alive, abandoned = old_name(3), old_name(4)
+    for branch, staged_days in ((alive, 0), (abandoned, 2)):
+        lake.branch(branch)
+        lake.put(branch, "b", b"1")
+        age(server, branch, staged_days)
+        server.commits[server.branches[branch].commit]["creation_date"] = int(time.time()) - 9 * 86_400
+    assert lake.drop_abandoned(timedelta(0)) == (abandoned,)
+    lake.commit(alive, "x")
+    assert lake.drop_abandoned(timedelta(0)) == ()
