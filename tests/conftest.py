@@ -1,6 +1,7 @@
 """Fixtures of all tests. Nothing here is replaced by a mock: stores are real ones in temporary folders."""
 
 import os
+import random
 from pathlib import Path
 
 from llmops_assets.cli import QUIET
@@ -9,13 +10,30 @@ from llmops_assets.cli import QUIET
 os.environ.update({**QUIET, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"})
 
 import pytest
-from support import WordEmbedder, write_tiny_gguf
+from support import WordEmbedder, shuffled, write_tiny_gguf
 
 from resources.lake.base import Lake
 from resources.lake.embedded import EmbeddedLake
 from resources.models import Models, ResolvedModel
 
 ROOT = Path(__file__).resolve().parent.parent
+ORDER = "TEST_ORDER"
+"""Environment variable with the seed of the order of tests; 0: as they stand."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Fix the order before workers start: pytest-xdist wants the same one in each."""
+    os.environ.setdefault(ORDER, str(random.SystemRandom().randrange(1, 100_000)))
+
+
+def pytest_report_header() -> str:
+    return f"order of tests: {ORDER}={os.environ[ORDER]} (0: as they stand)"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules in another order each time, and the tests within each; modules stay together for what they share."""
+    if seed := int(os.environ[ORDER]):
+        items[:] = shuffled(items, seed, lambda item: item.nodeid.partition("::")[0])
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,18 @@
 """What several tests need: an embedder over words, a tiny model made on the fly, and shorthand for records."""
 
 import hashlib
+import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from llmops_assets.lib.records import Article, DatasetRef, DriftReport, DriftWindow, EvalItem, LakeRef
 
+Item = TypeVar("Item")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -83,6 +86,18 @@ def drift_report(day: date, flags: Sequence[bool], *, alarm: int | None = None, 
         drifted=any(flags) or alarm is not None,
         report=ref("monitoring/drift_report/x.html"),
     )
+
+
+def shuffled(items: Sequence[Item], seed: int, group: Callable[[Item], str]) -> list[Item]:
+    """The groups in the order of a seed, and the items within each; a group's items stay together."""
+    groups: dict[str, list[Item]] = {}
+    for item in items:
+        groups.setdefault(group(item), []).append(item)
+    order, names = random.Random(seed), list(groups)
+    order.shuffle(names)
+    for name in names:
+        order.shuffle(groups[name])
+    return [item for name in names for item in groups[name]]
 
 
 def write_tiny_gguf(path: Path, seed: int = 3) -> None:

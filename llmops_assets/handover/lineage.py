@@ -173,7 +173,10 @@ def verify(instance: dg.DagsterInstance, lake: Lake, registry: Registry) -> list
             run_id = str(address.value).rpartition("/")[2]
             if run_id not in mlflow_runs:
                 problems.append(f"{what}: MLflow has no run {run_id}, or it was deleted")
-            elif (told := mlflow_runs[run_id].get("dagster_run")) not in (None, record.run_id):
+            # A result that was kept names the training that made it, which is held against the run of that time.
+            elif "unchanged" not in event.metadata and (
+                (told := mlflow_runs[run_id].get("dagster_run")) not in (None, record.run_id)
+            ):
                 problems.append(f"{what}: MLflow run {run_id} says it is of Dagster run {told}")
     for commit in history.values():
         run_id = commit.metadata.get("dagster_run")
