@@ -27,7 +27,7 @@ SUCCEEDS = {
 FAILS = {
     "demo": (("--data", "nowhere.jsonl"), 1, "nowhere.jsonl"),
     "build": (("--day", "1999-01-01"), 1, "no conversations on or before 1999-01-01"),
-    "rollback": ((), 1, "there is no previous release to roll back to"),
+    "rollback": ((), 1, "roll_back failed at deployment: there is no previous release to roll back to"),
     "dev": (("--port", "1"), 2, "No such option"),
     "serve": (("--port", "1"), 2, "No such option"),
     "mlflow": (("--port", "1"), 2, "No such option"),
