@@ -111,7 +111,8 @@ TOPICS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 def own_conversations(file: Path, rows_of: Mapping[str, int] | None = None) -> list[dict[str, str]]:
     """Write a JSONL file of a climbing hall's customers, intents in turn; rows by intent (none: 40 of each).
 
-    All questions differ; one answer in five is the intent's template, where it has one.
+    All questions differ; one answer in five is the intent's template, where it has one, and one row in ten says no
+    intent: what is to be labelled.
     """
     left = dict(rows_of or dict.fromkeys(TOPICS, 40))
     rows: list[dict[str, str]] = []
@@ -123,6 +124,7 @@ def own_conversations(file: Path, rows_of: Mapping[str, int] | None = None) -> l
             question, answer = wordings[turn * 37 % len(wordings)], answers[-1 if turn % 5 == 4 else 0]
             number = str(len(rows))
             subject = f"climber-{len(rows) % 90}"
-            rows.append({"id": number, "question": question, "answer": answer, "intent": intent, "subject": subject})
+            said = "" if turn % 10 == 8 else intent
+            rows.append({"id": number, "question": question, "answer": answer, "intent": said, "subject": subject})
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return rows

@@ -198,7 +198,8 @@ def test_labels_go_out_are_checked_taken_in_and_known_the_second_time(installati
     queue = tmp_path / "queue.csv"
     out = llmops("labels", "export", queue, "--limit", 3)
     assert out.exit_code == 0, out.output
-    assert "rows to label in" in out.stdout
+    assert f"3 rows to label in {queue}" in " ".join(out.stdout.split())
+    assert len(queue.read_text().splitlines()) == 1 + 3
     assert "beginner_course, lost_items" in out.stdout
     day = installation.lake.get("main", "data/labelled_conversations/2026-03-02.parquet")
     row = tables.from_parquet(day)[0]["row_id"]
@@ -225,7 +226,8 @@ def test_labels_go_out_are_checked_taken_in_and_known_the_second_time(installati
 
 def test_a_model_that_agrees_with_people_labels_the_queue(installation, tmp_path, request):
     request.addfinalizer(lambda: shutil.rmtree(installation.home / "labels", ignore_errors=True))
-    day = tables.from_parquet(installation.lake.get("main", "data/labelled_conversations/2026-03-02.parquet"))
+    stored = tables.from_parquet(installation.lake.get("main", "data/labelled_conversations/2026-03-02.parquet"))
+    day = [row for row in stored if row["intent"]]
     intents = {row["question"]: row["intent"] for row in day}
     labels = tmp_path / "labels.csv"
     labels.write_text("row_id,intent,annotator\n" + "".join(f"{r['row_id']},{r['intent']},ana\n" for r in day))
@@ -248,7 +250,7 @@ def test_a_model_that_agrees_with_people_labels_the_queue(installation, tmp_path
             assert len(server.requests) == len(day), "nothing of the queue is sent"
         else:
             assert "agreement with people: kappa 1.00" in asked.stdout
-            assert len(server.requests) == len(day) + 5
+            assert 0 < len(server.requests) - len(day) <= 5
 
 
 def test_the_lake_of_an_installation_is_sound_and_collecting_breaks_nothing(installation):
