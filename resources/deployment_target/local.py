@@ -24,6 +24,8 @@ from resources.models import Models
 
 START_SECONDS = 120.0
 APPLY_SECONDS = 120.0
+BUSY_SECONDS = 30.0
+"""How long a running gateway may leave its health unanswered before it counts as hung and is started anew."""
 MODULE = "llmops_assets.gateway"
 LAST_WORDS = 1500
 """Characters of the log that an error quotes."""
@@ -69,7 +71,7 @@ class LocalTarget(DeploymentTarget):
         """Start the gateway unless it runs; returns when it answers. DeploymentError with the end of its log."""
         self.root.mkdir(parents=True, exist_ok=True)
         with self._locked():
-            if self._process() is None or self._health() is None:
+            if not self._answers_in_time():
                 self._end()
                 self._begin()
         return self.status()
@@ -79,6 +81,15 @@ class LocalTarget(DeploymentTarget):
         if self.root.exists():
             with self._locked():
                 self._end()
+
+    def _answers_in_time(self) -> bool:
+        """Whether the gateway runs and answers; a busy one, beside a training say, is given its time."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        while self._process() is not None and time.monotonic() < deadline:
+            if self._health() is not None:
+                return True
+            time.sleep(0.2)
+        return False
 
     def _begin(self) -> None:
         redaction = self.root / "redaction.json"

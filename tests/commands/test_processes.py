@@ -301,7 +301,7 @@ class Failing(ScriptedTarget):
 def test_a_gateway_that_keeps_ending_is_given_up_with_its_last_words(lake, starts, told, why):
     said: list[str] = []
     target = Failing(lake, starts)
-    with pytest.raises(ProcessError, match=f"ended 3 times in a row, it is given up: {why}"):
+    with pytest.raises(ProcessError, match=f"ended 3 times in a row and is given up: {why}"):
         keep_running(target, said.append, patience=SOON)
     assert len(said) == told
     assert not target.starts
