@@ -52,8 +52,8 @@ dev: install ## Dagster UI, MLflow UI, lake page and gateway, until Ctrl-C
 build: install ## One run of the job build_release
 	@$(BIN)/llmops build
 
-test: install ## All tests
-	@$(BIN)/python -m pytest
+test: install ## All tests, two modules at a time
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: install ## Tests without the real model, the embedder and spaCy
 	@$(BIN)/python -m pytest -m "not slow" -n 2
