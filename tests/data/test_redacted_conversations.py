@@ -8,6 +8,9 @@ import yaml
 
 from llmops_assets.data.redacted_conversations import redacted_conversations
 from llmops_assets.lib import tables
+from llmops_assets.lib.auditing import days
+from llmops_assets.lib.auditing.conversations import STORED_TEXTS
+from llmops_assets.lib.redaction import Redactor
 from llmops_assets.planning.use_case import use_case
 from llmops_assets.samples import generator
 from resources import build_resources, open_lake
@@ -158,12 +161,17 @@ def test_the_name_of_a_file_and_the_reason_of_a_rejection_may_be_personal_too(ho
     assert "mail" not in str(other)
 
 
-def test_the_audit_finds_personal_data_in_every_text_that_is_stored(home, monkeypatch):
-    write(home, {"question": "where is my parcel", "intent": "anna.smith@mail.example"})
-    monkeypatch.setattr("llmops_assets.lib.auditing.conversations.LABELS", ())
-    result = materialize(home)
-    assert not result.success
-    assert not list(open_lake(Workspace(home)).list("main", "data/redacted_conversations/"))
+@pytest.mark.parametrize("column", STORED_TEXTS)
+def test_the_audit_finds_personal_data_in_every_text_that_is_stored(column):
+    def found(text: str) -> int:
+        kept = {name: "" for name, _ in tables.CONVERSATIONS} | {"row_id": "a", "question": "where", "day": DAY}
+        left = {name: "" for name, _ in tables.QUARANTINE} | {"row_id": "b"}
+        rows, rest = ([{**row, column: text}] if column in row else [row] for row in (kept, left))
+        leaks = Redactor(key=b"k" * 32, names=False).leaks
+        return days.audit("redacted_conversations", [rows], [rest], leaks, ()).leaking
+
+    assert found("fine") == 0
+    assert found("anna.smith@mail.example") >= 1
 
 
 def test_a_rule_of_the_use_case_stops_the_line_and_names_the_row(home):

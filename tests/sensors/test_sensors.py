@@ -1,6 +1,8 @@
 """Each sensor on recorded state: one cause starts one run, and a skip says the numbers."""
 
 import json
+import os
+import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
 
@@ -120,7 +122,20 @@ def test_new_and_changed_days_are_requested_once(instance, tmp_path):
     assert second.run_requests[0].run_key != first.run_requests[3].run_key
 
 
-def test_days_outside_the_partitions_are_told_and_wait(instance, tmp_path, monkeypatch):
+EARLIER = """
+import pathlib, sys
+import dagster as dg
+from resources.conversations import Conversations
+from resources.workspace import Workspace
+from sensors import ingest_on_new_data
+resources = {"conversations": Conversations(Workspace(pathlib.Path(sys.argv[1])))}
+with dg.DagsterInstance.ephemeral() as instance:
+    with dg.build_sensor_context(instance=instance, cursor=sys.argv[2], resources=resources) as context:
+        print([request.partition_key for request in ingest_on_new_data(context).run_requests])
+"""
+
+
+def test_days_outside_the_partitions_are_told_and_wait(instance, tmp_path, root):
     workspace = Workspace(tmp_path)
     workspace.write_settings(Settings())
     rows = [{"question": "q", "answer": "a", "time": f"{day}T10:00:00"} for day in ("2026-01-31", "2026-03-02")]
@@ -130,10 +145,11 @@ def test_days_outside_the_partitions_are_told_and_wait(instance, tmp_path, monke
     assert [r.partition_key for r in first.run_requests] == ["2026-03-02"]
     skip = data_tick(instance, workspace, first.cursor)
     assert "1 days before 2026-03-02 are left out: set LLMOPS_FIRST_DAY=2026-01-31" in skip.skip_message
-    earlier = dg.DailyPartitionsDefinition("2026-01-01", end_offset=1)
-    # The package's name for it is the sensor, not its module.
-    monkeypatch.setattr(sys.modules["sensors.ingest_on_new_data"], "DAILY", earlier)
-    assert [r.partition_key for r in data_tick(instance, workspace, first.cursor).run_requests] == ["2026-01-31"]
+    # The first day is read when the graph is loaded: in a process of its own.
+    environment = {**os.environ, "LLMOPS_FIRST_DAY": "2026-01-01", "PYTHONPATH": str(root)}
+    command = [sys.executable, "-c", EARLIER, str(tmp_path), first.cursor]
+    told = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, timeout=120, check=False)
+    assert told.stdout.strip() == "['2026-01-31']", told.stderr
 
 
 def test_each_source_has_its_own_cursor_and_days_over_the_limit_wait(instance, tmp_path):
