@@ -1,4 +1,4 @@
-"""Tests come in another order each time, so that none rests on another one; a seed repeats an order."""
+"""Tests come in another order each day, so that none rests on another one; a seed repeats an order."""
 
 import itertools
 import os

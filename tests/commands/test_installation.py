@@ -281,7 +281,7 @@ def test_rollback_moves_what_serves_and_back_again(installation):
     unknown = llmops("rollback", "--to", "r-never")
     assert unknown.exit_code == 1
     assert unknown.stderr.strip() == (
-        "roll_back failed at deployment: local holds no files of r-never: apply that release instead"
+        "roll_back failed at deployment: r-never was never released: name a release that was"
     )
     assert installation.serves() == installation.release
 

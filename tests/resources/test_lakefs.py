@@ -238,14 +238,19 @@ def test_the_list_of_operations_is_all_that_is_called(tmp_path):
 @pytest.mark.parametrize("fault", [SILENT, STALLED], ids=["silent", "stalled"])
 @pytest.mark.parametrize("operation", sorted(ASKED | OWN | SIGNED))
 def test_a_server_that_says_nothing_is_given_up_in_time(tmp_path, operation, fault):
-    server = FakeLakeFS(tmp_path / "store", pre_signed=operation in SIGNED)
-    lake = LakeFSLake(server.endpoint, ACCESS_KEY, SECRET_KEY, timeout=0.25, pause=0.01)
-    server.fail(operation, fault, times=1000)
-    with pytest.raises(LakeError, match=r"gave no answer within 0\.25 s"):
-        use_everything(lake, server)
+    for seconds in (0.25, 1.0, 4.0):
+        server = FakeLakeFS(tmp_path / f"store-{seconds}", pre_signed=operation in SIGNED)
+        lake = LakeFSLake(server.endpoint, ACCESS_KEY, SECRET_KEY, timeout=seconds, pause=0.01)
+        server.fail(operation, fault, times=1000)
+        with pytest.raises(LakeError, match=re.escape(f"gave no answer within {seconds:g} s")):
+            use_everything(lake, server)
+        asked = 1000 - server.faults[0].times
+        server.close()
+        # On a busy machine an answer before this operation may be late too: then all are given more time.
+        if asked:
+            break
     # Asked twice, once more when a look at what it did is the same call, and twice to clear away after it.
-    assert 2 <= 1000 - server.faults[0].times <= 6
-    server.close()
+    assert 2 <= asked <= 6
 
 
 def test_one_silence_is_survived(server, lake):
