@@ -32,7 +32,7 @@ def written(text: str, *, html: bool | None = None, mail: bool = False, customer
 
     `html` None: the text shows it. `mail`: lines that begin with > are quoted, whether or not a line says whose they
     are. `customer`: what stands below a line of two hyphens (RFC 3676, 4.3) is cut too. A text in which nothing is cut
-    comes back as it is.
+    comes back as it is; character references are resolved in HTML and in mails.
     """
     if len(text) > LONGEST:
         return Written(text)
@@ -41,7 +41,7 @@ def written(text: str, *, html: bool | None = None, mail: bool = False, customer
         rest = cut(read.text, mail=True, customer=customer)
         kinds = (QUOTED, *rest.cut) if read.quoted else rest.cut
         return Written(re.sub(r"\n{2,}", "\n", rest.text), tuple(dict.fromkeys(kinds)))
-    return cut(markup.references(text), mail=mail, customer=customer)
+    return cut(markup.references(text) if mail else text, mail=mail, customer=customer)
 
 
 def cut(text: str, *, mail: bool = False, customer: bool = False) -> Written:
@@ -204,7 +204,8 @@ def _without_footers(lines: Sequence[str], kinds: list[str]) -> list[str]:
     place = 0
     while place < len(lines):
         line = lines[place]
-        if len(line) < 400 and "?" not in line and phrases.FOOTER.match(line):
+        found = phrases.FOOTER.match(line) if len(line) < 400 and "?" not in line else None
+        if found and (not found["alone"] or any(other.strip() for other in kept)):
             kinds.append(FOOTER)
             kept.append("")
         elif phrases.DISCLAIMER.match(line):

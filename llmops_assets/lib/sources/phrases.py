@@ -41,7 +41,7 @@ FLAT_ATTRIBUTION = re.compile(
 # -- headers and separators ---------------------------------------------------------------------------------------
 
 _BY = "from|von|de|da|van|fra|från|od|от|expéditeur|absender"
-_SENT = "sent|gesendet|envoyé|envoyée|enviado|enviado el|enviada|inviato|verzonden|sendt|skickat|wysłano|odesláno|отправлено"
+_SENT = "sent|gesendet|envoyée?|enviado(?: el)?|enviada|inviato|verzonden|sendt|skickat|wysłano|odesláno|отправлено"
 _DATE = "date|datum|fecha|data|dato|дата"
 _TO = "to|an|à|a|para|aan|til|till|do|komu|кому"
 _TITLE = "subject|betreff|objet|asunto|assunto|oggetto|onderwerp|emne|ämne|temat|předmět|тема"
@@ -107,10 +107,11 @@ FOOTER = _any(
     r"virus-free\.?(?: www\.|$)",
     r"(?:this is an automated (?:e-?mail|message)[.,] ?)?please do not reply (?:directly )?to this (?:e-?mail|message)",
     r"bitte (?:antworten sie )?nicht auf diese (?:e-?mail|nachricht)",
-    r"(?:click here to )?unsubscribe(?: here| now| from this list)?\s*(?:$|[|·•<(:-])",
+    r"(?P<alone>(?:click here to )?unsubscribe(?: here| now| from this list)?)\s*(?:$|[|·•<(:-])",
     r"you (?:are receiving|received|are getting|get) this (?:e-?mail|message|newsletter) (?:because|as)",
     r"this (?:e-?mail|message) was sent (?:to|by)\b",
-    r"if you (?:no longer|do not|don't) (?:wish|want) to (?:receive|get) (?:these|this|our|such|any|future|further|more)",
+    r"if you (?:no longer|do not|don't) (?:wish|want) to (?:receive|get) "
+    r"(?:these|this|our|such|any|future|further|more)",
     r"to unsubscribe(?: or change[^.]{0,60})? from (?:this|these|future|all|our) "
     r"(?:list|e-?mails?|mailing|notifications)",
     r"newsletter abbestellen\s*(?:$|[|·•])",
@@ -123,7 +124,8 @@ FOOTER = _any(
     r"\[?ref:[\w:.]{6,60}\]?\s*$",
     before=r"\s{0,8}",
 )
-"""Lines of their own: devices, unsubscribing, banners of a company's mail server."""
+"""Lines of their own: devices, unsubscribing, banners of a company's mail server. What is `alone` is a footer only
+below other lines: a customer may write nothing else."""
 DISCLAIMER = _any(
     r"(?:this|the|any) (?:e-?mail|message|communication|transmission|information|content)",
     r"(?:e-?mail )?(?:confidentiality|privileged|legal|privacy) (?:notice|note|statement|information)",
@@ -222,7 +224,8 @@ WORTH = re.compile(
     r"external|achtung|vorsicht|attention|any|the|e-?mail|confid|privil|legal|privacy|disclaimer|der inhalt|vertraul|"
     r"rechtlich|hinweis|ce |le contenu|est[ea]|dit|deze|questo|la presente|esta|support|request|ticket|case|inquiry|"
     r"enquiry|conversation|we|ihre|anfrage|votre|su|tu|uw|je|out|abwesen|autosvar|thank|i |i'|i’|ich|vielen|ik|"
-    r"actual|ceci|dies|mail|deliver|undeliver|returned|unzustell|message|nachricht|address not|how would|wie|réponse|respuesta|"
+    r"actual|ceci|dies|mail|deliver|undeliver|returned|unzustell|message|nachricht|address not|how would|wie|réponse|"
+    r"respuesta|"
     r"\[?ref)",
     re.IGNORECASE | re.MULTILINE,
 )
