@@ -152,6 +152,11 @@ def name_of(value: Any) -> str:
     return str(value).strip().lower() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
 
 
+def word(value: Any) -> str:
+    """A value that must be a word to mean anything; "" for others."""
+    return value if isinstance(value, str) else ""
+
+
 def is_agent(agents: Collection[str], *names: Any) -> bool:
     """Whether settings name one of these ids, addresses or roles, or an address's domain, as agents'."""
     if not agents:

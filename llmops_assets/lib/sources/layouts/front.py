@@ -21,6 +21,7 @@ from llmops_assets.lib.sources.layouts.base import (
     moment,
     name_of,
     objects,
+    word,
 )
 from llmops_assets.lib.sources.layouts.roles import is_automatic
 from llmops_assets.lib.sources.layouts.visibility import visibility
@@ -65,7 +66,7 @@ class Front(Layout):
     def channel(self, record: Mapping[str, Any]) -> str:
         """`type` of the first message."""
         kinds = [entry.get("type") for entry in entries(_listed(record))]
-        return kinds[0] if kinds and isinstance(kinds[0], str) else ""
+        return word(kinds[0]) if kinds else ""
 
 
 def _list(value: Any) -> Any:

@@ -21,6 +21,7 @@ from llmops_assets.lib.sources.layouts.base import (
     name_of,
     objects,
     stars,
+    word,
 )
 from llmops_assets.lib.sources.layouts.roles import is_automatic
 from llmops_assets.lib.sources.layouts.visibility import visibility
@@ -67,8 +68,7 @@ class Gorgias(Layout):
 
     def channel(self, record: Mapping[str, Any]) -> str:
         """`channel` of the ticket."""
-        channel = record.get("channel")
-        return channel if isinstance(channel, str) else ""
+        return word(record.get("channel"))
 
 
 def _customer(record: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -83,7 +83,7 @@ def _customer(record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _speaker(entry: Mapping[str, Any], at: str, agents: Collection[str], customer: Mapping[str, Any]) -> Speaker:
     sender = entry.get("sender")
-    if entry.get("rule_id") or entry.get("via") == "rule" or is_automatic(entry) or is_automatic(sender or {}):
+    if entry.get("rule_id") or entry.get("via") == "rule" or is_automatic(entry) or is_automatic(sender):
         return "bot"
     if is_agent(agents, inner(sender, "id"), inner(sender, "email")):
         return "agent"

@@ -21,6 +21,7 @@ from llmops_assets.lib.sources.layouts.base import (
     moment,
     name_of,
     objects,
+    word,
 )
 from llmops_assets.lib.sources.layouts.roles import is_automatic
 from llmops_assets.lib.sources.layouts.visibility import visibility
@@ -37,7 +38,7 @@ class HelpScout(Layout):
 
     def recognises(self, record: Mapping[str, Any]) -> bool:
         """Threads of Help Scout's types."""
-        return any(entry.get("type") in _TYPES and "body" in entry for entry in entries(_listed(record)))
+        return any(word(entry.get("type")) in _TYPES and "body" in entry for entry in entries(_listed(record)))
 
     def messages(
         self, record: Mapping[str, Any], agents: Collection[str] = (), latest: datetime | None = None
@@ -52,7 +53,7 @@ class HelpScout(Layout):
             state = thread.get("state", "published")
             if seen == "public" and state != "published":
                 seen = "private" if state in ("draft", "hidden", "review", "underreview") else "unknown"
-            if seen == "public" and thread.get("type") not in _TYPES:
+            if seen == "public" and word(thread.get("type")) not in _TYPES:
                 seen = "unknown"
             speaker = _speaker(thread, at, agents, customer) if seen == "public" else "system"
             found.append(Message(speaker, text, moment(thread, at, latest, "createdAt"), seen, True))
@@ -64,8 +65,7 @@ class HelpScout(Layout):
 
     def channel(self, record: Mapping[str, Any]) -> str:
         """`type` of the conversation: email, chat or phone."""
-        channel = record.get("type")
-        return channel if isinstance(channel, str) else ""
+        return word(record.get("type"))
 
 
 def _listed(record: Mapping[str, Any]) -> Any:

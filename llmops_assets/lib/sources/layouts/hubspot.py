@@ -21,6 +21,7 @@ from llmops_assets.lib.sources.layouts.base import (
     moment,
     name_of,
     objects,
+    word,
 )
 from llmops_assets.lib.sources.layouts.visibility import visibility
 from llmops_assets.lib.sources.rows import RowFault
@@ -38,7 +39,7 @@ class HubSpot(Layout):
     def recognises(self, record: Mapping[str, Any]) -> bool:
         """A type of HubSpot's beside an actor."""
         return any(
-            entry.get("type") in _TYPES and ("senders" in entry or "createdBy" in entry or "direction" in entry)
+            word(entry.get("type")) in _TYPES and ("senders" in entry or "createdBy" in entry or "direction" in entry)
             for entry in entries(_listed(record))
         )
 
@@ -51,7 +52,7 @@ class HubSpot(Layout):
             text, html = body(entry, at, ("richText",), ("text",))
             if not text:
                 continue
-            kind = entry.get("type")
+            kind = word(entry.get("type"))
             seen: Visibility = visibility({**entry, "type": ""})
             if kind == "COMMENT":
                 seen = "private"
@@ -75,8 +76,7 @@ class HubSpot(Layout):
 
     def channel(self, record: Mapping[str, Any]) -> str:
         """`originalChannelType`, where the export has it."""
-        channel = record.get("originalChannelType")
-        return channel.lower() if isinstance(channel, str) else ""
+        return word(record.get("originalChannelType")).lower()
 
 
 def _listed(record: Mapping[str, Any]) -> Any:

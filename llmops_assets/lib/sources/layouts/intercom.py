@@ -22,6 +22,7 @@ from llmops_assets.lib.sources.layouts.base import (
     name_of,
     objects,
     stars,
+    word,
 )
 from llmops_assets.lib.sources.layouts.roles import is_automatic, speaker_of
 from llmops_assets.lib.sources.layouts.visibility import visibility, words
@@ -81,8 +82,8 @@ class Intercom(Layout):
 
     def channel(self, record: Mapping[str, Any]) -> str:
         """`source.type`: conversation, email, whatsapp."""
-        channel = inner(_conversation(record), "source", "type")
-        return channel if isinstance(channel, str) and "message" not in channel else ""
+        channel = word(inner(_conversation(record), "source", "type"))
+        return "" if "message" in channel else channel
 
 
 def _conversation(record: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -110,11 +111,11 @@ def _customer(conversation: Mapping[str, Any]) -> Mapping[str, Any]:
     """Who began the conversation, if a contact did, or else the first contact, with what the parts tell of them."""
     opening = _opening(conversation)
     authors = [author] if isinstance(author := (opening or {}).get("author"), dict) else []
-    if authors and authors[0].get("type") in _CONTACTS:
+    if authors and word(authors[0].get("type")) in _CONTACTS:
         return authors[0]
     parts = conversation.get("conversation_parts")
     listed = entries(parts.get("conversation_parts") if isinstance(parts, dict) else parts)
-    authors = [part["author"] for part in listed if inner(part, "author", "type") in _CONTACTS]
+    authors = [part["author"] for part in listed if word(inner(part, "author", "type")) in _CONTACTS]
     contact = next(_contacts(conversation), None)
     if contact is None:
         return authors[0] if authors else {}

@@ -54,8 +54,10 @@ def speaker_of(value: Any, at: str, agents: Collection[str] = ()) -> Speaker:
     )
 
 
-def is_automatic(entry: Mapping[str, Any]) -> bool:
+def is_automatic(entry: Any) -> bool:
     """Whether a flag of a message or an author says that no person wrote it: `is_bot`, `fromAiAgent`, `bot_id`."""
+    if not isinstance(entry, Mapping):
+        return False
     if entry.get("bot_id"):
         return True
     return any(value in (True, "true", "True", 1) and " ".join(words(name)) in _BOT_FLAGS for name, value in

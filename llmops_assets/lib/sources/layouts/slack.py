@@ -16,7 +16,6 @@ from llmops_assets.lib.sources.layouts.base import (
     Speaker,
     content,
     entries,
-    first,
     inner,
     is_agent,
     name_of,
@@ -45,7 +44,7 @@ class Slack(Layout):
         """The first message's time, which names the thread."""
         if "messages" in record:
             return ""
-        return f"{record.get('channel') or ''}{first(record, 'thread_ts', 'ts')}"
+        return f"{name_of(record.get('channel'))}{name_of(record.get('thread_ts')) or record['ts']}"
 
     def joined(self, records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         """The messages of a thread as one conversation that has the thread's name."""
@@ -78,7 +77,7 @@ class Slack(Layout):
 
 
 def _is_message(record: Mapping[str, Any]) -> bool:
-    return record.get("type") == "message" and isinstance(record.get("ts"), (str, float))
+    return record.get("type") == "message" and isinstance(record.get("ts"), (str, float)) and bool(record["ts"])
 
 
 def _flags(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from llmops_assets.lib.sources.layouts.base import (
     moment,
     name_of,
     objects,
+    word,
 )
 from llmops_assets.lib.sources.layouts.roles import speaker_of
 from llmops_assets.lib.sources.layouts.visibility import visibility
@@ -109,8 +110,7 @@ class Zendesk(Layout):
 
     def channel(self, record: Mapping[str, Any]) -> str:
         """`via.channel` of the ticket."""
-        channel = inner(_ticket(record), "via", "channel")
-        return channel if isinstance(channel, str) else ""
+        return word(inner(_ticket(record), "via", "channel"))
 
 
 _TEXTS = ("html_body", "plain_body", "body")
