@@ -158,8 +158,8 @@ OF_A_MAIL = _any(
 # -- notices ------------------------------------------------------------------------------------------------------
 
 GREETING = re.compile(
-    r"\s*(?:(?:hi|hello|hey|dear|hallo|guten (?:tag|morgen|abend)|liebe[rs]?|sehr geehrte[rs]?|bonjour|cher|chère|"
-    r"hola|estimad[oa]|beste|geachte|ciao|gentile|olá)\b[^\n.!?]{0,60}[,.!:]?\s*(?:\n\s*|(?<=[,.!])\s))?",
+    r"\s*(?:(?:hi|hello|hey|dear|hallo|guten (?:tag|morgen|abend)|liebe[rs]?|sehr geehrte[rs]?|bonjour|cher|chère|hola|"
+    r"estimad[oa]|beste|geachte|ciao|gentile|olá)\b[^\n!?]{0,60}?[,.!:]?(?:\s*\n\s*|(?<=[,!])\s+))?",
     re.IGNORECASE,
 )
 _NUMBER = r"[(\[]?#?\w{0,4}[-#]?\d[\w-]*[)\]]?"
