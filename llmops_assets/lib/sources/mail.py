@@ -46,11 +46,11 @@ def written(text: str, *, html: bool | None = None, mail: bool = False, customer
 
 def cut(text: str, *, mail: bool = False, customer: bool = False) -> Written:
     """`written` of a text that is no HTML."""
-    if not phrases.WORTH.search(text):
-        return Written(text)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     kinds: list[str] = []
-    lines = _without_quotes(lines, mail, kinds)
+    # Most texts are one line without a mark of a mail: they must cost little.
+    if len(lines) > 1 or ":" in text or "--" in text or phrases.ABOVE.match(text):
+        lines = _without_quotes(lines, mail, kinds)
     if customer:
         lines = _without_signature(lines, kinds)
     lines = _without_footers(lines, kinds)

@@ -215,18 +215,3 @@ NOTICE = _any(
 """How a text begins that nobody wrote to this customer."""
 OF_ONESELF = re.compile(r"(?:i\b|i'|ich|je|ik|estoy|actualmente|thank|vielen)", re.IGNORECASE)
 """A notice in the first person may be a customer's own sentence."""
-
-WORTH = re.compile(
-    rf"^\s{{0,8}}>|:\s*$|(?:{_BY}|{_TITLE}|{_OTHER})\*?\s?:|(?:{_VERBS})\b|---|^\s{{0,8}}[-_=#*]{{2}}|"
-    r"(?:^|(?<=[,.!])\s)[\s*\"(\[]{0,8}(?:"
-    r"automat|auto-|sent|get outlook|gesend|gesandt|diese|von meinem|envoy|enviado|verzonden|inviato|sendt|skickat|"
-    r"please|virus|this|bitte|unsub|click|you|if you|to unsub|newsletter|wenn sie|pour vous|si |view|caution|warning|"
-    r"external|achtung|vorsicht|attention|any|the|e-?mail|confid|privil|legal|privacy|disclaimer|der inhalt|vertraul|"
-    r"rechtlich|hinweis|ce |le contenu|est[ea]|dit|deze|questo|la presente|esta|support|request|ticket|case|inquiry|"
-    r"enquiry|conversation|we|ihre|anfrage|votre|su|tu|uw|je|out|abwesen|autosvar|thank|i |i'|i’|ich|vielen|ik|"
-    r"actual|ceci|dies|mail|deliver|undeliver|returned|unzustell|message|nachricht|address not|how would|wie|réponse|"
-    r"respuesta|"
-    r"\[?ref)",
-    re.IGNORECASE | re.MULTILINE,
-)
-"""What a text must hold for anything to be cut: looking for it is cheap, and most texts hold nothing of it."""
