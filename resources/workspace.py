@@ -35,6 +35,9 @@ class Settings(BaseModel):
     source: Path | None = Field(None, description="a file or a folder of conversations; none: <home>/inbox")
     source_format: str = Field("", description="jsonl, csv or parquet where a file's ending does not say it")
     mapping: dict[str, str] = Field({}, description="our column -> the file's column, where names differ")
+    agents: tuple[str, ...] = Field(
+        (), description="ids, addresses, domains (@shop.example) or roles that answer, where the file does not say it"
+    )
     first_day: date | None = Field(
         None, description="rows without a time (or with `replay`) are spread over days from here on"
     )
