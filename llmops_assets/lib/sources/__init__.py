@@ -4,7 +4,8 @@ What is read here is not redacted yet: callers hold a row only until the redacto
 over a network are in resources/sources. Why it is so: docs/decisions/sources.md.
 """
 
-from llmops_assets.lib.sources.contract import Changes, Source, changes, states_of
+from llmops_assets.lib.sources.contract import Changes, Fault, Source, changes, joined, states_of
+from llmops_assets.lib.sources.faults import RowFault, SourceError, UnfinishedError
 from llmops_assets.lib.sources.formats import READERS, Input
 from llmops_assets.lib.sources.reading import (
     NO_TIME,
@@ -13,8 +14,10 @@ from llmops_assets.lib.sources.reading import (
     block_items,
     check,
     dated,
+    dated_by,
     pieces,
     read_rows,
+    records_of,
     resolved,
     rows_of,
     scan,
@@ -26,12 +29,10 @@ from llmops_assets.lib.sources.rows import (
     TAGS,
     RawRow,
     Rejected,
-    RowFault,
     Shape,
-    SourceError,
     content_id,
-    time_of,
 )
+from llmops_assets.lib.sources.times import Clock, Order, time_of
 
 __all__ = [
     "COLUMNS",
@@ -41,21 +42,28 @@ __all__ = [
     "TAGS",
     "Block",
     "Changes",
+    "Clock",
+    "Fault",
     "Input",
+    "Order",
     "RawRow",
     "Rejected",
     "RowFault",
     "Shape",
     "Source",
     "SourceError",
+    "UnfinishedError",
     "articles_of",
     "block_items",
     "changes",
     "check",
     "content_id",
     "dated",
+    "dated_by",
+    "joined",
     "pieces",
     "read_rows",
+    "records_of",
     "resolved",
     "rows_of",
     "scan",

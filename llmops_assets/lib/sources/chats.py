@@ -23,6 +23,7 @@ from llmops_assets.lib.sources.rows import (
     time_of,
     too_long,
 )
+from llmops_assets.lib.sources.times import Clock
 
 Role = Literal["customer", "agent"]
 CUSTOMER = frozenset(
@@ -58,11 +59,11 @@ def rows_of(record: Mapping[str, Any], key: str, number: int, place: str, shape:
     """
     columns = shape.columns(list(record), required=())
     if key == "comments":
-        messages = _ticket(record, shape.latest)
+        messages = _ticket(record, shape.clock)
     elif key == "conversation_parts":
-        messages = _parts(record, shape.latest)
+        messages = _parts(record, shape.clock)
     else:
-        messages = _turns(record[key], shape.latest)
+        messages = _turns(record[key], shape.clock)
     if not any(message.role == "customer" for message in messages):
         raise RowFault("no customer message: only the agent wrote")
     exchanges = _exchanges(messages)
@@ -75,8 +76,8 @@ def rows_of(record: Mapping[str, Any], key: str, number: int, place: str, shape:
 
     started = next((message.time for message in messages if message.time), None)
     if started is None and "time" in columns:
-        started = time_of(record.get(columns["time"]), f"column {columns['time']}", shape.latest)
-    day = started.date() if started else None
+        started = time_of(record.get(columns["time"]), f"column {columns['time']}", shape.clock)
+    day = shape.clock.day(started) if started else None
     subject = text("subject") if key in MESSAGES else _subject(record, key)
     tags = [text(name) or (shape.tags or {}).get(name, "") for name in TAGS]
     rating = _rating(record, columns)
@@ -119,7 +120,7 @@ def _exchanges(messages: Sequence[Message]) -> list[tuple[str, str, datetime | N
     return [("\n".join(asked), "\n".join(said), time) for asked, said, time in found if said]
 
 
-def _turns(value: Any, latest: datetime | None) -> list[Message]:
+def _turns(value: Any, clock: Clock) -> list[Message]:
     messages = []
     for number, entry in enumerate(_list(value, "messages")):
         at = f"message {number}"
@@ -128,7 +129,7 @@ def _turns(value: Any, latest: datetime | None) -> list[Message]:
         role = _role(_first(entry, "role", "from", "speaker", "author", "sender"), at)
         text = _content(_first(entry, "content", "text", "value", "message", "body"), at)
         if role is not None and text:
-            messages.append(Message(role, text, time_of(_time(entry), at, latest)))
+            messages.append(Message(role, text, time_of(_time(entry), at, clock)))
     return messages
 
 
@@ -158,7 +159,7 @@ def _content(value: Any, at: str) -> str:
     return value.strip()
 
 
-def _ticket(ticket: Mapping[str, Any], latest: datetime | None) -> list[Message]:
+def _ticket(ticket: Mapping[str, Any], clock: Clock) -> list[Message]:
     """The public comments of a ticket. Its requester is the customer, all others answer, unless roles are given."""
     requester, messages = ticket.get("requester_id"), []
     for number, comment in enumerate(_list(ticket["comments"], "comments")):
@@ -179,14 +180,14 @@ def _ticket(ticket: Mapping[str, Any], latest: datetime | None) -> list[Message]
         else:
             role = "customer" if comment["author_id"] == requester else "agent"
         if role is not None:
-            messages.append(Message(role, text, time_of(_time(comment), at, latest)))
+            messages.append(Message(role, text, time_of(_time(comment), at, clock)))
     described = _content(ticket.get("description"), "description")
     if described and (not messages or messages[0].role == "agent"):
-        messages.insert(0, Message("customer", described, time_of(_time(ticket), "created_at", latest)))
+        messages.insert(0, Message("customer", described, time_of(_time(ticket), "created_at", clock)))
     return messages
 
 
-def _parts(conversation: Mapping[str, Any], latest: datetime | None) -> list[Message]:
+def _parts(conversation: Mapping[str, Any], clock: Clock) -> list[Message]:
     """The opening message and the comments of a conversation; notes, assignments and other events are left out."""
     opening, parts = conversation.get("source"), conversation["conversation_parts"]
     entries = [dict(opening, created_at=conversation.get("created_at"))] if isinstance(opening, dict) else []
@@ -201,7 +202,7 @@ def _parts(conversation: Mapping[str, Any], latest: datetime | None) -> list[Mes
             continue
         role = _role(part.get("author"), at)
         if role is not None:
-            messages.append(Message(role, text, time_of(_time(part), at, latest)))
+            messages.append(Message(role, text, time_of(_time(part), at, clock)))
     return messages
 
 
