@@ -10,7 +10,7 @@ from resources.workspace import INBOX, Workspace
 
 if TYPE_CHECKING:
     from llmops_assets.lib.labelling.labelfiles import Label
-    from llmops_assets.lib.sources import RawRow, Rejected, Source
+    from llmops_assets.lib.sources import Fault, RawRow, Rejected, Source
 
 
 class Conversations:
@@ -36,8 +36,9 @@ class Conversations:
                 new_day=settings.new_topic_day,
                 limit=settings.limit,
             )
-            shape, index = Shape(mapping=settings.mapping), home / "sources" / f"{INBOX}.json"
-            found.append(Files(INBOX, str(inbox), shape, form=settings.source_format, spread=spread, index=index))
+            shape = Shape(mapping=settings.mapping, time_zone=settings.time_zone, date_order=settings.date_order)
+            index, form, encoding = home / "sources" / f"{INBOX}.json", settings.source_format, settings.source_encoding
+            found.append(Files(INBOX, str(inbox), shape, form=form, encoding=encoding, spread=spread, index=index))
         now, log_url = datetime.now(UTC), self._workspace.log_url
         found += [open_source(entry, home=home, log_url=log_url, now=now) for entry in settings.sources]
         return found
@@ -45,6 +46,10 @@ class Conversations:
     def days(self) -> list[date]:
         """Days that have conversations, in order."""
         return sorted({day for source in self.sources() for day in source.changed_since("").days})
+
+    def faults(self) -> "list[Fault]":
+        """Parts of the sources, such as a file of a folder, that are left out as a whole, and why."""
+        return [fault for source in self.sources() for fault in source.faults()]
 
     def state(self, day: date) -> str:
         """A name of what all sources hold of a day: equal names, equal conversations."""

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 if TYPE_CHECKING:
     from llmops_assets.lib.sources import Shape
 
+DateOrder = Literal["", "DMY", "MDY", "YMD"]
+
 
 class Entry(BaseModel):
     """What the entries of all kinds have."""
@@ -19,12 +21,21 @@ class Entry(BaseModel):
     tags: dict[str, str] = Field(
         {}, description="lawful_basis, purpose, licence, region, retain_until of rows that carry none of their own"
     )
+    time_zone: str = Field("", description="of times without an offset, and of days, such as Europe/Berlin; none: UTC")
+    date_order: DateOrder = Field("", description="of dates like 03/02/2026; none: what the file's other dates tell")
 
     def shape(self, latest: datetime | None = None) -> "Shape":
         """How rows of this source become ours."""
         from llmops_assets.lib.sources import Shape
 
-        return Shape(name=self.name, mapping=self.mapping, tags=self.tags, latest=latest)
+        return Shape(
+            name=self.name,
+            mapping=self.mapping,
+            tags=self.tags,
+            latest=latest,
+            time_zone=self.time_zone,
+            date_order=self.date_order,
+        )
 
 
 class FilesEntry(Entry):

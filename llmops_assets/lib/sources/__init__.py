@@ -4,7 +4,7 @@ What is read here is not redacted yet: callers hold a row only until the redacto
 over a network are in resources/sources. Why it is so: docs/decisions/sources.md.
 """
 
-from llmops_assets.lib.sources.contract import Changes, Fault, Source, changes, joined, states_of
+from llmops_assets.lib.sources.contract import Changes, Fault, Source, changes, joined, states_of, told
 from llmops_assets.lib.sources.faults import RowFault, SourceError, UnfinishedError
 from llmops_assets.lib.sources.formats import READERS, Input
 from llmops_assets.lib.sources.reading import (
@@ -70,4 +70,5 @@ __all__ = [
     "states_of",
     "stem",
     "time_of",
+    "told",
 ]

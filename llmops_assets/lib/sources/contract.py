@@ -3,7 +3,7 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -27,6 +27,14 @@ class Fault:
 
     def __str__(self) -> str:
         return self.reason if self.reason.startswith(self.place) else f"{self.place}: {self.reason}"
+
+
+def told(faults: Sequence[Fault], shown: int = 5) -> str:
+    """What to say of faults: how many there are, and the first of them; "" when there are none."""
+    if not faults:
+        return ""
+    first = "; ".join(str(fault) for fault in faults[:shown])
+    return f"{len(faults)} files are left out: {first}{' …' if len(faults) > shown else ''}"
 
 
 class Source(ABC):

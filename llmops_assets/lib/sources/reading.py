@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -316,9 +317,13 @@ def resolved(read: Callable[[], Iterator[RawRow | Rejected]]) -> Iterator[RawRow
 
 
 def _in_turn(rows: list[RawRow]) -> Iterator[RawRow]:
-    """The rows of one conversation in the order of time, where all have one, numbered."""
+    """The rows of one conversation in the order of time, where all have one, and numbered where their turns do not say
+    that order."""
     timed = [(row.time, row) for row in rows if row.time is not None]
     ordered = [row for _, row in sorted(timed, key=lambda entry: entry[0])] if len(timed) == len(rows) else rows
+    if all(before.turn < after.turn for before, after in pairwise(ordered)):
+        yield from ordered
+        return
     for turn, row in enumerate(ordered):
         derived = row.id == f"{row.conversation}#{row.turn}"
         yield replace(row, turn=turn, id=f"{row.conversation}#{turn}" if derived else row.id)

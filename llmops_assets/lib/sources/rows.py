@@ -88,8 +88,8 @@ class RawRow:
     licence: str = ""
     region: str = ""
     retain_until: str = ""
-    continues: bool = False
-    """Whether other rows of its conversation may stand elsewhere; its turn is then its place among them."""
+    continues: bool = field(default=False, kw_only=True)
+    """Whether it is a row of its own in a conversation whose other rows may stand elsewhere, in other files too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,10 +248,11 @@ class Plan:
         if self._has_conversation and conversation:
             if self._turn is not None:
                 turn = _whole(_given(get(self._turn)), f"column {self._turn}")
-            continues = self._turn is None
+            continues = True
             last, last_turn, last_day = self._last
             if last == conversation:
-                turn, day = (turn if self._turn is not None else last_turn + 1), last_day or day
+                turn = turn if self._turn is not None else last_turn + 1
+                day = min(last_day, day) if last_day and day else last_day or day
             self._last = (conversation, turn, day)
             own_id = own_id or f"{conversation}#{turn}"
         own_id = self._prefix + (own_id or content_id(question, answer, subject, time))
@@ -270,7 +271,7 @@ class Plan:
             turn,
             day,
             *tags,
-            continues,
+            continues=continues,
         )
 
 
