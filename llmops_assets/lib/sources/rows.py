@@ -182,15 +182,19 @@ def proposal(names: Sequence[Any], found: Mapping[str, str]) -> dict[str, str]:
     """Our column -> theirs, where a name that was not recognised says what is probably in it."""
     left = [str(n) for n in names if n is not None and n not in found.values() and _NAME.fullmatch(str(n).strip())]
     proposed: dict[str, str] = {}
-    for name, words in LIKELY.items():
-        if name in found:
-            continue
-        for theirs in left:
-            parts = set(re.split(r"[^\w]+|_", theirs.lower()))
-            if theirs not in proposed.values() and (theirs.lower() in words or parts & {*words, *COLUMNS[name]}):
-                proposed[name] = theirs
-                break
+    # "reply text" is an answer, not a question: what names anything is asked last.
+    for vague in (frozenset(), _VAGUE):
+        for name, words in LIKELY.items():
+            known = {*words, *COLUMNS[name]} - (_VAGUE - vague)
+            for theirs in left if name not in found and name not in proposed else ():
+                parts = {theirs.lower(), *re.split(r"[^\w]+|_", theirs.lower())}
+                if theirs not in proposed.values() and parts & known:
+                    proposed[name] = theirs
+                    break
     return proposed
+
+
+_VAGUE = frozenset("text message body content description subject output input from".split())
 
 
 def remedy(proposed: Mapping[str, str], missing: Sequence[str]) -> str:
