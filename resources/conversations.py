@@ -63,14 +63,10 @@ class Conversations:
             yield from resolved(functools.partial(source.read, day))
 
     def rows(self, day: date) -> "Iterator[RawRow]":
-        """The conversations of a day, strictly: SourceError on the first that cannot be used."""
-        from llmops_assets.lib.sources import Rejected, SourceError
+        """The conversations of a day without what cannot be one, every id once."""
+        from llmops_assets.lib.sources import Rejected
 
-        for source in self.sources():
-            for item in source.read(day):
-                if isinstance(item, Rejected):
-                    raise SourceError(f"{item.place}: {item.reason}")
-                yield item
+        return (item for item in self.read(day) if not isinstance(item, Rejected))
 
     def labels(self) -> "dict[str, Label]":
         """Row id to the label that people (or a measured model) gave: `llmops labels import`."""

@@ -8,7 +8,7 @@ file of a folder is told and stops no other file.
 import functools
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, timedelta
@@ -24,6 +24,7 @@ from llmops_assets.lib.sources import (
     Fault,
     RawRow,
     Rejected,
+    RowFault,
     Shape,
     Source,
     SourceError,
@@ -34,6 +35,7 @@ from llmops_assets.lib.sources import (
     dated_by,
     joined,
     pieces,
+    records_of,
     resolved,
     scan,
     states_of,
@@ -118,7 +120,7 @@ class Files(Source):
     def faults(self) -> tuple[Fault, ...]:
         """Files of the folder that cannot be used, or not yet."""
         return tuple(
-            Fault(self._label(file), entry["fault"]) for file, entry in self._index().items() if "fault" in entry
+            Fault(self.label(file), entry["fault"]) for file, entry in self._index().items() if "fault" in entry
         )
 
     def read(self, day: date) -> Iterator[Item]:
@@ -136,7 +138,7 @@ class Files(Source):
             if str(day) not in entry["days"]:
                 continue
             if "fault" in entry:
-                told = Fault(self._label(file), entry["fault"])
+                told = Fault(self.label(file), entry["fault"])
                 raise SourceError(f"{told}. It had rows of {day}, which must not get lost: mend it, or take it away")
             found = self._in_blocks(file, entry, str(day)) if "blocks" in entry else self._settled(file, entry["moved"])
             yield from (item for its_day, item in found if its_day == day)
@@ -182,24 +184,34 @@ class Files(Source):
                 else:
                     yield item
 
-        yield from dated(streamed(), self._label(file), named, spread.first_day)
+        yield from dated(streamed(), self.label(file), named, spread.first_day)
         if untimed:
             yield from self._spread_over_days(file, untimed)
 
+    def records(self, file: str) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
+        """The records of a file as they stand there."""
+        with self._open(file) as opened:
+            yield from records_of(opened, self.label(file), self._form, self._encoding)
+
+    @property
+    def shape(self) -> Shape:
+        """How rows become ours."""
+        return self._shape
+
     def _items(self, file: str) -> Iterator[Item]:
         with self._open(file) as opened:
-            yield from scan(opened, self._label(file), self._shape_of(file), self._form, self._encoding)
+            yield from scan(opened, self.label(file), self._shape_of(file), self._form, self._encoding)
 
     def _shape_of(self, file: str) -> Shape:
         # No row is much younger than the file it is in. (The clock would judge the same file differently every day.)
         latest = self._system[0].modified(file).astimezone(UTC) + TOLERANCE
         shape = replace(self._shape, channel=self._channel(file), latest=latest)
-        return dated_by(shape, lambda: self._open(file), self._label(file), self._form, self._encoding)
+        return dated_by(shape, lambda: self._open(file), self.label(file), self._form, self._encoding)
 
     def _channel(self, file: str) -> str:
         return self._shape.channel or stem(file.rsplit("/", 1)[-1])
 
-    def _label(self, file: str) -> str:
+    def label(self, file: str) -> str:
         """A file's name in messages: below the folder that is read."""
         root = self._system[1]
         return file[len(root) :].lstrip("/") if file != root and file.startswith(root) else file.rsplit("/", 1)[-1]
@@ -233,7 +245,7 @@ class Files(Source):
         first_day = min(times).date() if own_days and times else spread.first_day
         if first_day is None:
             number = next((row.number for row in rows if row.time is None), 1)
-            label = self._label(file)
+            label = self.label(file)
             raise SourceError(f"{label}, row {number}: {NO_TIME}")
         yield from ((first_day, item) for item in items if isinstance(item, Rejected))
         if own_days:
@@ -291,7 +303,7 @@ class Files(Source):
         try:
             entry = self._entry(file, {}, talks[file])
             if system.ukey(file) != key:
-                raise UnfinishedError(f"{self._label(file)}: is still growing; it is taken when it is complete")
+                raise UnfinishedError(f"{self.label(file)}: is still growing; it is taken when it is complete")
             return {**entry, "talks": bool(talks[file].keys)}
         except SourceError as error:
             if self._is_single():
@@ -343,7 +355,7 @@ class Files(Source):
         self, file: str, blocks: list[Block], moved: dict[str, str], talks: Talks | None
     ) -> Iterator[tuple[date, Item]]:
         """Everything in a JSONL file with its day, block by block; `blocks` gets what there is to know of them."""
-        label, shape, named = self._label(file), self._shape_of(file), day_in_name(file)
+        label, shape, named = self.label(file), self._shape_of(file), day_in_name(file)
         offset, line, rows, after = 0, 1, 0, None
         with self._open(file) as opened:
             for data in pieces(opened, self.block_bytes):
@@ -361,7 +373,7 @@ class Files(Source):
 
     def _in_blocks(self, file: str, entry: dict[str, Any], day: str) -> Iterator[tuple[date, Item]]:
         """What is in the blocks of a file that have some of a day. SourceError when the file has changed meanwhile."""
-        label, shape, named = self._label(file), self._shape_of(file), day_in_name(file)
+        label, shape, named = self.label(file), self._shape_of(file), day_in_name(file)
         with self._open(file) as opened:
             for block in entry["blocks"]:
                 if day not in block["days"]:

@@ -227,7 +227,7 @@ def test_carriage_returns_alone_end_lines(encoding):
 def test_a_file_whose_columns_have_other_names_says_what_to_write():
     with pytest.raises(SourceError) as raised:
         list(scan(io.BytesIO(b"Frage;Antwort;Datum\nWann?;Jetzt;2026-03-02\n"), "a.csv", Shape()))
-    assert 'mapping: {question: "Frage", answer: "Antwort"}' in str(raised.value)
-    assert "--column question=Frage --column answer=Antwort" in str(raised.value)
+    assert '`mapping: {question: "Frage", answer: "Antwort", time: "Datum"}`' in str(raised.value)
+    assert "--column question=Frage --column answer=Antwort --column time=Datum" in str(raised.value)
     with pytest.raises(SourceError, match=r'mapping: \{question: "<column>", answer: "reply text"\}'):
         list(scan(io.BytesIO(b"a;reply text\nx;y\n"), "a.csv", Shape()))

@@ -5,7 +5,7 @@ over a network are in resources/sources. Why it is so: docs/decisions/sources.md
 """
 
 from llmops_assets.lib.sources.contract import Changes, Fault, Source, changes, joined, states_of, told
-from llmops_assets.lib.sources.faults import RowFault, SourceError, UnfinishedError
+from llmops_assets.lib.sources.faults import RowFault, SourceError, UndecidedError, UnfinishedError
 from llmops_assets.lib.sources.formats import READERS, Input
 from llmops_assets.lib.sources.reading import (
     NO_TIME,
@@ -15,6 +15,8 @@ from llmops_assets.lib.sources.reading import (
     check,
     dated,
     dated_by,
+    identity,
+    layout_of,
     pieces,
     read_rows,
     records_of,
@@ -31,8 +33,11 @@ from llmops_assets.lib.sources.rows import (
     Rejected,
     Shape,
     content_id,
+    proposal,
+    remedy,
+    told_names,
 )
-from llmops_assets.lib.sources.times import Clock, Order, time_of
+from llmops_assets.lib.sources.times import Clock, Order, is_local, time_of, written_dates
 
 __all__ = [
     "COLUMNS",
@@ -52,6 +57,7 @@ __all__ = [
     "Shape",
     "Source",
     "SourceError",
+    "UndecidedError",
     "UnfinishedError",
     "articles_of",
     "block_items",
@@ -60,10 +66,15 @@ __all__ = [
     "content_id",
     "dated",
     "dated_by",
+    "identity",
+    "is_local",
     "joined",
+    "layout_of",
     "pieces",
+    "proposal",
     "read_rows",
     "records_of",
+    "remedy",
     "resolved",
     "rows_of",
     "scan",
@@ -71,4 +82,6 @@ __all__ = [
     "stem",
     "time_of",
     "told",
+    "told_names",
+    "written_dates",
 ]

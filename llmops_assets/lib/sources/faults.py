@@ -14,6 +14,10 @@ class UnfinishedError(SourceError):
     """A file ends in the middle of a text: it is still being written, or was not copied whole."""
 
 
+class UndecidedError(SourceError):
+    """The dates of a file can have the day first or the month: somebody must say which."""
+
+
 class RowFault(ValueError):
     """A row cannot be used; `at` adds to its place (a column, a character)."""
 

@@ -124,6 +124,18 @@ def block_items(
     return dated(found, name, default, after=after)
 
 
+def layout_of(record: Mapping[str, Any], shape: Shape) -> tuple[str, dict[str, str]]:
+    """How a record is read: "rows", or the name of its list of messages; with our columns and theirs. RowFault when
+    neither is found in it."""
+    names = list(record)
+    try:
+        return "rows", shape.columns(names)
+    except RowFault:
+        if found := chats.layout(names):
+            return found, shape.columns(names, required=())
+        raise
+
+
 def rows_of(
     records: Iterator[tuple[str, Mapping[str, Any] | RowFault]], name: str, shape: Shape, *, rows: int = 0
 ) -> Iterator[RawRow | Rejected]:
@@ -292,7 +304,7 @@ def resolved(read: Callable[[], Iterator[RawRow | Rejected]]) -> Iterator[RawRow
         if run and run != conversation and run not in ends:
             yield from _in_turn(open_rows.pop(run, []))
         run = conversation
-        key = _identity(item)
+        key = identity(item)
         newest = last.get(key, place)
         if item.turn and not item.continues and item.id.endswith(f"#{item.turn}"):
             newest = max(newest, last.get(hash(f"{item.conversation}#0"), place))
@@ -329,7 +341,7 @@ def _in_turn(rows: list[RawRow]) -> Iterator[RawRow]:
         yield replace(row, turn=turn, id=f"{row.conversation}#{turn}" if derived else row.id)
 
 
-def _identity(row: RawRow) -> int:
+def identity(row: RawRow) -> int:
     """Equal for rows of which one counts."""
     if row.continues and row.id == f"{row.conversation}#{row.turn}":
         return hash((row.conversation, row.question, row.answer, row.time))
@@ -350,7 +362,7 @@ def _last_places(items: Iterator[RawRow | Rejected]) -> tuple[dict[int, int], di
     keys, talks = array("q"), array("q")
     for item in items:
         if isinstance(item, RawRow):
-            keys.append(_identity(item))
+            keys.append(identity(item))
             talks.append(hash(item.conversation) if item.continues else 0)
     identities, runs = (np.frombuffer(found, np.int64) for found in (keys, talks))
     every = np.arange(len(identities))

@@ -199,9 +199,10 @@ _VAGUE = frozenset("text message body content description subject output input f
 
 def remedy(proposed: Mapping[str, str], missing: Sequence[str]) -> str:
     """What to write where columns are not recognised: for settings.yaml, and for a command."""
-    pairs = {name: proposed.get(name, "<column>") for name in REQUIRED if name in missing or name in proposed}
+    needed = {name: "<column>" for name in REQUIRED if name in missing}
+    pairs = {**needed, **proposed}
     inside = ", ".join(f"{name}: {json.dumps(theirs, ensure_ascii=False)}" for name, theirs in pairs.items())
-    given = " ".join(f"--column {name}={shlex.quote(theirs)}" for name, theirs in pairs.items())
+    given = " ".join(f"--column {shlex.quote(f'{name}={theirs}')}" for name, theirs in pairs.items())
     return f"Rename one, or write into settings.yaml `mapping: {{{inside}}}`, or give the command {given}"
 
 

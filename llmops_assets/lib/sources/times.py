@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
-from llmops_assets.lib.sources.faults import RowFault, SourceError, shortened
+from llmops_assets.lib.sources.faults import RowFault, SourceError, UndecidedError, shortened
 
 Order = Literal["", "DMY", "MDY", "YMD"]
 ORDERS = tuple(order for order in get_args(Order) if order)
@@ -102,7 +102,7 @@ def time_of(value: Any, at: str, clock: Clock | datetime | None = None) -> datet
 def order_among(values: Iterable[str], name: str) -> str:
     """The order of day and month that all numeric dates among some values can have.
 
-    SourceError, with the lines to add to the settings, when they can have both or neither.
+    UndecidedError, with the lines to add to the settings, when they can have both or neither.
     """
     day_first = month_first = either = ""
     for value in values:
@@ -121,7 +121,7 @@ def order_among(values: Iterable[str], name: str) -> str:
     if month_first and not day_first:
         return "MDY"
     told = f"{day_first} has the day first and {month_first} the month" if day_first else f"{either} may be either"
-    raise SourceError(
+    raise UndecidedError(
         f"{name}: do its dates have the day first or the month? {told}, no other date tells. Add one of these lines to "
         "settings.yaml: `date_order: DMY` for the day first, `date_order: MDY` for the month"
     )
@@ -216,3 +216,12 @@ def written_dates(record: Any, names: frozenset[str]) -> Iterator[str]:
     elif isinstance(record, list):
         for value in record:
             yield from written_dates(value, names)
+
+
+def is_local(value: Any) -> bool:
+    """Whether a time says no offset, so that its moment depends on the zone of its source."""
+    here, there = (Clock(zone=zone, order="DMY") for zone in (UTC, timezone(timedelta(hours=9))))
+    try:
+        return time_of(value, "", here) != time_of(value, "", there)
+    except RowFault:
+        return False
