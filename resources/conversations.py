@@ -1,6 +1,5 @@
 """The conversations of an installation, from all of its sources, and the labels that people gave them."""
 
-import functools
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
@@ -57,10 +56,8 @@ class Conversations:
 
     def read(self, day: date) -> "Iterator[RawRow | Rejected]":
         """The conversations of a day from all sources, and what cannot be one; every id once."""
-        from llmops_assets.lib.sources import resolved
-
         for source in self.sources():
-            yield from resolved(functools.partial(source.read, day))
+            yield from source.conversations(day)
 
     def rows(self, day: date) -> "Iterator[RawRow]":
         """The conversations of a day without what cannot be one, every id once."""

@@ -133,6 +133,11 @@ class Files(Source):
             return resolved(lambda: self._read(day, index))
         return self._read(day, index)
 
+    def conversations(self, day: date) -> Iterator[Item]:
+        """A day as it is ingested: every row once, and the rows of a conversation together."""
+        index = self._index()
+        return resolved(lambda: self._read(day, index))
+
     def _read(self, day: date, index: dict[str, dict[str, Any]]) -> Iterator[Item]:
         for file, entry in index.items():
             if str(day) not in entry["days"]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from llmops_assets.lib.sources.reading import resolved
 from llmops_assets.lib.sources.rows import RawRow, Rejected
 
 
@@ -68,6 +69,10 @@ class Source(ABC):
         Ids are stable: the source's own, or of the content (`content_id`). An id may come twice, the last one counts
         (`resolved`). SourceError when the source cannot be read; what was read until then must not be used.
         """
+
+    def conversations(self, day: date) -> Iterator[RawRow | Rejected]:
+        """A day as it is ingested: what `read` gives, every row once, and the rows of a conversation together."""
+        return resolved(lambda: self.read(day))
 
 
 def states_of(items: Iterable[tuple[date, RawRow | Rejected]], channel: str = "") -> dict[date, str]:
