@@ -35,7 +35,12 @@ class Conversations:
                 new_day=settings.new_topic_day,
                 limit=settings.limit,
             )
-            shape = Shape(mapping=settings.mapping, time_zone=settings.time_zone, date_order=settings.date_order)
+            shape = Shape(
+                mapping=settings.mapping,
+                agents=settings.agents,
+                time_zone=settings.time_zone,
+                date_order=settings.date_order,
+            )
             index, form, encoding = home / "sources" / f"{INBOX}.json", settings.source_format, settings.source_encoding
             found.append(Files(INBOX, str(inbox), shape, form=form, encoding=encoding, spread=spread, index=index))
         now, log_url = datetime.now(UTC), self._workspace.log_url

@@ -38,6 +38,9 @@ class Settings(BaseModel):
     mapping: dict[str, str] = Field({}, description="our column -> the file's column, where names differ")
     time_zone: str = Field("", description="of times without an offset, and of days, such as Europe/Berlin; none: UTC")
     date_order: DateOrder = Field("", description="of dates like 03/02/2026; none: what the file's other dates tell")
+    agents: tuple[str, ...] = Field(
+        (), description="ids, addresses, domains (@shop.example) or roles that answer, where the file does not say it"
+    )
     first_day: date | None = Field(
         None, description="rows without a time (or with `replay`) are spread over days from here on"
     )

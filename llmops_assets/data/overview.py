@@ -7,8 +7,9 @@ from typing import Any
 from llmops_assets.handover.display import bars, counted
 from llmops_assets.lib.records import DatasetRef
 
-KINDS = ("source", "rejected", "masked")
-"""What days count: rows by source, rows by reason of rejection, masked values by entity."""
+KINDS = ("source", "rejected", "left_out", "masked")
+"""What days count: rows by source, rows by reason of rejection, messages and parts of texts that no row holds (private,
+bot, quoted mail) by reason, masked values by entity."""
 KEPT = 50
 
 
@@ -36,6 +37,7 @@ def overview(
         "articles_chart": bars("training rows by article", topics),
         "conversations_by_source": counted("source", totals["source"], "conversations"),
         "rejections_by_reason": counted("reason", totals["rejected"], "conversations"),
+        "left_out_by_reason": counted("reason", totals["left_out"], "parts"),
         "masked_by_entity": counted("entity", totals["masked"], "values"),
         "rows_by_article": counted("article", topics),
         "rows_by_side": counted("side", sides),

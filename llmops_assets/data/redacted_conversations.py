@@ -140,7 +140,9 @@ def redacted_conversations(
             claims.insist(f"{MAIN_UNTOUCHED} {draft.branch}")
     assert draft.merged is not None
     ref = lake.uri(draft.merged, path_of(day))
-    counts = day_counts(source=tally.sources, rejected=tally.reasons, masked=tally.masked)
+    counts = day_counts(
+        source=tally.sources, rejected=tally.reasons, left_out=tally.left_out_reasons, masked=tally.masked
+    )
     totals = {"quarantined": tally.rejected.total(), "masked": tally.masked.total()}
     record = DatasetRef(name=NAME, ref=ref, digest=tally.digest, rows=tally.rows, counts={**totals, **counts})
     yield materialized(
@@ -169,7 +171,8 @@ def left_out(faults: "Sequence[Fault]", redactor: "Redactor") -> dict[str, Any]:
 
 
 def shown(tally: days.Tally) -> dict[str, Any]:
-    """Counts by source, by reason of rejection and by masked entity as tables, and a chart of what was masked."""
+    """Counts by source, by reason of rejection, of what was left out of the conversations and by masked entity as
+    tables, and a chart of what was masked."""
     rejected = [
         {"source": source, "reason": reason, "rows": count}
         for (source, reason), count in tally.rejected.most_common(REASONS_SHOWN)
@@ -178,5 +181,9 @@ def shown(tally: days.Tally) -> dict[str, Any]:
         "masked_chart": bars("masked values by entity", tally.masked),
         "sources": counted("source", tally.sources),
         "rejections": table(rejected),
+        "left_out": table(
+            {"source": source, "reason": reason, "parts": count}
+            for (source, reason), count in tally.left_out.most_common(REASONS_SHOWN)
+        ),
         "masked": counted("entity", tally.masked, "values"),
     }

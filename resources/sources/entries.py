@@ -23,6 +23,9 @@ class Entry(BaseModel):
     )
     time_zone: str = Field("", description="of times without an offset, and of days, such as Europe/Berlin; none: UTC")
     date_order: DateOrder = Field("", description="of dates like 03/02/2026; none: what the file's other dates tell")
+    agents: tuple[str, ...] = Field(
+        (), description="ids, addresses, domains (@shop.example) or roles that answer, where the source does not say it"
+    )
 
     def shape(self, latest: datetime | None = None) -> "Shape":
         """How rows of this source become ours."""
@@ -33,6 +36,7 @@ class Entry(BaseModel):
             mapping=self.mapping,
             tags=self.tags,
             latest=latest,
+            agents=self.agents,
             time_zone=self.time_zone,
             date_order=self.date_order,
         )

@@ -19,11 +19,11 @@ class UndecidedError(SourceError):
 
 
 class RowFault(ValueError):
-    """A row cannot be used; `at` adds to its place (a column, a character)."""
+    """A row cannot be used; `at` adds to its place (a column, a character), `left_out` counts as in a row."""
 
-    def __init__(self, reason: str, at: str = "", text: str = "") -> None:
+    def __init__(self, reason: str, at: str = "", text: str = "", left_out: tuple[tuple[str, int], ...] = ()) -> None:
         super().__init__(reason)
-        self.reason, self.at, self.text = reason, at, text
+        self.reason, self.at, self.text, self.left_out = reason, at, text, left_out
 
 
 def shortened(value: Any) -> str:

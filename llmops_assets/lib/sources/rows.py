@@ -14,6 +14,7 @@ from datetime import date, datetime
 from typing import Any
 
 from llmops_assets.lib.sources.faults import RowFault, SourceError, shortened
+from llmops_assets.lib.sources.mail import written
 from llmops_assets.lib.sources.times import ORDERS, Clock, time_of, zone_of
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -67,7 +68,8 @@ class RawRow:
     """One exchange of a conversation as its source has it, not redacted. `number` counts rows of the file from 1.
 
     `day` is that of the conversation's first message in the zone of the source, None where it gives no time. `purpose`
-    is comma-separated; a tag that the source does not give is "".
+    is comma-separated; a tag that the source does not give is "". `left_out` counts messages and parts of texts that
+    are in no row (private, bot, quoted mail), by reason: of a conversation, in its first row.
     """
 
     number: int
@@ -88,6 +90,7 @@ class RawRow:
     licence: str = ""
     region: str = ""
     retain_until: str = ""
+    left_out: tuple[tuple[str, int], ...] = ()
     continues: bool = field(default=False, kw_only=True)
     """Whether it is a row of its own in a conversation whose other rows may stand elsewhere, in other files too."""
 
@@ -106,6 +109,7 @@ class Rejected:
     id: str = ""
     text: str = ""
     day: date | None = None
+    left_out: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,9 @@ class Shape:
     `mapping` names the source's column for some of ours. `name` goes before every id, so that two sources never share
     one; `channel` is the `source` of rows that name none. `tags` are defaults of TAGS. A time after `latest` is
     rejected. Times without an offset are of `time_zone` (IANA; UTC where it is ""), numeric dates have their day and
-    month in `date_order`, or, where it is "", in the order that `order_of_file` finds.
+    month in `date_order`, or, where it is "", in the order that `order_of_file` finds. `agents` are ids, addresses,
+    domains (`@shop.example`) or roles that answer, where the source itself does not say it. `verbatim` texts are
+    published ones: no HTML is looked for in them, and no mail.
     """
 
     name: str = ""
@@ -126,6 +132,8 @@ class Shape:
     time_zone: str = ""
     date_order: str = ""
     order_of_file: Callable[[], str] | None = field(default=None, repr=False, compare=False)
+    agents: tuple[str, ...] = ()
+    verbatim: bool = False
 
     def __post_init__(self) -> None:
         zone_of(self.time_zone)
@@ -230,6 +238,7 @@ class Plan:
         """The row of one mapping. RowFault on the first thing wrong."""
         texts = self._defaults.copy()
         get = values.get
+        left_out: tuple[tuple[str, int], ...] = ()
         for slot, column in self._texts:
             value = get(column)
             if value.__class__ is not str:
@@ -237,6 +246,15 @@ class Plan:
             value = value.strip()
             if len(value) <= _LONGEST_NULL and value.lower() in NULLS:
                 continue
+            if slot < 2 and not self._shape.verbatim:
+                found = written(value, customer=slot == 0)
+                if found.cut:
+                    left_out += tuple((kind, 1) for kind in found.cut)
+                    if not found.text:
+                        raise RowFault(
+                            f"holds nothing but {', '.join(found.cut)}", f"column {column}", left_out=left_out
+                        )
+                value = found.text
             if len(value) > MAX_TEXT:
                 raise too_long(value, f"column {column}")
             if value:
@@ -276,6 +294,7 @@ class Plan:
             turn,
             day,
             *tags,
+            left_out,
             continues=continues,
         )
 
