@@ -196,6 +196,24 @@ def test_init_replaces_nothing_without_force_and_writes_nothing_when_told_not_to
     assert settings_of(home)["source"] == str(file)
 
 
+def test_who_answers_is_asked_where_a_file_does_not_say_it(home, tmp_path):
+    def said(who: str, text: str, second: int) -> str:
+        at = f"17724456{second:02d}.000100"
+        return json.dumps({"type": "message", "user": who, "text": text, "ts": at, "thread_ts": "1772445600.000100"})
+
+    file = tmp_path / "help.jsonl"
+    file.write_text(said("U7", "Is the pool heated?", 0) + "\n" + said("U1", "From May on.", 9) + "\n")
+    options = ("init", file, "--company", "Huts", "--contact", "-", "--language", "en")
+    failed = llmops(*options, "--no-input")
+    assert failed.exit_code == 1
+    assert "nothing can be used" in failed.stderr
+    done = asked(*options, answers="U1\ny\n")
+    assert done.exit_code == 0, done.output
+    assert settings_of(home)["agents"] == ["U1"]
+    assert "From May on." in done.output
+    assert llmops("check", file, "--agent", "U1").exit_code == 0
+
+
 def test_a_note_is_never_shown(home, tmp_path):
     done = llmops("init", tickets(tmp_path / "t.json"), "--no-input", "--company", "Huts")
     assert "midnight" in done.output
