@@ -42,9 +42,8 @@ def scan(file: BinaryIO, name: str, shape: Shape, form: str = "", encoding: str 
     Reads as little ahead as the format allows. SourceError when the file itself cannot be used: empty, broken midway
     (with the number of rows until there), in another encoding, or without the columns a row needs.
     """
+    shape = replace(shape, verbatim=True) if reader_for(name, form) in DOCUMENTS else shape
     count = 0
-    if reader_for(name, form) in DOCUMENTS:
-        shape = replace(shape, verbatim=True)
     for item in rows_of(records_of(file, name, form, encoding), name, shape):
         count += 1
         yield item
