@@ -166,9 +166,20 @@ def test_a_ticket_in_which_nobody_knows_who_is_an_agent_is_rejected_with_the_rem
 )
 def test_a_private_first_comment_is_not_read_from_the_description_either(first):
     record = ticket(first, by(7, "A cable is on its way."), description="Wants a cable. PIN is 4711.")
-    (found,) = items([record])
+    (found,) = items([record], agents=())
     assert isinstance(found, Rejected)
+    assert found.reason.startswith("no customer message")
     assert "4711" not in str(found)
+
+
+@pytest.mark.parametrize(
+    "more", [{"via": {"channel": "phone"}}, {"via": {"channel": "voice"}}, {"submitter_id": 7}, {"is_public": False}]
+)
+def test_a_description_that_an_agent_typed_is_no_question(more):
+    record = ticket(ANSWERED, description="Rang: is it loud", created_at="2026-03-02T08:00:00Z", **more)
+    (found,) = items([record], agents=())
+    assert isinstance(found, Rejected)
+    assert "Rang" not in str(found)
 
 
 def test_a_description_that_no_comment_repeats_is_the_customers():
