@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from llmops_assets.lib.auditing.conversations import redacted
 from llmops_assets.lib.redaction import Redactor
-from llmops_assets.lib.sources import RawRow, Rejected, Shape, scan
+from llmops_assets.lib.sources import RawRow, Rejected, RowFault, Shape, scan
 from llmops_assets.lib.sources.layouts import LAYOUTS, layout_of
 from llmops_assets.lib.sources.layouts.base import Layout
+from llmops_assets.lib.sources.layouts.roles import speaker_of
 from llmops_assets.lib.sources.layouts.visibility import visibility
 
 EXPORTS = Path(__file__).parent / "exports"
@@ -233,6 +234,43 @@ def test_an_assistant_answers_unless_a_person_does():
     assert row.answer == "assistant 1"
     (row,) = items(said("user", "assistant", "agent"))
     assert (row.answer, row.left_out) == ("agent 2", (("bot", 1),))
+
+
+@pytest.mark.parametrize(
+    ("role", "speaker"),
+    [
+        ("Support Agent", "agent"),
+        ("customer service representative", "agent"),
+        ("CustomerSupport", "agent"),
+        ("Live Agent 2", "agent"),
+        ("End User", "customer"),
+        ("Customer 1", "customer"),
+        ("AI agent", "bot"),
+        ("Virtual Assistant", "bot"),
+        ("support bot", "bot"),
+    ],
+)
+def test_a_role_of_several_words_is_who_its_last_word_says(role, speaker):
+    assert speaker_of(role, "") == speaker
+
+
+@pytest.mark.parametrize("role", ["Anna Agent", "internal user", "service customer", "former agent", "", "team"])
+def test_a_role_that_nobody_knows_is_not_guessed(role):
+    with pytest.raises(RowFault, match="none that is known"):
+        speaker_of(role, "")
+
+
+def test_a_list_of_any_name_is_a_chat_when_its_objects_have_speaker_and_text():
+    articles = [
+        {"sender": "Customer", "internal": False, "body": "Is it loud?"},
+        {"sender": "Agent", "internal": True, "body": "[out] again"},
+        {"sender": "Agent", "internal": False, "body": "<p>No, it is silent.</p>", "content_type": "text/html"},
+    ]
+    (row,) = items([{"id": 3, "customer": "mia@mail.example", "articles": articles}])
+    assert (row.question, row.answer, row.subject) == ("Is it loud?", "No, it is silent.", "mia@mail.example")
+    ways = [{"direction": "inbound", "body": "Is it loud?"}, {"direction": "outbound", "body": "No."}]
+    (row,) = items([{"id": 3, "steps": ways}])
+    assert row.answer == "No."
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,14 @@ from llmops_assets.lib.sources.layouts.base import (
     Message,
     Speaker,
     content,
+    entries,
     first,
     identity,
     is_agent,
     listed,
     name_of,
 )
-from llmops_assets.lib.sources.layouts.roles import MODEL, PERSON, is_automatic, speaker_of
+from llmops_assets.lib.sources.layouts.roles import MODEL, is_automatic, speaker_of
 from llmops_assets.lib.sources.layouts.visibility import visibility
 from llmops_assets.lib.sources.rows import RowFault, time_of
 
@@ -43,8 +44,8 @@ class Chat(Layout):
     chronological = False
 
     def recognises(self, record: Mapping[str, Any]) -> bool:
-        """The name of the list is enough: what is wrong in it is told."""
-        return any(name in record for name in LISTS)
+        """The name of the list is enough: what is wrong in it is told. Under another name its objects tell."""
+        return any(name in record for name in LISTS) or _list(record) is not None
 
     def messages(
         self, record: Mapping[str, Any], agents: Collection[str] = (), latest: datetime | None = None
@@ -61,7 +62,7 @@ class Chat(Layout):
             if text:
                 found.append((role, Message(speaker, text, time_of(first(entry, *_TIMES), at, latest), seen)))
         # Where people answer, what calls itself assistant is the bot in front of them.
-        staffed = any(role in PERSON or is_agent(agents, role) for role, _ in found)
+        staffed = any(message.speaker == "agent" and role not in MODEL for role, message in found)
         return [
             Message("bot", message.text, message.time, message.visibility)
             if staffed and role in MODEL and not is_agent(agents, role)
@@ -78,9 +79,8 @@ class Chat(Layout):
         if isinstance(meta, dict) and (known := identity(meta.get("sender"), "email", "id")):
             return known
         authors: Counter[str] = Counter()
-        entries = _list(record)
-        for entry in entries if isinstance(entries, list) else ():
-            author = first(entry, "author", "sender") if isinstance(entry, dict) else None
+        for entry in entries(_list(record)):
+            author = first(entry, "author", "sender")
             if not isinstance(author, dict) or not (name := identity(author, "email", "id")):
                 continue
             try:
@@ -92,7 +92,17 @@ class Chat(Layout):
 
 
 def _list(record: Mapping[str, Any]) -> Any:
-    return next((record[name] for name in LISTS if name in record), None)
+    """The list under one of LISTS, or else the first whose objects have a speaker and a text."""
+    named = next((record[name] for name in LISTS if name in record), None)
+    return named if named is not None else next((value for value in record.values() if _are_messages(value)), None)
+
+
+def _are_messages(value: Any) -> bool:
+    said = list(entries(value))
+    return bool(said) and all(
+        any(name in entry for name in _TEXTS) and (any(name in entry for name in _ROLES) or _heading(entry))
+        for entry in said
+    )
 
 
 def _speaker(entry: Mapping[str, Any], at: str, agents: Collection[str]) -> tuple[str, Speaker]:
