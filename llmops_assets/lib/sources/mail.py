@@ -2,7 +2,7 @@
 
 Quoted history, mail headers, mobile footers, disclaimers, unsubscribe lines and automatic notices are cut, answers
 between quoted lines stay. Greetings and an agent's signature stay too: what of an answer may teach is judged after
-redaction. Every step passes the lines once. Why no library: docs/decisions/sources.md.
+redaction. Every step passes the lines a few times at most. Why no library: docs/decisions/sources.md.
 """
 
 import itertools
@@ -50,7 +50,11 @@ def cut(text: str, *, mail: bool = False, customer: bool = False) -> Written:
     kinds: list[str] = []
     # Most texts are one line without a mark of a mail: they must cost little.
     if len(lines) > 1 or ":" in text or "--" in text or phrases.ABOVE.match(text):
-        lines = _without_quotes(lines, mail, kinds)
+        # What stood between quoted mails may then stand at the end.
+        for _ in range(_PASSES):
+            before, lines = lines, _without_quotes(lines, mail, kinds)
+            if lines == before:
+                break
     if customer:
         lines = _without_signature(lines, kinds)
     lines = _without_footers(lines, kinds)
@@ -64,6 +68,7 @@ def cut(text: str, *, mail: bool = False, customer: bool = False) -> Written:
 
 # -- quoted mails -------------------------------------------------------------------------------------------------
 
+_PASSES = 4
 _QUOTE = re.compile(r"\s{0,3}>")
 
 
