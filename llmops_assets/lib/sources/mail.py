@@ -49,15 +49,16 @@ def cut(text: str, *, mail: bool = False, customer: bool = False) -> Written:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     kinds: list[str] = []
     # Most texts are one line without a mark of a mail: they must cost little.
-    if len(lines) > 1 or ":" in text or "--" in text or phrases.ABOVE.match(text):
-        # What stood between quoted mails may then stand at the end.
-        for _ in range(_PASSES):
-            before, lines = lines, _without_quotes(lines, mail, kinds)
-            if lines == before:
-                break
-    if customer:
-        lines = _without_signature(lines, kinds)
-    lines = _without_footers(lines, kinds)
+    marked = len(lines) > 1 or ":" in text or "--" in text or phrases.ABOVE.match(text)
+    for _ in range(_PASSES):
+        before = lines
+        if marked:
+            lines = _without_quotes(lines, mail, kinds)
+        if customer:
+            lines = _without_signature(lines, kinds)
+        lines = _without_footers(lines, kinds)
+        if lines == before:
+            break
     if notice := _is_notice(lines):
         kinds.append(notice)
         lines = []
@@ -69,6 +70,7 @@ def cut(text: str, *, mail: bool = False, customer: bool = False) -> Written:
 # -- quoted mails -------------------------------------------------------------------------------------------------
 
 _PASSES = 4
+"""What stood above something that was cut may then be cut itself; most texts need one pass."""
 _QUOTE = re.compile(r"\s{0,3}>")
 
 

@@ -181,6 +181,7 @@ _DONE = (
     "merged|reviewed)"
 )
 _LEAVE = "(?:annual |parental |sick |maternity )?leave|vacation|holiday"
+_NOW = "derzeit|zurzeit|momentan|aktuell"
 _WEG = "im urlaub|abwesend|nicht erreichbar"
 _MEANWHILE = (
     r"(?=[\s\S]{0,400}?(?:@|e-?mail|messages?\b|respond|reply|urgent|colleague|access|antwort|nachricht|dringend|vertret|"
@@ -210,7 +211,7 @@ NOTICE = _any(
     r"autosvar)\b\s*(?:[:!.-]|$|\n|message|reply|notice|notification)",
     r"i(?: am|'m|’m| will be)(?: currently| now)? (?:out of|away from) (?:the |my )?(?:office|desk)\b",
     rf"i(?: am|'m|’m| will be)(?: currently| now)? on (?:{_LEAVE})\b{_MEANWHILE}",
-    rf"ich bin (?:(?:derzeit|zurzeit|momentan|aktuell|bis \S{{1,20}}) )?(?:nicht im büro|außer haus|(?:{_WEG}){_MEANWHILE})",
+    rf"ich bin (?:(?:{_NOW}|bis \S{{1,20}}) )?(?:nicht im büro|außer haus|(?:{_WEG}){_MEANWHILE})",
     rf"je suis (?:actuellement )?(?:absente?|en congés?)\b{_MEANWHILE}",
     r"(?:actualmente )?estoy fuera de la oficina",
     rf"ik ben (?:momenteel |op dit moment )?(?:afwezig|niet op kantoor|met vakantie)\b{_MEANWHILE}",
