@@ -58,9 +58,9 @@ class Chat(Layout):
                 raise RowFault(f"a {type(entry).__name__}; every message is an object with role and text", at)
             text = content(first(entry, *_TEXTS), at)
             seen = visibility(entry)
-            role, speaker = _speaker(entry, at, agents) if seen == "public" else ("", "system")
+            role, said = _speaker(entry, at, agents) if seen == "public" else ("", "system")
             if text:
-                found.append((role, Message(speaker, text, time_of(first(entry, *_TIMES), at, latest), seen)))
+                found.append((role, Message(said, text, time_of(first(entry, *_TIMES), at, latest), seen)))
         # Where people answer, what calls itself assistant is the bot in front of them.
         staffed = any(message.speaker == "agent" and role not in MODEL for role, message in found)
         return [
@@ -84,7 +84,7 @@ class Chat(Layout):
             if not isinstance(author, dict) or not (name := identity(author, "email", "id")):
                 continue
             try:
-                if _speaker(entry, "", agents)[1] == "customer":
+                if speaker(entry, "", agents) == "customer":
                     authors[name] += 1
             except RowFault:
                 continue
@@ -99,10 +99,18 @@ def _list(record: Mapping[str, Any]) -> Any:
 
 def _are_messages(value: Any) -> bool:
     said = list(entries(value))
-    return bool(said) and all(
-        any(name in entry for name in _TEXTS) and (any(name in entry for name in _ROLES) or _heading(entry))
-        for entry in said
-    )
+    return bool(said) and all(map(is_message, said))
+
+
+def is_message(entry: Mapping[str, Any]) -> bool:
+    """Whether an object has a speaker and a text."""
+    told = any(name in entry for name in _ROLES) or _heading(entry) is not None
+    return told and any(name in entry for name in _TEXTS)
+
+
+def speaker(entry: Mapping[str, Any], at: str, agents: Collection[str] = ()) -> Speaker:
+    """Who wrote a message. RowFault when nobody can tell."""
+    return _speaker(entry, at, agents)[1]
 
 
 def _speaker(entry: Mapping[str, Any], at: str, agents: Collection[str]) -> tuple[str, Speaker]:
