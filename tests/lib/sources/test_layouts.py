@@ -17,7 +17,7 @@ from llmops_assets.lib.sources import RawRow, Rejected, RowFault, Shape, scan
 from llmops_assets.lib.sources.layouts import LAYOUTS, layout_of
 from llmops_assets.lib.sources.layouts.base import Layout
 from llmops_assets.lib.sources.layouts.roles import speaker_of
-from llmops_assets.lib.sources.layouts.visibility import visibility
+from llmops_assets.lib.sources.visibility import visibility
 
 EXPORTS = Path(__file__).parent / "exports"
 AGENTS = ("UHELP",)
@@ -357,6 +357,7 @@ def test_a_flag_that_nobody_knows_keeps_a_message_out(flag):
         {"note": "a remark of its own"},
         {"deleted": None, "draft": False, "deleted_at": None},
         {"hidden": False, "status": "sent"},
+        {"level": "info", "access_level": "public"},
     ],
 )
 def test_what_says_nothing_or_public_is_public(flag):

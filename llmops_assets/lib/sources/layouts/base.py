@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 from llmops_assets.lib.sources.rows import RowFault, text_of, time_of
+from llmops_assets.lib.sources.visibility import Visibility
 
 Speaker = Literal["customer", "agent", "bot", "system", "third", "unknown"]
 """`third` is a person who is neither the customer whom the row is about nor an agent; `system` is what nobody wrote:
 notices, events, records of a call; `unknown` may be anybody. Only a customer and an agent make an exchange."""
-Visibility = Literal["public", "private", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from llmops_assets.lib.sources.layouts.base import (
     name_of,
 )
 from llmops_assets.lib.sources.layouts.roles import MODEL, is_automatic, speaker_of
-from llmops_assets.lib.sources.layouts.visibility import visibility
 from llmops_assets.lib.sources.rows import RowFault, time_of
+from llmops_assets.lib.sources.visibility import visibility
 
 LISTS = ("messages", "turns", "dialog", "dialogue", "conversation", "conversations")
 """Names of the list."""
