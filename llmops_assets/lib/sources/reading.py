@@ -22,6 +22,7 @@ from llmops_assets.lib.sources.rows import (
     RowFault,
     Shape,
     SourceError,
+    Unseen,
     content_id,
     raw_text,
     time_of,
@@ -135,7 +136,10 @@ def rows_of(
         if layout is None:
             number += 1
             first_fault = first_fault or f"{name}, {place}: {plan.reason}"
-            yield _rejected(shape, name, place, plan, record)
+            nested = any(isinstance(value, (list, dict)) for value in record.values())
+            found = _rejected(shape, name, place, plan, record)
+            # It may be a conversation of an unknown layout, with what nobody may see in it.
+            yield replace(found, text=raw_text(dict.fromkeys(record))) if nested else found
             continue
         usable = True
         if thread := layout.thread(record):
@@ -180,7 +184,8 @@ def _rejected(
     except RowFault:
         time = None
     day = time.date() if time else None
-    return Rejected(source, where, fault.reason, name, raw_text(record), day, fault.left_out)
+    shown = dict.fromkeys(record) if isinstance(fault, Unseen) else record
+    return Rejected(source, where, fault.reason, name, raw_text(shown), day, fault.left_out)
 
 
 def read_rows(path: Path, mapping: Mapping[str, str] | None = None, form: str = "") -> Iterator[RawRow]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.sources.mail import written
+from llmops_assets.lib.sources.visibility import is_flag, visibility
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "question": ("question", "instruction", "query", "utterance", "prompt", "message", "text"),
@@ -101,6 +102,10 @@ class RowFault(ValueError):
         self.reason, self.at, self.text, self.left_out = reason, at, text, left_out
 
 
+class Unseen(RowFault):
+    """A row that was not for the customer, or of which nobody knows it: nothing of it is shown."""
+
+
 @dataclass(frozen=True)
 class Shape:
     """How the rows of one source become ours.
@@ -167,6 +172,7 @@ class Plan:
         self.columns = columns
         self._shape = shape
         self._prefix = f"{shape.name}/" if shape.name else ""
+        self._flags: tuple[str, ...] | None = None
         self._texts = [(slot, columns[name]) for slot, name in enumerate(_TEXTS) if name in columns]
         self._defaults = [(shape.tags or {}).get(name, "") for name in _TEXTS]
         self._defaults[4] = shape.channel
@@ -179,6 +185,12 @@ class Plan:
         texts = self._defaults.copy()
         get = values.get
         left_out: tuple[tuple[str, int], ...] = ()
+        if self._flags is None:
+            # A plan is for rows with the same columns.
+            self._flags = tuple(name for name in values if isinstance(name, str) and is_flag(name))
+        if self._flags and (seen := visibility({name: get(name) for name in self._flags})) != "public":
+            reason = seen if seen == "private" else "unknown visibility"
+            raise Unseen(f"{reason}: only what the customer saw is read", "", "", ((reason, 1),))
         for slot, column in self._texts:
             value = get(column)
             if value.__class__ is not str:

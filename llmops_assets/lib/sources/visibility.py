@@ -50,6 +50,12 @@ def visibility(entry: Mapping[str, Any]) -> Visibility:
     return "unknown" if "unknown" in found else "public"
 
 
+def is_flag(name: str) -> bool:
+    """Whether a column of this name says who may see its row. A kind (`type`, `category`) is none: a table's may be a
+    topic."""
+    return _flag(name) not in ("", "kind", "remark")
+
+
 @functools.lru_cache(4096)
 def _flag(name: str) -> Flag:
     """What a key is a flag of; all its words must belong to one: `external_id` and `public_url` are none."""

@@ -364,6 +364,33 @@ def test_what_says_nothing_or_public_is_public(flag):
     assert visibility({"role": "agent", "text": "x", **flag}) == "public"
 
 
+@pytest.mark.parametrize(
+    ("flag", "reason"),
+    [
+        ({"is_internal": "true"}, "private"),
+        ({"public": "0"}, "private"),
+        ({"visibility": "team"}, "private"),
+        ({"visibility": "?"}, "unknown visibility"),
+    ],
+)
+def test_a_plain_row_that_is_flagged_is_no_row_and_counted(flag, reason):
+    row = {"question": "Is it loud?", "answer": "No."}
+    found, kept = items([{**row, **flag}, {**row, "category": "internal transfer", "level": "2"}])
+    assert isinstance(found, Rejected)
+    assert found.reason == f"{reason}: only what the customer saw is read"
+    assert found.left_out == ((reason, 1),)
+    assert "loud" not in found.text
+    assert kept.answer == "No."
+
+
+def test_a_record_of_an_unknown_layout_is_shown_by_its_keys_only():
+    record = {"id": 4, "fields": {"comment": {"comments": [{"body": "[out] He is rude.", "internal": True}]}}}
+    found, _ = items([record, {"question": "q", "answer": "a"}])
+    assert isinstance(found, Rejected)
+    assert found.reason.startswith("no column for the question")
+    assert found.text == '{"id": null, "fields": null}'
+
+
 # -- properties ---------------------------------------------------------------------------------------------------
 
 odd = st.recursive(
