@@ -5,9 +5,9 @@ What a message calls its speaker, and any flag of who may see it, is read in all
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from typing import Any
 
+from llmops_assets.lib.sources.faults import RowFault
 from llmops_assets.lib.sources.layouts.base import (
     Layout,
     Message,
@@ -21,7 +21,7 @@ from llmops_assets.lib.sources.layouts.base import (
 )
 from llmops_assets.lib.sources.layouts.roles import MODEL, PERSON, is_automatic, speaker_of
 from llmops_assets.lib.sources.layouts.visibility import visibility
-from llmops_assets.lib.sources.rows import RowFault, time_of
+from llmops_assets.lib.sources.times import Clock, time_of
 
 LISTS = ("messages", "turns", "dialog", "dialogue", "conversation", "conversations")
 """Names of the list."""
@@ -47,7 +47,7 @@ class Chat(Layout):
         return any(name in record for name in LISTS)
 
     def messages(
-        self, record: Mapping[str, Any], agents: Collection[str] = (), latest: datetime | None = None
+        self, record: Mapping[str, Any], agents: Collection[str] = (), clock: Clock | None = None
     ) -> list[Message]:
         """Every message with a text."""
         found: list[tuple[str, Message]] = []
@@ -59,7 +59,7 @@ class Chat(Layout):
             seen = visibility(entry)
             role, speaker = _speaker(entry, at, agents) if seen == "public" else ("", "system")
             if text:
-                found.append((role, Message(speaker, text, time_of(first(entry, *_TIMES), at, latest), seen)))
+                found.append((role, Message(speaker, text, time_of(first(entry, *_TIMES), at, clock), seen)))
         # Where people answer, what calls itself assistant is the bot in front of them.
         staffed = any(role in PERSON or is_agent(agents, role) for role, _ in found)
         return [

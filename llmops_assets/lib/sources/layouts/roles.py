@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from llmops_assets.lib.sources.faults import RowFault
 from llmops_assets.lib.sources.layouts.base import Speaker, first, is_agent
 from llmops_assets.lib.sources.layouts.visibility import words
-from llmops_assets.lib.sources.rows import RowFault
 
 CUSTOMER = frozenset(
     "user human customer client consumer end-user end_user enduser visitor lead contact requester guest buyer".split()
