@@ -16,9 +16,13 @@ export TOKENIZERS_PARALLELISM := false
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 # The user's own file for `make demo`: DATA=<file> [FORMAT=jsonl|csv|parquet] [MAP="question=<column> answer=<column>"]
+# [ENCODING=cp1252] [TIME_ZONE=Europe/Berlin] [DATE_ORDER=DMY|MDY]
 DATA ?=
 FORMAT ?=
 MAP ?=
+ENCODING ?=
+TIME_ZONE ?=
+DATE_ORDER ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo dev build test test-fast mutants check bench lock clean
@@ -44,7 +48,9 @@ $(VENV)/.installed: requirements.lock pyproject.toml Makefile
 	@touch $@
 
 demo: install ## The main job in four acts; DATA=<file> for your own conversations
-	@$(BIN)/llmops demo $(if $(DATA),--data '$(DATA)') $(if $(FORMAT),--format $(FORMAT)) $(foreach m,$(MAP),--column '$(m)')
+	@$(BIN)/llmops demo $(if $(DATA),--data '$(DATA)') $(if $(FORMAT),--format $(FORMAT)) \
+	  $(if $(ENCODING),--encoding $(ENCODING)) $(if $(TIME_ZONE),--time-zone $(TIME_ZONE)) \
+	  $(if $(DATE_ORDER),--date-order $(DATE_ORDER)) $(foreach m,$(MAP),--column '$(m)')
 
 dev: install ## Dagster UI, MLflow UI, lake page and gateway, until Ctrl-C
 	@$(BIN)/llmops dev
@@ -71,7 +77,7 @@ check: install ## ruff, ty, import-linter, floors, definitions
 	@$(BIN)/python -m pytest -q tests/test_layers.py
 	@$(BIN)/dg check defs
 
-BENCHMARKS ?= redaction labels augmentation adapter_augmentation deduplication data archive drift lake lineage training
+BENCHMARKS ?= redaction labels augmentation adapter_augmentation deduplication sources data archive drift lake lineage training
 
 bench: install ## The benchmarks behind the figures in the docs (hours), or BENCHMARKS="lake redaction"
 	@for name in $(BENCHMARKS); do echo "-- $$name" && $(BIN)/python benchmarks/$$name.py || exit 1; done

@@ -20,7 +20,7 @@ from pathlib import Path
 from llmops_assets.data import redacted_conversations as stage
 from llmops_assets.lib.auditing import conversations, expectations
 from llmops_assets.lib.auditing.days import write_day
-from llmops_assets.lib.redaction import load_subject_key
+from llmops_assets.lib.redaction import load_subject_keys
 from llmops_assets.samples import generator
 from resources import open_lake
 from resources.conversations import Conversations
@@ -66,7 +66,7 @@ def ingest(home: Path, days: list[date]) -> Spent:
     files = UseCaseFiles(workspace.settings)
     case = files.read()
     lake, redactor = open_lake(workspace), Redactors(workspace.subject_key, files).of(case)
-    rules = case.expectations.get(stage.NAME, ())
+    rules, source = case.expectations.get(stage.NAME, ()), Conversations(workspace)
     # Language model and Great Expectations load on first use: that is a process's start, not a day's work.
     redactor.redact(["Warm up: I am Anna Smith."])
     row = {"row_id": "a", "day": str(days[0]), "subject": "", "question": "q", "answer": "a", "rating": 0}
@@ -75,7 +75,7 @@ def ingest(home: Path, days: list[date]) -> Spent:
     began, began_cpu = time.perf_counter(), time.process_time()
     for day in days:
         with workspace.scratch() as scratch:
-            cleared = conversations.redacted(Conversations(workspace).read(day), day, redactor)
+            cleared = conversations.redacted(source.read(day), day, redactor)
             tally = write_day(cleared, scratch / "day.parquet", scratch / "quarantine.parquet")
             with lake.transaction(f"Conversations of {day}", {}, name="benchmark") as draft:
                 draft.put(stage.path_of(day), scratch / "day.parquet")
@@ -95,7 +95,7 @@ def measured(rows: int, processes: int) -> list[Spent]:
         home = Path(folder) / "home"
         days = write_archive(home, rows)
         open_lake(Workspace(home))
-        load_subject_key(Workspace(home).subject_key)  # made before workers ask for it
+        load_subject_keys(Workspace(home).subject_key)  # made before workers ask for it
         with ProcessPoolExecutor(processes, mp_context=SPAWN) as pool:
             return list(pool.map(ingest, [home] * processes, [days[n::processes] for n in range(processes)]))
 

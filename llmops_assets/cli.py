@@ -63,29 +63,109 @@ def _quiet() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-@app.command()
-def demo(
-    data: Annotated[
-        Path | None, typer.Option(help="JSONL, CSV or Parquet file of conversations; none: the sample")
-    ] = None,
-    form: Annotated[str, typer.Option("--format", help="jsonl, csv or parquet; none: by the file's ending")] = "",
-    column: Annotated[list[str] | None, typer.Option(help="our=theirs, where column names are not recognised")] = None,
-) -> None:
-    """Play the main job: release, normal days, a new topic, a poisoned candidate."""
-    _quiet()
+Column = Annotated[list[str] | None, typer.Option(help="our=theirs, where column names are not recognised")]
+Form = Annotated[str, typer.Option("--format", help="jsonl, json, csv, parquet, md or html; none: by a file's ending")]
+Encoding = Annotated[str, typer.Option(help="of text files that are neither UTF-8 nor marked UTF-16: cp1252")]
+TimeZone = Annotated[str, typer.Option(help="of times without an offset, such as Europe/Berlin; none: UTC")]
+DateOrder = Annotated[str, typer.Option(help="of dates like 03/02/2026: DMY or MDY; none: what other dates tell")]
+
+
+def _mapping(column: list[str] | None) -> dict[str, str]:
+    """Our column -> theirs, as the option --column gives it."""
     mapping = {}
     for entry in column or []:
         ours, separator, theirs = entry.partition("=")
         if not separator:
             raise typer.BadParameter(f"{entry!r}: write our=theirs, for example question=ticket_text")
         mapping[ours] = theirs
+    return mapping
+
+
+def _reading(column: list[str] | None, form: str, encoding: str, time_zone: str, date_order: str) -> dict[str, Any]:
+    """Settings of reading that were given as options; those that were not are not in it."""
+    if date_order and date_order not in ("DMY", "MDY", "YMD"):
+        raise typer.BadParameter(f"{date_order!r}: write --date-order DMY, MDY or YMD")
+    given = {"mapping": _mapping(column), "source_format": form, "source_encoding": encoding}
+    return {k: v for k, v in {**given, "time_zone": time_zone, "date_order": date_order}.items() if v}
+
+
+@app.command()
+def init(
+    data: Annotated[Path, typer.Argument(help="file or folder of conversations")],
+    company: Annotated[str, typer.Option(help="the company's name")] = "",
+    contact: Annotated[str, typer.Option(help="where customers reach a person: an address or a page")] = "",
+    language: Annotated[str, typer.Option(help="the customers' language, two letters; none: that of most")] = "",
+    column: Column = None,
+    form: Form = "",
+    encoding: Encoding = "",
+    time_zone: TimeZone = "",
+    date_order: DateOrder = "",
+    no_input: Annotated[bool, typer.Option("--no-input", help="ask nothing; what is missing is an error")] = False,
+    force: Annotated[bool, typer.Option("--force", help="replace settings.yaml and use_case.yaml")] = False,
+) -> None:
+    """Write settings.yaml and use_case.yaml for a file or folder of conversations; asks what it cannot know."""
+    _quiet()
+    given = _reading(column, form, encoding, time_zone, date_order)
+    from llmops_assets.commands import beginnings
+    from llmops_assets.lib.sources.survey import lines
+    from resources import home_folder
+
+    home = home_folder()
+    beginnings.refuse_to_replace(home, force)
+    ask = None if no_input else lambda question, default: typer.prompt(question, default=default)
+    known = beginnings.Company(company, contact, language)
+    begun = beginnings.begin(data, given, known, ask, home)
+    typer.echo("\n".join(lines(begun.files)))
+    typer.echo("\nas it will be stored and learnt:")
+    for question, answer in beginnings.preview(begun):
+        typer.echo(f"  > {' '.join(question.split())[:200]}\n    {' '.join(answer.split())[:200]}")
+    if not no_input:
+        typer.confirm("Write the settings?", default=True, abort=True)
+    settings, case = beginnings.write(home, begun, force=force)
+    typer.echo(f"\nwritten: {settings} and {case}")
+    typer.echo("\n".join(beginnings.next_steps(begun)))
+
+
+@app.command("check")
+def check_archive(
+    data: Annotated[Path | None, typer.Argument(help="file or folder; none: what the settings name")] = None,
+    column: Column = None,
+    form: Form = "",
+    encoding: Encoding = "",
+    time_zone: TimeZone = "",
+    date_order: DateOrder = "",
+) -> None:
+    """Say what files of conversations hold, and what would be left out and why; nothing is written."""
+    _quiet()
+    given = _reading(column, form, encoding, time_zone, date_order)
+    from llmops_assets.commands import archives
+
+    told, good = archives.check(data, given)
+    typer.echo("\n".join(told))
+    raise typer.Exit(0 if good else 1)
+
+
+@app.command()
+def demo(
+    data: Annotated[
+        Path | None, typer.Option(help="JSONL, CSV or Parquet file of conversations; none: the sample")
+    ] = None,
+    form: Form = "",
+    column: Column = None,
+    encoding: Encoding = "",
+    time_zone: TimeZone = "",
+    date_order: DateOrder = "",
+) -> None:
+    """Play the main job: release, normal days, a new topic, a poisoned candidate."""
+    _quiet()
+    given = _reading(column, form, encoding, time_zone, date_order)
     import dagster as dg
 
     from llmops_assets.commands.demo import Demo
     from resources import home_folder
 
     with dg.DagsterInstance.get() as instance:
-        Demo(home_folder(), instance, data=data, mapping=mapping, form=form).run()
+        Demo(home_folder(), instance, data=data, settings=given).run()
 
 
 @app.command()

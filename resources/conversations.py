@@ -1,6 +1,5 @@
 """The conversations of an installation, from all of its sources, and the labels that people gave them."""
 
-import functools
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from resources.workspace import INBOX, Workspace
 
 if TYPE_CHECKING:
     from llmops_assets.lib.labelling.labelfiles import Label
-    from llmops_assets.lib.sources import RawRow, Rejected, Source
+    from llmops_assets.lib.sources import Fault, RawRow, Rejected, Source
 
 
 class Conversations:
@@ -36,9 +35,14 @@ class Conversations:
                 new_day=settings.new_topic_day,
                 limit=settings.limit,
             )
-            shape = Shape(mapping=settings.mapping, agents=settings.agents)
-            index = home / "sources" / f"{INBOX}.json"
-            found.append(Files(INBOX, str(inbox), shape, form=settings.source_format, spread=spread, index=index))
+            shape = Shape(
+                mapping=settings.mapping,
+                agents=settings.agents,
+                time_zone=settings.time_zone,
+                date_order=settings.date_order,
+            )
+            index, form, encoding = home / "sources" / f"{INBOX}.json", settings.source_format, settings.source_encoding
+            found.append(Files(INBOX, str(inbox), shape, form=form, encoding=encoding, spread=spread, index=index))
         now, log_url = datetime.now(UTC), self._workspace.log_url
         found += [open_source(entry, home=home, log_url=log_url, now=now) for entry in settings.sources]
         return found
@@ -47,26 +51,24 @@ class Conversations:
         """Days that have conversations, in order."""
         return sorted({day for source in self.sources() for day in source.changed_since("").days})
 
+    def faults(self) -> "list[Fault]":
+        """Parts of the sources, such as a file of a folder, that are left out as a whole, and why."""
+        return [fault for source in self.sources() for fault in source.faults()]
+
     def state(self, day: date) -> str:
         """A name of what all sources hold of a day: equal names, equal conversations."""
         return hash_json([[source.name, source.state(day)] for source in self.sources()])
 
     def read(self, day: date) -> "Iterator[RawRow | Rejected]":
         """The conversations of a day from all sources, and what cannot be one; every id once."""
-        from llmops_assets.lib.sources import resolved
-
         for source in self.sources():
-            yield from resolved(functools.partial(source.read, day))
+            yield from source.conversations(day)
 
     def rows(self, day: date) -> "Iterator[RawRow]":
-        """The conversations of a day, strictly: SourceError on the first that cannot be used."""
-        from llmops_assets.lib.sources import Rejected, SourceError
+        """The conversations of a day without what cannot be one, every id once."""
+        from llmops_assets.lib.sources import Rejected
 
-        for source in self.sources():
-            for item in source.read(day):
-                if isinstance(item, Rejected):
-                    raise SourceError(f"{item.place}: {item.reason}")
-                yield item
+        return (item for item in self.read(day) if not isinstance(item, Rejected))
 
     def labels(self) -> "dict[str, Label]":
         """Row id to the label that people (or a measured model) gave: `llmops labels import`."""

@@ -38,4 +38,4 @@ class Redactors:
 
         articles = self._files.articles(date.max)
         texts = [text for a in articles for text in (a.title, a.answer, *a.questions)]
-        return public_words([case.company.title(), *texts])
+        return public_words([case.company.title(), case.handover, *texts])

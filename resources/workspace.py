@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from llmops_assets.lib.errors import LlmopsError, in_a_sentence
-from resources.sources.entries import SourceEntry
+from resources.sources.entries import DateOrder, SourceEntry
 
 INBOX = "inbox"
 """Name of the source that `source` (or the folder inbox) is; its rows keep the ids of their files."""
@@ -34,10 +34,13 @@ class Settings(BaseModel):
     sources: tuple[SourceEntry, ...] = Field((), description="where conversations come from: docs/extending.md")
     source: Path | None = Field(None, description="a file or a folder of conversations; none: <home>/inbox")
     source_format: str = Field("", description="jsonl, csv or parquet where a file's ending does not say it")
+    source_encoding: str = Field("", description="of text files that are neither UTF-8 nor marked UTF-16")
     mapping: dict[str, str] = Field({}, description="our column -> the file's column, where names differ")
     agents: tuple[str, ...] = Field(
         (), description="ids, addresses, domains (@shop.example) or roles that answer, where the file does not say it"
     )
+    time_zone: str = Field("", description="of times without an offset, and of days, such as Europe/Berlin; none: UTC")
+    date_order: DateOrder = Field("", description="of dates like 03/02/2026; none: what the file's other dates tell")
     first_day: date | None = Field(
         None, description="rows without a time (or with `replay`) are spread over days from here on"
     )

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
+from commands_support import llmops
 from documented_changes import DAY, hand_over_day, put, target_of
 from test_layers import floors, misplaced, packages, reads
 
@@ -335,6 +337,22 @@ def test_the_settings_of_extending_are_valid(root):
     assert {entry.kind for entry in Settings.model_validate(yaml.safe_load(written)).sources} == {
         "files", "sql", "huggingface", "interactions", "python"
     }  # fmt: skip
+
+
+def test_the_first_steps_of_the_guide_lead_to_settings_that_read_the_file(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LLMOPS_HOME", str(tmp_path / "home"))
+    (tmp_path / "exports").mkdir()
+    rows = [f"Ist Zelt {n} dicht?;Ja, bis 3000 mm.;0{n}.03.2026 00:30\n" for n in range(2, 7)]
+    (tmp_path / "exports" / "chats.csv").write_text("Frage;Antwort;Datum\n" + "".join(rows))
+    text = section(root / "docs" / "guide.md", "Your own conversations")
+    typed = [shlex.split(line) for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
+             for line in block.replace("\\\n", " ").splitlines()]  # fmt: skip
+    outcomes = [llmops(*words[1:]) for words in typed]
+    assert [words[:2] for words in typed] == [["llmops", "check"], ["llmops", "init"], ["llmops", "check"]]
+    assert [outcome.exit_code for outcome in outcomes] == [1, 0, 0], outcomes
+    assert "question=Frage" in outcomes[0].output
+    assert "5 rows on 5 days, 2026-03-02 to 2026-03-06" in outcomes[2].output
 
 
 def test_the_rewriters_of_the_augmentation_page_are_valid_configuration(root):

@@ -8,6 +8,7 @@ import json
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -18,6 +19,7 @@ import dagster as dg
 from rich.console import Console
 from rich.table import Table
 
+from llmops_assets.commands.archives import archive, surveyed
 from llmops_assets.commands.runs import RunError, Runner
 from llmops_assets.commands.traffic import FileTraffic, Query, SampleTraffic, Traffic, graded, new_topic_of
 from llmops_assets.definitions import build_defs
@@ -32,7 +34,7 @@ from llmops_assets.lib.records import (
     TrainingSet,
     TunedModel,
 )
-from llmops_assets.lib.sources import check
+from llmops_assets.lib.sources import Fault, SourceError, told
 from llmops_assets.samples import generator
 from resources import open_lake, open_target
 from resources.deployment_target import DeploymentTarget, TargetReply
@@ -73,8 +75,6 @@ class Demo:
         instance: dg.DagsterInstance,
         *,
         data: Path | None = None,
-        mapping: dict[str, str] | None = None,
-        form: str = "",
         sizes: Sizes | None = None,
         settings: dict[str, Any] | None = None,
         console: Console | None = None,
@@ -85,8 +85,6 @@ class Demo:
         replaying = dg.ResourceDefinition(lambda _: open_target(Workspace(home), replay=True))
         self.defs = build_defs(home, resources={"target": replaying})
         self.data = data
-        self.mapping = mapping or {}
-        self.form = form
         self.sizes = sizes or Sizes()
         self.extra_settings = settings or {}
         self.console = console or Console()
@@ -126,8 +124,7 @@ class Demo:
     def prepare(self) -> None:
         """Check the user's file, clear what an earlier demonstration left, and set up the sources."""
         if self.data is not None:
-            rows = check(self.data, self.mapping, self.form)
-            self.say(f"{self.data.name}: {rows} rows, all readable")
+            self.say(f"{self.data.name}: {self.readable(self.data)}")
         if self.home.exists() and any(self.home.iterdir()) and not (self.home / MARKER).exists():
             raise DemoError(
                 f"{self.home} holds an installation that is not the demonstration's: nothing was touched. "
@@ -156,8 +153,6 @@ class Demo:
             return
         settings = Settings(
             source=self.data.resolve(),
-            source_format=self.form,
-            mapping=self.mapping,
             first_day=generator.START,
             days=generator.DAYS,
             replay=True,
@@ -172,6 +167,19 @@ class Demo:
             update = {"new_topic_intent": topic, "new_topic_day": generator.NEW_TOPIC_DAY}
             self.workspace.write_settings(settings.model_copy(update=update))
             self.say(f"intent {topic!r} is kept back and arrives as the new topic")
+
+    def readable(self, data: Path) -> str:
+        """What the user's file holds. SourceError when it, or no row of it, can be used."""
+        found = surveyed(archive(data, Settings.model_validate({"first_day": generator.START, **self.extra_settings})))
+        faults = [Fault(file.name, file.fault) for file in found if file.fault]
+        rows, left_out = sum(file.rows for file in found), sum((file.left_out for file in found), Counter())
+        if (faults and data.is_file()) or not rows:
+            raise SourceError(
+                told(faults) if len(faults) > 1 else str(faults[0]) if faults else f"{data}: holds no rows"
+            )
+        reasons = "; ".join(f"{count} {reason}" for reason, count in left_out.most_common(5))
+        aside = f"{left_out.total()} left out ({reasons})" if left_out else "all readable"
+        return "; ".join(part for part in (f"{rows} rows, {aside}", told(faults)) if part)
 
     # -- the acts -------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from llmops_assets.lib.labelling.labelfiles import (
     keep_labels,
     kept_labels,
     read_labels,
+    spelled,
     write_queue,
 )
 from llmops_assets.lib.labelling.llm import Agreement, Ask, label_questions
@@ -67,6 +68,7 @@ def check(lake: Lake, file: Path, *, new_intents: bool = False) -> Checked:
     found, days = read_labels(file), labelled_days(lake)
     rows = list(find_rows(days, (p.label.row_id for p in found), ("row_id", "day")))
     known = intents_of(days)
+    found = spelled(found, known)
     check_labels(file, found, {row["row_id"] for row in rows}, known, new_intents=new_intents)
     labels = tuple(p.label for p in found)
     fresh = {label.intent for label in labels} - known - {""}

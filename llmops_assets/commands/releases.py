@@ -9,6 +9,7 @@ from llmops_assets.commands.runs import Runner
 from llmops_assets.definitions import build_defs
 from llmops_assets.handover.reading import recorded
 from llmops_assets.lib.records import Deployment
+from llmops_assets.lib.sources import told
 from llmops_assets.partitions import DAILY, outside
 from llmops_assets.samples import generator
 from resources import home_folder
@@ -49,8 +50,12 @@ def check_inputs(workspace: Workspace) -> None:
 def days_to_build(workspace: Workspace, wanted: date | None, console: Console) -> list[date]:
     """Days of conversations up to and including `wanted`; the sample's are written where there are none at all."""
     conversations = Conversations(workspace)
-    found = conversations.days()
+    found, faults = conversations.days(), conversations.faults()
+    if faults:
+        console.print(told(faults), highlight=False)
     if not found:
+        if faults:
+            raise SettingsError(f"no file of the sources can be used: {told(faults)}")
         if workspace.settings.source is not None or workspace.settings.sources:
             raise SettingsError("the sources that settings.yaml names hold no conversations")
         files = generator.write_archive(workspace.home / "inbox", SAMPLE_CONVERSATIONS)

@@ -1,6 +1,6 @@
 """A day's conversations from every source, without personal data: the only form in which they are ever stored."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ from resources.workspace import Workspace
 
 if TYPE_CHECKING:
     from llmops_assets.lib.redaction import Redactor
+    from llmops_assets.lib.sources import Fault
 
 NAME = "redacted_conversations"
 COMPARED_DAYS = 14
@@ -113,8 +114,11 @@ def redacted_conversations(
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """One day of conversations, redacted before storage; what cannot be used or cleared is quarantined with reason."""
     from llmops_assets.lib.auditing.conversations import redacted
+    from llmops_assets.lib.sources import told
 
     day, case, claims = run_day(context), reading.read(context, "use_case", UseCase), Claims(context)
+    if faults := conversations.faults():
+        context.log.warning(told(faults))
     rules, cleaner = case.expectations.get(NAME, ()), redactor.of(case)
     # The state of a small day could be guessed back to what somebody wrote: it is kept as a pseudonym.
     memory = Memory(context, lake, cleaner.subject(conversations.state(day)), cleaner.digest, hash_json(rules))
@@ -152,8 +156,18 @@ def redacted_conversations(
         rows=tally.rows,
         quarantined=tally.rejected.total(),
         data_docs=address(lake, lake.uri(draft.merged, page_of(day))),
-        figures=shown(tally),
+        files_left_out=len(faults),
+        figures={**shown(tally), **left_out(faults, cleaner)},
     )
+
+
+def left_out(faults: "Sequence[Fault]", redactor: "Redactor") -> dict[str, Any]:
+    """Files that could not be used, of any day, as a table. A file's name may be a customer's."""
+    rows = [
+        {name: redactor.subject(text) if redactor.leaks(text) else text for name, text in asdict(fault).items()}
+        for fault in faults[:REASONS_SHOWN]
+    ]
+    return {"left_out": table(rows)} if rows else {}
 
 
 def shown(tally: days.Tally) -> dict[str, Any]:

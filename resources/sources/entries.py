@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 if TYPE_CHECKING:
     from llmops_assets.lib.sources import Shape
 
+DateOrder = Literal["", "DMY", "MDY", "YMD"]
+
 
 class Entry(BaseModel):
     """What the entries of all kinds have."""
@@ -22,12 +24,22 @@ class Entry(BaseModel):
     agents: tuple[str, ...] = Field(
         (), description="ids, addresses, domains (@shop.example) or roles that answer, where the source does not say it"
     )
+    time_zone: str = Field("", description="of times without an offset, and of days, such as Europe/Berlin; none: UTC")
+    date_order: DateOrder = Field("", description="of dates like 03/02/2026; none: what the file's other dates tell")
 
     def shape(self, latest: datetime | None = None) -> "Shape":
         """How rows of this source become ours."""
         from llmops_assets.lib.sources import Shape
 
-        return Shape(name=self.name, mapping=self.mapping, tags=self.tags, latest=latest, agents=self.agents)
+        return Shape(
+            name=self.name,
+            mapping=self.mapping,
+            tags=self.tags,
+            latest=latest,
+            agents=self.agents,
+            time_zone=self.time_zone,
+            date_order=self.date_order,
+        )
 
 
 class FilesEntry(Entry):

@@ -1,13 +1,14 @@
 """Conversations in files: one file or a folder, on this machine or in any object storage that fsspec knows.
 
 A row lands on the day of its conversation, whatever file it is in. What is in which file is kept in a small index
-(days and hashes, no text), so that only new and changed files are read to find what changed.
+(days and hashes, no text), so that only new and changed files are read to find what changed. What is wrong with one
+file of a folder is told and stops no other file.
 """
 
 import functools
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, timedelta
@@ -20,25 +21,40 @@ from llmops_assets.lib.sources import (
     READERS,
     Block,
     Changes,
+    Fault,
     RawRow,
     Rejected,
+    RowFault,
     Shape,
     Source,
     SourceError,
+    UnfinishedError,
     block_items,
     changes,
     dated,
+    dated_by,
+    joined,
     pieces,
+    records_of,
+    resolved,
     scan,
     states_of,
     stem,
 )
+from resources.sources.talks import Talks, first_days, key_of, load_talks, save_talks
 
 Item = RawRow | Rejected
 _NOT_UTF8 = (b"\x1f\x8b", b"\xff\xfe", b"\xfe\xff")
 """How gzip and UTF-16 begin."""
 TOLERANCE = timedelta(days=2)
 """How far in the future a time may be: clocks and time zones differ."""
+HIDDEN = (".", "_", "~$")
+"""How the names of files and folders begin that belong to a system or a program."""
+SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
+COPYING = (".part", ".partial", ".filepart", ".tmp", ".crdownload", ".download")
+"""Endings of files that another program is still writing."""
+ABOUT = frozenset({"readme", "license", "licence", "changelog", "contributing"})
+"""Names of documents about a folder, not of questions and answers."""
 
 
 @dataclass(frozen=True)
@@ -99,28 +115,61 @@ class Files(Source):
         for entry in self._index().values():
             for day, state in entry["days"].items():
                 parts.setdefault(day, []).append(state)
-        return changes({date.fromisoformat(day): hash_json(states)[:12] for day, states in parts.items()}, cursor)
+        return changes({date.fromisoformat(day): joined(states) for day, states in parts.items()}, cursor)
+
+    def faults(self) -> tuple[Fault, ...]:
+        """Files of the folder that cannot be used, or not yet."""
+        return tuple(
+            Fault(self.label(file), entry["fault"]) for file, entry in self._index().items() if "fault" in entry
+        )
 
     def read(self, day: date) -> Iterator[Item]:
         """Rows of the files that have some of that day; other files are not opened, and of a large JSONL file only the
-        pieces that have some are read."""
-        for file, entry in self._index().items():
+        pieces that have some are read. SourceError when a file had some that cannot be read any more: without them the
+        day would lose what it holds."""
+        index = self._index()
+        if any(entry.get("talks") and str(day) in entry["days"] for entry in index.values()):
+            # Turns and identity of rows that continue a conversation come from the rows beside them, in all files.
+            return resolved(lambda: self._read(day, index))
+        return self._read(day, index)
+
+    def conversations(self, day: date) -> Iterator[Item]:
+        """A day as it is ingested: every row once, and the rows of a conversation together."""
+        index = self._index()
+        return resolved(lambda: self._read(day, index))
+
+    def _read(self, day: date, index: dict[str, dict[str, Any]]) -> Iterator[Item]:
+        for file, entry in index.items():
             if str(day) not in entry["days"]:
                 continue
-            found = self._in_blocks(file, entry, str(day)) if "blocks" in entry else self.dated(file)
+            if "fault" in entry:
+                told = Fault(self.label(file), entry["fault"])
+                raise SourceError(f"{told}. It had rows of {day}, which must not get lost: mend it, or take it away")
+            found = self._in_blocks(file, entry, str(day)) if "blocks" in entry else self._settled(file, entry["moved"])
             yield from (item for its_day, item in found if its_day == day)
 
     # -- files ----------------------------------------------------------------------------------------------------
 
     def files(self) -> list[str]:
         """Full names of the files that are read, in order. SourceError when there is no such file or folder."""
+        return [file for file, reason in self.listing().items() if not reason]
+
+    def listing(self) -> dict[str, str]:
+        """Every file by its full name, in order, to why it is not even opened ("": it is); a system's own are left out.
+
+        SourceError when there is no such file or folder.
+        """
         system, root = self._system
         if not system.exists(root):
             raise SourceError(f"{self.url}: no such file or folder")
-        if system.isfile(root):
-            return [root]
-        names = [name for name in system.find(root) if _is_read(name[len(root) :].lstrip("/"), self._form)]
-        return sorted(names)
+        if self._is_single():
+            return {root: ""}
+        names = {name: name[len(root) :].lstrip("/") for name in sorted(system.find(root))}
+        return {name: _not_read(inner, self._form) for name, inner in names.items() if not _is_hidden(inner)}
+
+    def _is_single(self) -> bool:
+        system, root = self._system
+        return bool(system.isfile(root))
 
     def dated(self, file: str) -> Iterator[tuple[date, Item]]:
         """Everything in a file, with its day. Rows that carry a time are streamed; the others are held until the end.
@@ -140,21 +189,34 @@ class Files(Source):
                 else:
                     yield item
 
-        yield from dated(streamed(), self._label(file), named, spread.first_day)
+        yield from dated(streamed(), self.label(file), named, spread.first_day)
         if untimed:
             yield from self._spread_over_days(file, untimed)
 
+    def records(self, file: str) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
+        """The records of a file as they stand there."""
+        with self._open(file) as opened:
+            yield from records_of(opened, self.label(file), self._form, self._encoding)
+
+    @property
+    def shape(self) -> Shape:
+        """How rows become ours."""
+        return self._shape
+
     def _items(self, file: str) -> Iterator[Item]:
         with self._open(file) as opened:
-            yield from scan(opened, self._label(file), self._shape_of(file), self._form, self._encoding)
+            yield from scan(opened, self.label(file), self._shape_of(file), self._form, self._encoding)
 
     def _shape_of(self, file: str) -> Shape:
         # No row is much younger than the file it is in. (The clock would judge the same file differently every day.)
         latest = self._system[0].modified(file).astimezone(UTC) + TOLERANCE
-        channel = self._shape.channel or stem(file.rsplit("/", 1)[-1])
-        return replace(self._shape, channel=channel, latest=latest)
+        shape = replace(self._shape, channel=self._channel(file), latest=latest)
+        return dated_by(shape, lambda: self._open(file), self.label(file), self._form, self._encoding)
 
-    def _label(self, file: str) -> str:
+    def _channel(self, file: str) -> str:
+        return self._shape.channel or stem(file.rsplit("/", 1)[-1])
+
+    def label(self, file: str) -> str:
         """A file's name in messages: below the folder that is read."""
         root = self._system[1]
         return file[len(root) :].lstrip("/") if file != root and file.startswith(root) else file.rsplit("/", 1)[-1]
@@ -188,7 +250,7 @@ class Files(Source):
         first_day = min(times).date() if own_days and times else spread.first_day
         if first_day is None:
             number = next((row.number for row in rows if row.time is None), 1)
-            label = self._label(file)
+            label = self.label(file)
             raise SourceError(f"{label}, row {number}: {NO_TIME}")
         yield from ((first_day, item) for item in items if isinstance(item, Rejected))
         if own_days:
@@ -212,42 +274,93 @@ class Files(Source):
     # -- the index ------------------------------------------------------------------------------------------------
 
     def _index(self) -> dict[str, dict[str, Any]]:
-        """File -> its signature, and the hash of its content on each day. Only new and changed files are read."""
+        """File -> its signature, and the hash of its content on each day. Only new and changed files are read.
+
+        A file that cannot be used has a `fault`, and the days that it had before. `moved` are the conversations that
+        began on another day than they have in this file.
+        """
         system, _ = self._system
         known = json.loads(self._index_file.read_text()) if self._index_file and self._index_file.exists() else {}
-        settings = hash_json([repr(self._shape), self._form, self._encoding, repr(self._spread)])
+        settings = hash_json([repr(self._shape), self._form, self._encoding, repr(self._spread)])[:12]
         found: dict[str, dict[str, Any]] = {}
-        for file in self.files():
-            signature = f"{settings[:12]}-{system.ukey(file)}"
-            entry = known.get(file)
-            if entry is None or entry["signature"] != signature:
-                entry = {"signature": signature, **self._entry(file)}
-            found[file] = entry
-        if self._index_file and found != known:
-            self._index_file.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = self._index_file.with_name(f".{uuid.uuid4().hex}")
-            unfinished.write_text(json.dumps(found))
-            unfinished.replace(self._index_file)
+        talks: dict[str, Talks] = {}
+        for file, reason in self.listing().items():
+            before, signature = known.get(file, {}), f"{settings}-{system.ukey(file)}"
+            if reason:
+                found[file] = {"signature": "", "days": {}, "fault": reason}
+            elif before.get("signature") == signature:
+                found[file] = before
+            else:
+                found[file] = {"signature": signature, **self._looked_into(file, talks, before)}
+        if found != known:
+            self._move(found, talks)
+            if self._index_file:
+                self._index_file.parent.mkdir(parents=True, exist_ok=True)
+                unfinished = self._index_file.with_name(f".{uuid.uuid4().hex}")
+                unfinished.write_text(json.dumps(found))
+                unfinished.replace(self._index_file)
         return found
 
-    def _entry(self, file: str) -> dict[str, Any]:
-        """The days of a file with their states, and for a large JSONL file its blocks with the days in each."""
-        name = file.lower() if not self._form else f".{self._form.lower()}"
-        spread = self._spread
-        moved = spread.replay or spread.limit is not None or (spread.first_day and not day_in_name(file))
-        large = self._system[0].size(file) >= self.blocks_from
-        if not large or moved or self._encoding or not name.endswith((".jsonl", ".ndjson")):
-            return {"days": self._days(file)}
-        blocks: list[Block] = []
+    def _looked_into(self, file: str, talks: dict[str, Talks], before: dict[str, Any]) -> dict[str, Any]:
+        """The entry of a new or changed file. SourceError when it is the only one and cannot be used."""
+        system, key = self._system[0], self._system[0].ukey(file)
+        talks[file] = Talks()
         try:
-            days = {str(day): state for day, state in states_of(self._cut(file, blocks)).items()}
-        except SourceError:
-            return {"days": self._days(file)}
-        return {"days": days, "blocks": [asdict(block) for block in blocks]}
+            entry = self._entry(file, {}, talks[file])
+            if system.ukey(file) != key:
+                raise UnfinishedError(f"{self.label(file)}: is still growing; it is taken when it is complete")
+            return {**entry, "talks": bool(talks[file].keys)}
+        except SourceError as error:
+            if self._is_single():
+                raise
+            del talks[file]
+            return {"days": before.get("days", {}), "fault": str(error)}
 
-    def _cut(self, file: str, blocks: list[Block]) -> Iterator[tuple[date, Item]]:
+    def _move(self, found: dict[str, dict[str, Any]], talks: dict[str, Talks]) -> None:
+        """Put every row of a conversation on the day on which the conversation began, in whatever file that was."""
+        folder = self._index_file.with_suffix("") if self._index_file else None
+        if folder is not None:
+            save_talks(folder, talks)
+            talks = load_talks(folder, found)
+        for file, moved in first_days(talks).items():
+            if "fault" not in found[file] and moved != found[file]["moved"]:
+                found[file] = {**found[file], **self._entry(file, moved)}
+
+    def _entry(self, file: str, moved: dict[str, str], talks: Talks | None = None) -> dict[str, Any]:
+        """The days of a file with their states, and for a large JSONL file its blocks with the days in each.
+
+        `talks` gets the conversations of the file with their days.
+        """
+        name = file.lower() if not self._form else f".{self._form.lower()}"
+        spread, channel = self._spread, self._channel(file)
+        changed = spread.replay or spread.limit is not None or (spread.first_day and not day_in_name(file))
+        large = self._system[0].size(file) >= self.blocks_from
+        if large and not changed and not self._encoding and name.endswith((".jsonl", ".ndjson")):
+            blocks: list[Block] = []
+            try:
+                states = states_of(self._cut(file, blocks, moved, talks), channel)
+            except UnfinishedError:
+                raise
+            except SourceError:
+                # What a piece alone does not tell, the whole file may.
+                if talks is not None:
+                    talks.clear()
+            else:
+                days = {str(day): state for day, state in states.items()}
+                return {"days": days, "moved": moved, "blocks": [asdict(block) for block in blocks]}
+        states = states_of(self._settled(file, moved, talks), channel)
+        return {"days": {str(day): state for day, state in states.items()}, "moved": moved}
+
+    def _settled(self, file: str, moved: dict[str, str], talks: Talks | None = None) -> Iterator[tuple[date, Item]]:
+        """Everything in a file with the day on which its conversation began."""
+        for day, item in self.dated(file):
+            yield _settle(day, item, moved, talks)
+
+    def _cut(
+        self, file: str, blocks: list[Block], moved: dict[str, str], talks: Talks | None
+    ) -> Iterator[tuple[date, Item]]:
         """Everything in a JSONL file with its day, block by block; `blocks` gets what there is to know of them."""
-        label, shape, named = self._label(file), self._shape_of(file), day_in_name(file)
+        label, shape, named = self.label(file), self._shape_of(file), day_in_name(file)
         offset, line, rows, after = 0, 1, 0, None
         with self._open(file) as opened:
             for data in pieces(opened, self.block_bytes):
@@ -256,15 +369,16 @@ class Files(Source):
                 last, number, days = after, rows, set()
                 for its_day, item in block_items(data, label, shape, line=line, rows=rows, after=after, default=named):
                     last, number = its_day, number + 1
-                    days.add(str(its_day))
-                    yield its_day, item
+                    first_day, settled = _settle(its_day, item, moved, talks)
+                    days.add(str(first_day))
+                    yield first_day, settled
                 told = str(after) if after else ""
                 blocks.append(Block(offset, len(data), line, rows, told, tuple(sorted(days))))
                 offset, line, rows, after = offset + len(data), line + data.count(b"\n"), number, last
 
     def _in_blocks(self, file: str, entry: dict[str, Any], day: str) -> Iterator[tuple[date, Item]]:
         """What is in the blocks of a file that have some of a day. SourceError when the file has changed meanwhile."""
-        label, shape, named = self._label(file), self._shape_of(file), day_in_name(file)
+        label, shape, named = self.label(file), self._shape_of(file), day_in_name(file)
         with self._open(file) as opened:
             for block in entry["blocks"]:
                 if day not in block["days"]:
@@ -272,20 +386,25 @@ class Files(Source):
                 opened.seek(block["offset"])
                 data = opened.read(block["size"])
                 after = date.fromisoformat(block["after"]) if block["after"] else None
-                yield from block_items(
+                for its_day, item in block_items(
                     data, label, shape, line=block["line"], rows=block["rows"], after=after, default=named
-                )
+                ):
+                    yield _settle(its_day, item, entry["moved"], None)
         if not entry["signature"].endswith(f"-{self._system[0].ukey(file)}"):
             raise SourceError(f"{label}: was changed while it was read; read it again when it is whole")
 
-    def _days(self, file: str) -> dict[str, str]:
-        try:
-            return {str(day): state for day, state in states_of(self.dated(file)).items()}
-        except SourceError:
-            # Reading that day will say it; a file that may hold any day stops all of them.
-            if (named := day_in_name(file)) is None:
-                raise
-            return {str(named): "broken"}
+
+def _settle(day: date, item: Item, moved: dict[str, str], talks: Talks | None) -> tuple[date, Item]:
+    """An item with the day on which its conversation began; `talks` learns of the conversation."""
+    if isinstance(item, Rejected) or not item.continues or (talks is None and not moved):
+        return day, item
+    key = key_of(item.conversation)
+    if talks is not None:
+        talks.add(key, day)
+    if (began := moved.get(f"{key:x}")) is None:
+        return day, item
+    first = date.fromisoformat(began)
+    return first, replace(item, day=first)
 
 
 def day_in_name(file: str) -> date | None:
@@ -296,9 +415,22 @@ def day_in_name(file: str) -> date | None:
         return None
 
 
-def _is_read(name: str, form: str) -> bool:
-    hidden = any(part.startswith((".", "_")) for part in name.split("/"))
-    return not hidden and (bool(form) or Path(name.lower().removesuffix(".gz")).suffix in READERS)
+def _is_hidden(name: str) -> bool:
+    parts = name.split("/")
+    return any(part.startswith(HIDDEN) for part in parts) or parts[-1].lower() in SYSTEM_FILES
+
+
+def _not_read(name: str, form: str) -> str:
+    """Why a file of a folder is not read, "" for one that is."""
+    last = Path(name.lower().removesuffix(".gz"))
+    if last.suffix in COPYING:
+        return f"is still being copied, as {last.suffix} says; it is taken under its own name"
+    if last.stem in ABOUT:
+        return "a document about the folder is not read; rename it where its headings are questions"
+    if not form and last.suffix not in READERS:
+        endings = ", ".join(ending[1:] for ending in READERS)
+        return f"format {last.suffix or '(none)'} is not read, only {endings}"
+    return ""
 
 
 def _thinned(rows: Sequence[RawRow], limit: int) -> list[RawRow]:

@@ -140,12 +140,12 @@ class Sql(Source):
 
     def _day(self, value: Any) -> date:
         try:
-            moment = time_of(value, "")
+            moment = time_of(value, "", self._shape.clock)
         except RowFault as fault:
             raise SourceError(f"{self.name}: a time cannot be used ({fault.reason}); leave it out by a query") from None
         if moment is None:
             raise SourceError(f"{self.name}: a row has neither time nor watermark; leave it out by a query")
-        return moment.date()
+        return self._shape.clock.day(moment)
 
     def _like(self, example: Any, day: date) -> Any:
         """The beginning of a day as the database spells times."""

@@ -7,6 +7,8 @@ import pytest
 from commands_support import commands_of, llmops
 
 SUCCEEDS = {
+    "init": "test_archives.py::test_init_asks_what_it_cannot_know_and_check_takes_what_it_writes",
+    "check": "test_archives.py::test_check_says_what_is_there_and_what_is_left_out_and_writes_nothing",
     "demo": "test_own_data.py::test_the_acts_go_through",
     "build": "test_installation.py::test_build_ends_with_a_release_that_answers",
     "rollback": "test_installation.py::test_rollback_moves_what_serves_and_back_again",
@@ -25,6 +27,8 @@ SUCCEEDS = {
 }
 
 FAILS = {
+    "init": (("nowhere.csv", "--no-input"), 1, "nowhere.csv: no such file or folder"),
+    "check": (("nowhere.csv",), 1, "nowhere.csv: no such file or folder"),
     "demo": (("--data", "nowhere.jsonl"), 1, "nowhere.jsonl"),
     "build": (("--day", "1999-01-01"), 1, "no conversations on or before 1999-01-01"),
     "rollback": ((), 1, "roll_back failed at deployment: there is no previous release to roll back to"),
@@ -75,6 +79,7 @@ def test_its_help_says_what_it_does(command):
     [
         (("build", "--day", "8 March"), "write a day as 2026-03-08"),
         (("demo", "--column", "question"), "write our=theirs"),
+        (("check", "--date-order", "day first"), "write --date-order DMY"),
         (("labels", "ask", "--url", "x", "--model", "m", "--floor", "2"), "--floor"),
         (("labels", "export", "queue.csv", "--limit", "0"), "--limit"),
     ],

@@ -4,6 +4,7 @@ import pytest
 from commands_support import commands_of, llmops
 
 READERS = {
+    "check": (),
     "build": (),
     "rollback": (),
     "dev": (),
@@ -19,7 +20,7 @@ READERS = {
     "labels check": ("labels.csv",),
     "labels ask": ("--url", "http://127.0.0.1:9/v1", "--model", "some-model"),
 }
-WRITERS = {"demo"}
+WRITERS = {"demo", "init"}
 """Commands that write the settings of their installation themselves."""
 
 

@@ -56,6 +56,20 @@ def test_a_day_is_redacted_published_and_the_same_when_run_again(home):
     assert lake.resolve("main") == first
 
 
+def test_files_that_are_left_out_are_counted_and_named_without_a_customers_data(home):
+    write(home, {"question": "where is my parcel"})
+    (home / "inbox" / "anna.keller@mail.example.csv").write_text("")
+    (home / "inbox" / "logo.png").write_bytes(b"\x89PNG")
+    result = materialize(home)
+    assert result.success
+    (event,) = result.asset_materializations_for_node("redacted_conversations")
+    assert event.metadata["files_left_out"].value == 2
+    told = [record.data for record in event.metadata["left_out"].records]
+    assert "format .png is not read" in told[1]["reason"]
+    assert told[1]["place"] == "logo.png"
+    assert "keller" not in json.dumps(told)
+
+
 def test_an_unchanged_day_is_kept_with_its_checks_and_done_again_when_something_changes(home, monkeypatch):
     with dg.DagsterInstance.ephemeral() as instance:
 

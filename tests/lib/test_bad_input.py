@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmops_assets.lib.sources import MAX_TEXT, RawRow, Rejected, Shape, SourceError, resolved, scan
+from llmops_assets.lib.sources.rows import NULLS
 
 GOOD = {"question": "Where?", "answer": "Here."}
 
@@ -273,12 +274,18 @@ def test_the_last_of_equal_ids_counts_and_a_conversation_is_replaced_as_a_whole(
     ]
 
 
-def test_equal_rows_without_an_id_are_counted_not_lost():
-    items = read(jsonl(GOOD, {"question": "x", "answer": "y"}, GOOD, GOOD))
-    found = [item for item in resolved(lambda: iter(items)) if isinstance(item, RawRow)]
-    assert len({item.id for item in found}) == len(found) == 4
-    turned = list(resolved(lambda: iter(reversed(items))))
-    assert {item.id for item in turned} == {item.id for item in found}
+def test_equal_rows_without_an_id_are_one_and_the_others_are_told():
+    later = {**GOOD, "time": "2026-03-02T10:00:00"}
+    items = read(jsonl(GOOD, {"question": "x", "answer": "y"}, GOOD, later, GOOD, later))
+    for order in (items, items[::-1]):
+        found = list(resolved(lambda given=order: iter(given)))
+        assert len(found) == len(items)
+        assert sorted((i.question, str(i.time)) for i in found if isinstance(i, RawRow)) == [
+            ("Where?", "2026-03-02 10:00:00+00:00"),
+            ("Where?", "None"),
+            ("x", "None"),
+        ]
+        assert [i.reason for i in found if isinstance(i, Rejected)] == ["the same row was read before"] * 3
 
 
 def test_a_json_document_is_streamed_element_by_element():
@@ -294,7 +301,7 @@ def test_a_json_document_is_streamed_element_by_element():
 # -- properties ---------------------------------------------------------------------------------------------------
 
 plain = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=60)
-words = plain.filter(lambda t: t.strip() and t.strip().lower() not in ("question", "answer"))
+words = plain.filter(lambda t: t.strip() and t.strip().lower() not in ("question", "answer", *NULLS))
 pairs = st.lists(st.tuples(words, words), min_size=1, max_size=8)
 
 

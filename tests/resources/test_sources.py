@@ -394,19 +394,182 @@ def test_what_stands_before_the_first_row_is_of_its_day(tmp_path):
     assert [type(item) for item in source.read(FIRST)] == [RawRow, Rejected]
 
 
-def test_a_file_of_a_broken_day_stops_its_day_only(tmp_path):
-    good, broken = {"chats-2026-03-02.jsonl": lines(row(1, FIRST))}, gzip.compress(lines(row(3, SECOND)).encode() * 999)
-    source = files(inbox(tmp_path, {**good, "chats-2026-03-03.jsonl.gz": broken[:-20]}))
+def broken_gzip() -> bytes:
+    return gzip.compress(lines(row(3, SECOND)).encode() * 999)[:-20]
+
+
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 3
+BAD_FILES: dict[str, tuple[str | bytes, str]] = {
+    "empty.jsonl": ("", "holds no rows"),
+    "heads.csv": ("id,question,answer,time\n", "holds no rows"),
+    "heads-2026-03-02.csv": ("id,question,answer\n", "holds no rows"),
+    "blank.json": ("[]", "holds no rows"),
+    "README.md": ("# Nightly export\nWritten by the shop.\n", "a document about the folder is not read"),
+    "notes.md": ("Call the printer.\n", "holds no rows"),
+    "customers.csv": ("name,city\nx,y\n", "no column for the question"),
+    "photo.png": (PICTURE, "format .png is not read"),
+    "photo.csv": (PICTURE, "is a picture"),
+    "sheet.csv": (b"PK\x03\x04" + bytes(range(256)), "is an Excel workbook"),
+    "chats-2026-03-03.jsonl.gz": (broken_gzip(), "truncated or damaged gzip after"),
+    "latin.csv": (
+        "question,answer,time\nWo?,Dort bei Jos\xe9,2026-03-02\nSch\xf6n?,Ja,2026-03-02\n".encode("latin1"),
+        "not UTF-8",
+    ),
+    "undated.jsonl": (json.dumps({"question": "q", "answer": "a"}) + "\n", "has no time"),
+    "copying.jsonl.part": ('{"question": ', "is still being copied, as .part says"),
+    "cut.jsonl": (lines(row(7, FIRST)) + '{"question": "how lo', "is cut off in its text"),
+    "cut-2.jsonl": (lines(row(7, FIRST)).encode() + '{"question": "Größe'.encode()[:-1], "is cut off in its text"),
+    "cut.json": (json.dumps([row(7, FIRST), row(8, FIRST)])[:-30], "is cut off in its text"),
+    "cut-2.json": (json.dumps([row(7, FIRST)])[:-1], "is cut off in its text"),
+    "cut.csv": ("question,answer,time\nWhy?,Because,2026-03-02\nWho?,The", "is cut off in its text"),
+    "cut-2.csv": ('question,answer,time\nWhy?,Because,2026-03-02\nWho?,"The own', "is cut off in its text"),
+    "unsure.csv": ("question,answer,time\nWhy?,Because,04/03/2026\n", "date_order: DMY"),
+}
+"""What is found in an inbox beside exports, and what is said of it."""
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_bad_file_is_told_and_stops_no_other(tmp_path, name):
+    content, reason = BAD_FILES[name]
+    source = files(inbox(tmp_path, {"good.jsonl": lines(*ROWS), name: content}))
     assert list(source.changed_since("").days) == [FIRST, SECOND]
-    assert told(source, FIRST) == expected(row(1, FIRST))
-    with pytest.raises(SourceError, match=r"chats-2026-03-03.jsonl.gz: truncated .* gzip after \d+ readable rows"):
+    assert told(source, FIRST) == expected(*ROWS[:2])
+    assert told(source, SECOND) == expected(ROWS[2])
+    (fault,) = source.faults()
+    assert fault.place == name
+    assert reason in str(fault)
+    assert str(fault).startswith(name)
+
+
+@pytest.mark.parametrize("name", [n for n in BAD_FILES if n not in ("README.md", "photo.png", "copying.jsonl.part")])
+def test_a_bad_file_that_was_named_alone_is_an_error(tmp_path, name):
+    content, reason = BAD_FILES[name]
+    source = files(inbox(tmp_path, {name: content}) / name)
+    with pytest.raises(SourceError) as raised:
+        source.changed_since("")
+    assert reason in str(raised.value)
+
+
+def test_a_file_is_taken_when_it_is_complete(tmp_path):
+    folder = inbox(tmp_path, {"a.jsonl": lines(*ROWS), "b.jsonl": lines(row(5, SECOND)) + '{"question": "who'})
+    first = files(folder).changed_since("")
+    assert told(files(folder), SECOND) == expected(ROWS[2])
+    with (folder / "b.jsonl").open("a") as file:
+        file.write('se?", "answer": "ours", "time": "2026-03-03"}')
+    source = files(folder)
+    assert list(source.changed_since(first.cursor).days) == [SECOND]
+    assert source.faults() == ()
+    assert [question for _, question, *_ in told(source, SECOND)] == ["question 3?", "question 5?", "whose?"]
+
+
+class Growing(Files):
+    """Somebody writes into a file while it is read."""
+
+    def dated(self, file):
+        yield from super().dated(file)
+        if Path(file).name == "b.jsonl" and Path(file).stat().st_size < 400:
+            with Path(file).open("a") as opened:
+                opened.write(lines(row(9, FIRST)))
+
+
+def test_a_file_that_grows_while_it_is_read_is_taken_at_the_next_look(tmp_path):
+    folder = inbox(tmp_path, {"a.jsonl": lines(*ROWS), "b.jsonl": lines(row(8, SECOND))})
+    source = Growing("given", str(folder), Shape("given"), index=tmp_path / "index.json")
+    for number in range(3):
+        (fault,) = source.faults()
+        assert "is still growing" in str(fault), number
+    assert told(source, FIRST)[:2] == expected(*ROWS[:2])
+    assert source.faults() == ()
+    assert [c for c, *_ in told(source, SECOND)] == ["given/c3", "given/c8"]
+
+
+def test_a_file_that_breaks_later_takes_nothing_away(tmp_path):
+    folder = inbox(tmp_path, {"a.jsonl": lines(*ROWS), "b.jsonl": lines(row(5, SECOND))})
+    first = files(folder).changed_since("")
+    (folder / "b.jsonl").write_text(lines(row(5, SECOND)) + "{")
+    source = files(folder)
+    assert source.changed_since(first.cursor).days == {}
+    assert len(source.faults()) == 1
+    assert told(source, FIRST) == expected(*ROWS[:2])
+    with pytest.raises(SourceError, match=r"b.jsonl, line 2: is cut off .* had rows of 2026-03-03"):
         list(source.read(SECOND))
+    (folder / "b.jsonl").unlink()
+    assert list(files(folder).changed_since(first.cursor).days) == [SECOND]
 
 
-def test_a_broken_file_of_unknown_days_stops_all(tmp_path):
-    source = files(inbox(tmp_path, {"a.jsonl": lines(row(1, FIRST)), "b.jsonl": ""}))
-    with pytest.raises(SourceError, match=r"b.jsonl: holds no rows"):
-        list(source.read(FIRST))
+def test_what_an_operating_system_leaves_in_a_folder_is_nothing(tmp_path):
+    names = (".DS_Store", "Thumbs.db", "~$book.csv", "_tmp.jsonl", ".hidden.jsonl")
+    source = files(inbox(tmp_path, {"a.jsonl": lines(*ROWS), **dict.fromkeys(names, "junk")}))
+    assert list(source.changed_since("").days) == [FIRST, SECOND]
+    assert source.faults() == ()
+
+
+def test_the_same_rows_in_another_order_split_or_renamed_are_no_change(tmp_path):
+    rows = [row(n, (FIRST, SECOND)[n % 2]) for n in range(20)]
+    rows += [
+        {"thread_id": "t", "question": f"and {n}?", "answer": "so", "time": f"2026-03-02T12:0{n}"} for n in range(4)
+    ]
+    first = files(inbox(tmp_path, {"all.jsonl": lines(*rows)})).changed_since("")
+    heads = dict.fromkeys(name for one in rows for name in one)
+    table = ";".join(heads) + "\n" + "".join(";".join(str(one.get(h, "")) for h in heads) + "\n" for one in rows)
+    for delivery in (
+        {"all.jsonl": lines(*rows[::-1])},
+        {"renamed.jsonl": lines(*rows)},
+        {"a.jsonl": lines(*rows[7:]), "z.jsonl": lines(*rows[:7])},
+        {"a.jsonl": lines(*rows[:22]), "sub.csv": table.split("\n")[0] + "\n" + "\n".join(table.split("\n")[23:])},
+        {"all.csv": table},
+        {"all.jsonl.gz": gzip.compress(lines(*rows).encode())},
+    ):
+        for file in (tmp_path / "inbox").iterdir():
+            file.unlink()
+        assert files(inbox(tmp_path, delivery)).changed_since(first.cursor).days == {}, list(delivery)
+    changed = [{**rows[0], "answer": "other"}, *rows[1:]]
+    inbox(tmp_path, {"all.jsonl.gz": gzip.compress(lines(*changed).encode())})
+    assert list(files(tmp_path / "inbox").changed_since(first.cursor).days) == [FIRST]
+
+
+def test_overlapping_exports_without_ids_do_not_double_and_say_so(tmp_path):
+    rows = [{k: v for k, v in row(n, FIRST).items() if k != "id"} for n in range(6)]
+    source = files(inbox(tmp_path, {"one.jsonl": lines(*rows[:4]), "two.jsonl": lines(*rows[2:])}))
+    found = list(resolved(lambda: source.read(FIRST)))
+    assert sorted(i.question for i in found if isinstance(i, RawRow)) == [f"question {n}?" for n in range(6)]
+    assert [i.reason for i in found if isinstance(i, Rejected)] == ["the same row was read before"] * 2
+
+
+def turns_of(source: Files, day: date) -> list[tuple[str, int, str]]:
+    found = resolved(lambda: source.read(day))
+    return [(i.conversation, i.turn, i.question) for i in found if isinstance(i, RawRow)]
+
+
+@pytest.mark.parametrize("kind", [Files, pytest.param("small", id="in blocks")])
+@pytest.mark.parametrize("indexed", [True, False])
+def test_a_conversation_over_files_and_days_is_one(tmp_path, kind, indexed):
+    def said(thread: str, number: int, time: str) -> dict[str, str]:
+        return {"thread_id": thread, "question": f"{thread}{number}?", "answer": "yes", "time": f"2026-03-{time}"}
+
+    def opened() -> Files:
+        index = tmp_path / "index.json" if indexed else None
+        return (SmallBlocks if kind == "small" else kind)("given", str(tmp_path / "inbox"), Shape("given"), index=index)
+
+    begun = [said("a", 0, "02T23:58"), said("b", 0, "02T10:00"), said("a", 1, "02T23:59")]
+    inbox(tmp_path, {"monday.jsonl": lines(*begun)})
+    first = opened().changed_since("")
+    assert list(first.days) == [FIRST]
+    late = [said("c", 0, "03T09:00"), said("a", 3, "04T08:00"), said("a", 2, "03T00:10"), said("c", 1, "03T09:05")]
+    inbox(tmp_path, {"later.jsonl": lines(*late)})
+    second = opened().changed_since(first.cursor)
+    assert list(second.days) == [FIRST, SECOND]
+    assert sorted(turns_of(opened(), FIRST)) == [*(("given/a", n, f"a{n}?") for n in range(4)), ("given/b", 0, "b0?")]
+    assert turns_of(opened(), SECOND) == [("given/c", 0, "c0?"), ("given/c", 1, "c1?")]
+    places = [conversation for conversation, *_ in turns_of(opened(), FIRST)]
+    assert places.count("given/a") == 4
+    assert "".join("a" if p == "given/a" else "b" for p in places).strip("b") == "aaaa", "they stand together"
+    assert opened().changed_since(second.cursor).days == {}
+    (tmp_path / "inbox" / "monday.jsonl").unlink()
+    assert sorted(turns_of(opened(), SECOND)) == [
+        ("given/a", 0, "a2?"), ("given/a", 1, "a3?"), ("given/c", 0, "c0?"), ("given/c", 1, "c1?")
+    ]  # fmt: skip
+    assert turns_of(opened(), FIRST) == []
 
 
 def test_a_file_that_is_taken_away_changes_its_days(tmp_path):
@@ -426,7 +589,7 @@ def test_touching_a_file_changes_nothing_and_only_changed_files_are_read(tmp_pat
     (folder / "a.jsonl").touch()
     assert files(folder).changed_since(first.cursor).days == {}
     index = json.loads((tmp_path / "index.json").read_text())
-    stale = {name: {**entry, "days": {"2026-01-01": "x"}} for name, entry in index.items()}
+    stale = {name: {**entry, "days": {"2026-01-01": "f0"}} for name, entry in index.items()}
     (tmp_path / "index.json").write_text(json.dumps(stale))
     assert list(files(folder).changed_since("").days) == [date(2026, 1, 1)], "the index is believed"
     (folder / "b.jsonl").write_text(lines(row(3, SECOND, answer="another")))
@@ -479,7 +642,7 @@ def odd_lines(count: int) -> str:
 @pytest.mark.parametrize("count", [1, 2, 5, 40, 400])
 @pytest.mark.parametrize("name", ["a.jsonl", "chats-2026-03-04.jsonl"])
 def test_a_file_in_blocks_is_the_same_as_the_file_as_a_whole(tmp_path, count, name):
-    content = odd_lines(count).removesuffix("\n")
+    content = odd_lines(count) + lines(row(2, SECOND)).removesuffix("\n")
     folder = inbox(tmp_path, {name: lines(row(1, FIRST)) + content})
     whole = Files("given", str(folder), Shape())
     cut = SmallBlocks("given", str(folder), Shape(), index=tmp_path / "index.json")
@@ -507,7 +670,7 @@ def test_of_a_file_in_blocks_only_those_of_the_day_are_read(tmp_path):
     file = folder / "a.jsonl"
     found = file.stat()
     data = file.read_bytes()
-    file.write_bytes(data[:-1000] + b"x" * 1000)
+    file.write_bytes(data[:-1000] + b"x" * 999 + b"\n")
     os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns))
     assert list(source.read(FIRST)) == before
     file.write_bytes(data + b"\n")

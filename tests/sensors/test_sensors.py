@@ -122,6 +122,22 @@ def test_new_and_changed_days_are_requested_once(instance, tmp_path):
     assert second.run_requests[0].run_key != first.run_requests[3].run_key
 
 
+def test_a_file_that_cannot_be_used_is_told_and_stops_no_other(instance, tmp_path):
+    workspace = Workspace(tmp_path)
+    workspace.write_settings(Settings())
+    (tmp_path / "inbox").mkdir()
+    row = {"question": "Is there a spare key?", "answer": "Ask the porter.", "time": "2026-03-02T10:00:00"}
+    (tmp_path / "inbox" / "monday.jsonl").write_text(json.dumps(row) + "\n")
+    (tmp_path / "inbox" / "sunday.csv").write_text("question,answer,time\n")
+    first = data_tick(instance, workspace)
+    assert [r.partition_key for r in first.run_requests] == ["2026-03-02"]
+    skip = data_tick(instance, workspace, first.cursor)
+    assert "1 files are left out: sunday.csv: holds no rows" in skip.skip_message
+    (tmp_path / "inbox" / "sunday.csv").write_text("question,answer,time\nOpen on Sunday?,No,2026-03-08\n")
+    mended = data_tick(instance, workspace, first.cursor)
+    assert [r.partition_key for r in mended.run_requests] == ["2026-03-08"]
+
+
 EARLIER = """
 import pathlib, sys
 import dagster as dg

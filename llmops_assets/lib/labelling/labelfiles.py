@@ -12,10 +12,12 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+from llmops_assets.lib.cells import escaped, restored
 from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.labelling.queue import QueueItem
@@ -69,9 +71,11 @@ def write_queue(items: Sequence[QueueItem], form: str) -> str:
     if form != "csv":
         raise LabelError(f"format {form!r} is not written; give one of {', '.join(FORMATS)}")
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, _COLUMNS, lineterminator="\n")
+    # As RFC 4180 ends lines, which also quotes a carriage return in a text.
+    writer = csv.DictWriter(buffer, _COLUMNS, lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows(rows)
+    # A customer's words must not run in the spreadsheet of the person who labels them.
+    writer.writerows({n: escaped(v) if isinstance(v, str) else v for n, v in row.items()} for row in rows)
     return buffer.getvalue()
 
 
@@ -156,6 +160,25 @@ def check_labels(
         )
 
 
+def spelled(found: Sequence[Placed], intents: Collection[str]) -> list[Placed]:
+    """The labels with their intents as they are known, where only case or blanks inside differ."""
+    known: dict[str, set[str]] = defaultdict(set)
+    for intent in intents:
+        known[_folded(intent)].add(intent)
+
+    def named(label: Label) -> Label:
+        alike = known.get(_folded(label.intent), set())
+        if label.intent in alike or len(alike) != 1:
+            return label
+        return label.model_copy(update={"intent": next(iter(alike))})
+
+    return [Placed(placed.place, named(placed.label)) for placed in found]
+
+
+def _folded(intent: str) -> str:
+    return " ".join(intent.casefold().replace("_", " ").split())
+
+
 def _places(places: Iterable[str]) -> str:
     listed = list(places)
     return "; ".join(listed[:SHOWN]) + ("; …" if len(listed) > SHOWN else "")
@@ -216,13 +239,28 @@ def _label(place: str, row_id: Any, intent: Any, annotator: Any, time: Any) -> L
         raise LabelError(f"{place}: no row id")
     if not isinstance(intent, str) or not intent.strip() or len(intent) > 200:
         raise LabelError(f"{place}: the intent of row {row_id!r} is no name but {str(intent)[:40]!r}")
-    named = intent.strip()
+    named, told = intent.strip(), str(time).strip()
+    if told and _moment(told) is None:
+        raise LabelError(
+            f"{place}: the time {told[:20]!r} of row {row_id!r} is none of ISO 8601 (2026-03-05T10:00:00+00:00): "
+            "a spreadsheet may have changed it, and it cannot be told which label is the latest. Set the format of the "
+            "column to text, or leave it empty: the time of the import counts then"
+        )
     return Label(
         row_id=str(row_id),
         intent="" if named.lower() == UNKNOWN_NAME else named,
         annotator="" if annotator is None else str(annotator).strip(),
-        time=str(time).strip(),
+        time=told,
     )
+
+
+def _moment(text: str) -> datetime | None:
+    """A time in ISO 8601 (UTC where it names no offset), or None for anything else."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
 def _json_records(path: Path, text: str) -> list[tuple[str, Mapping[str, Any]]]:
@@ -250,13 +288,18 @@ def _json_lines(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, Any]]
 
 
 def _csv_records(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
     delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
     reader = csv.DictReader(io.StringIO(text), delimiter=delimiter, strict=True)
     try:
+        counts = Counter(name.strip().lower() for name in reader.fieldnames or ())
+        if twins := [name for name, count in counts.items() if name and count > 1]:
+            raise LabelError(f"{path}, line 1: two columns are named {twins[0][:40]!r}; rename or remove one")
         for row in reader:
             if None in row or None in row.values():
                 raise LabelError(f"{path}, line {reader.line_num}: another number of values than columns")
-            yield f"line {reader.line_num}", row
+            yield f"line {reader.line_num}", {name: restored(value) for name, value in row.items()}
     except csv.Error as error:
         raise LabelError(f"{path}, line {reader.reader.line_num}: broken CSV ({error})") from None
 
@@ -291,6 +334,11 @@ def kept_labels(folder: Path) -> dict[str, Label]:
 def settle(labels: Sequence[Label]) -> Label:
     """One label out of several for a row: people before machines, each one's last word, the most named, the latest."""
     people = [label for label in labels if not label.annotator.startswith(MACHINE)] or list(labels)
-    last = {label.annotator: label for label in sorted(people, key=lambda one: (one.time, one.intent))}
+    last = {label.annotator: label for label in sorted(people, key=lambda one: (_when(one), one.intent))}
     votes = Counter(label.intent for label in last.values())
-    return max(last.values(), key=lambda one: (votes[one.intent], one.time, one.intent))
+    return max(last.values(), key=lambda one: (votes[one.intent], _when(one), one.intent))
+
+
+def _when(label: Label) -> datetime:
+    """When a label was given; a time that cannot be read, which older versions kept, is before all others."""
+    return _moment(label.time) or datetime.min.replace(tzinfo=UTC)

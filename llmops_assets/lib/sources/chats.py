@@ -11,20 +11,20 @@ from datetime import datetime
 from typing import Any
 
 from llmops_assets.lib.sources import mail
+from llmops_assets.lib.sources.faults import RowFault
 from llmops_assets.lib.sources.layouts import Layout, Message
 from llmops_assets.lib.sources.rows import (
     MAX_TEXT,
     TAGS,
     RawRow,
     Rejected,
-    RowFault,
     Shape,
     content_id,
     rating_of,
     text_of,
-    time_of,
     too_long,
 )
+from llmops_assets.lib.sources.times import time_of
 
 LEFT_OUT = {"bot": "bot", "system": "system", "third": "third person", "unknown": "unknown author"}
 """Why public messages of these speakers are in no exchange."""
@@ -40,7 +40,7 @@ def rows_of(
     """
     about = layout.about(record)
     columns = shape.columns(list(about), required=())
-    messages = layout.messages(record, shape.agents, shape.latest)
+    messages = layout.messages(record, shape.agents, shape.clock)
     if layout.chronological:
         messages = _in_order(messages)
     left_out: Counter[str] = Counter()
@@ -58,8 +58,8 @@ def rows_of(
 
     started = next((message.time for message in said if message.time), None)
     if started is None and "time" in columns:
-        started = time_of(about.get(columns["time"]), f"column {columns['time']}", shape.latest)
-    day = started.date() if started else None
+        started = time_of(about.get(columns["time"]), f"column {columns['time']}", shape.clock)
+    day = shape.clock.day(started) if started else None
     subject = _subject(record, layout, shape, columns)
     tags = [text(name) or (shape.tags or {}).get(name, "") for name in TAGS]
     rating = layout.rating(record)

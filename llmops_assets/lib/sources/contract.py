@@ -3,11 +3,11 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
+from llmops_assets.lib.sources.reading import resolved
 from llmops_assets.lib.sources.rows import RawRow, Rejected
 
 
@@ -17,6 +17,25 @@ class Changes:
 
     days: Mapping[date, str]
     cursor: str
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A part of a source, such as a file of a folder, that was left out as a whole, and why."""
+
+    place: str
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason if self.reason.startswith(self.place) else f"{self.place}: {self.reason}"
+
+
+def told(faults: Sequence[Fault], shown: int = 5) -> str:
+    """What to say of faults: how many there are, and the first of them; "" when there are none."""
+    if not faults:
+        return ""
+    first = "; ".join(str(fault) for fault in faults[:shown])
+    return f"{len(faults)} files are left out: {first}{' …' if len(faults) > shown else ''}"
 
 
 class Source(ABC):
@@ -39,6 +58,10 @@ class Source(ABC):
         """
         return self.changed_since("").days.get(day, "")
 
+    def faults(self) -> tuple[Fault, ...]:
+        """Parts that cannot be used now and stop nothing else; their rows are missing from all days."""
+        return ()
+
     @abstractmethod
     def read(self, day: date) -> Iterator[RawRow | Rejected]:
         """All rows of a day, and what of that day cannot be a row, in the same order every time.
@@ -47,15 +70,29 @@ class Source(ABC):
         (`resolved`). SourceError when the source cannot be read; what was read until then must not be used.
         """
 
+    def conversations(self, day: date) -> Iterator[RawRow | Rejected]:
+        """A day as it is ingested: what `read` gives, every row once, and the rows of a conversation together."""
+        return resolved(lambda: self.read(day))
 
-def states_of(items: Iterable[tuple[date, RawRow | Rejected]]) -> dict[date, str]:
-    """A hash (16 hex digits) of what each day holds, for sources that can only be read as a whole."""
-    hashes: dict[date, Any] = {}
+
+def states_of(items: Iterable[tuple[date, RawRow | Rejected]], channel: str = "") -> dict[date, str]:
+    """A name (32 hex digits) of what each day holds, whatever the order: the sum of its items' hashes.
+
+    `channel` is the `source` of rows that name none; it does not count, since it is often a file's name.
+    """
+    sums: dict[date, int] = {}
     for day, item in items:
-        if day not in hashes:
-            hashes[day] = hashlib.blake2b(digest_size=8)
-        hashes[day].update(_content(item))
-    return {day: hashes[day].hexdigest() for day in sorted(hashes)}
+        digest = hashlib.blake2b(_content(item, channel), digest_size=16).digest()
+        sums[day] = (sums.get(day, 0) + int.from_bytes(digest)) % _STATES
+    return {day: f"{sums[day]:032x}" for day in sorted(sums)}
+
+
+def joined(states: Iterable[str]) -> str:
+    """The state of a day out of those of its parts: the same as reading the parts as one gives."""
+    return f"{sum(int(state, 16) for state in states) % _STATES:032x}"
+
+
+_STATES = 1 << 128
 
 
 def changes(states: Mapping[date, str], cursor: str) -> Changes:
@@ -67,22 +104,16 @@ def changes(states: Mapping[date, str], cursor: str) -> Changes:
     return Changes(days, json.dumps({str(day): state for day, state in found.items()}))
 
 
-def _content(item: RawRow | Rejected) -> bytes:
+def _content(item: RawRow | Rejected, channel: str) -> bytes:
     if isinstance(item, Rejected):
         text = (item.id, item.reason, item.text)
     else:
         time = item.time.isoformat() if item.time else ""
-        place = (item.conversation, str(item.turn))
-        told = (
-            *place,
-            item.id,
-            item.question,
-            item.answer,
-            item.correction,
-            item.intent,
-            item.subject,
-            item.source,
-            time,
-        )
+        # What continues a conversation has its turn, and maybe its id, from the rows beside it.
+        turn = "" if item.continues else str(item.turn)
+        name = "" if item.continues and item.id == f"{item.conversation}#{item.turn}" else item.id
+        said = (item.question, item.answer, item.correction, item.intent, item.subject)
+        source = "" if item.source == channel else item.source
+        told = (item.conversation, turn, name, *said, source, time)
         text = (*told, str(item.rating), item.lawful_basis, item.purpose, item.licence, item.region, item.retain_until)
-    return "\x1f".join(text).encode("utf-8", "replace") + b"\n"
+    return "\x1f".join(text).encode("utf-8", "replace")

@@ -10,18 +10,30 @@ import json
 import re
 import shutil
 import tempfile
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from llmops_assets.lib.sources.documents import Section, html_sections, markdown_sections
-from llmops_assets.lib.sources.rows import MAX_TEXT, RowFault, SourceError
+from llmops_assets.lib.sources.faults import RowFault, SourceError, UnfinishedError
+from llmops_assets.lib.sources.rows import MAX_TEXT, told_names
 
 MAX_LINE = 16 * 1024 * 1024
 """Bytes of one line; a longer one is skipped as a fault."""
 _PROBE = 64 * 1024
 _CHUNK = 1024 * 1024
+FOREIGN = {
+    b"PK\x03\x04": "an Excel workbook or a zip archive; save the sheet as CSV UTF-8, or unpack it",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook; save the sheet as CSV UTF-8",
+    b"%PDF": "a PDF document",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"GIF8": "a picture",
+    b"PAR1": "a Parquet file; name it .parquet",
+    b"SQLite format 3": "a SQLite database; give it as a source of kind sql",
+}
+"""How files begin that are no text, whatever their name says."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +60,13 @@ class Input:
         if self.first_line == 1:
             self._refuse_other_encodings(self.start())
         number = self.first_line - 1
-        while line := self.file.readline(MAX_LINE):
+        file = _with_line_feeds(self.file) if self._ends_with_returns() else self.file
+        while line := file.readline(MAX_LINE):
             number += 1
             if number == 1:
                 line = line.removeprefix(b"\xef\xbb\xbf")
             if len(line) == MAX_LINE and not line.endswith(b"\n"):
-                while (rest := self.file.readline(MAX_LINE)) and not rest.endswith(b"\n"):
+                while (rest := file.readline(MAX_LINE)) and not rest.endswith(b"\n"):
                     pass
                 yield number, "\n", RowFault(f"longer than {MAX_LINE} bytes")
                 continue
@@ -67,6 +80,13 @@ class Input:
     def start(self) -> bytes:
         """The first bytes of the file, which are still read afterwards."""
         return self.file.peek(_PROBE)[:_PROBE]
+
+    def _ends_with_returns(self) -> bool:
+        """Whether lines end with a carriage return alone, as old spreadsheets write them."""
+        start = self.start()
+        if self.known_encoding():
+            return b"\r" in start and b"\n" not in start
+        return b"\r" in start.rstrip(b"\r") and b"\n" not in start
 
     def known_encoding(self) -> str:
         """The given encoding, or UTF-16 where a byte order mark says so, or ""."""
@@ -84,7 +104,8 @@ class Input:
     def _decoded(self, encoding: str) -> Iterator[tuple[int, str, None]]:
         number, text = 0, None
         try:
-            text = io.TextIOWrapper(self.file, encoding, newline="\n")
+            # None takes a carriage return for the end of a line too.
+            text = io.TextIOWrapper(self.file, encoding, newline=None if self._ends_with_returns() else "\n")
             for number, line in enumerate(text, start=1):
                 yield number, line.removeprefix("\ufeff") if number == 1 else line, None
         except (UnicodeError, LookupError) as error:
@@ -94,6 +115,9 @@ class Input:
                 text.detach()
 
     def _refuse_other_encodings(self, start: bytes) -> None:
+        for beginning, what in FOREIGN.items():
+            if start.startswith(beginning):
+                raise SourceError(f"{self.name}: is {what}")
         if start.isascii() and b"\0" not in start:
             return
         lines = start.split(b"\n")
@@ -107,6 +131,9 @@ class Input:
             )
 
 
+_CUT = (
+    "is cut off in its text: the file is still being written or was not copied whole; it is taken when it is complete"
+)
 _SAVE = "save the file as UTF-8 (for example: iconv -f latin1 -t utf-8), or name its encoding in the settings"
 
 
@@ -131,10 +158,35 @@ def _buffered(file: Any, size: int) -> io.BufferedReader:
     return io.BufferedReader(file, size)
 
 
+class _LineFeeds(io.RawIOBase):
+    """A file with line feeds for carriage returns."""
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: Any) -> int:
+        found = self._file.read1(len(target)).replace(b"\r", b"\n")
+        target[: len(found)] = found
+        return len(found)
+
+
+def _with_line_feeds(file: io.BufferedReader) -> io.BufferedReader:
+    return _buffered(_LineFeeds(file), _PROBE)
+
+
+def _ended(line: str) -> bool:
+    return line.endswith(("\n", "\r"))
+
+
 def _jsonl(source: Input) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
     for number, line, fault in source.lines():
         place = f"line {number}"
         if fault is not None:
+            if not _ended(line):
+                raise UnfinishedError(f"{source.name}, {place}: {_CUT}")
             yield place, fault
         elif line.strip():
             try:
@@ -142,6 +194,8 @@ def _jsonl(source: Input) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
                 if "\\ud" in line or "\\uD" in line:
                     json.dumps(row, ensure_ascii=False).encode()
             except json.JSONDecodeError as error:
+                if not _ended(line):
+                    raise UnfinishedError(f"{source.name}, {place}: {_CUT}") from None
                 position = min(error.pos, len(line.rstrip("\r\n"))) + 1
                 yield place, RowFault(f"broken JSON ({error.msg})", f"character {position}", line[:MAX_TEXT])
             except (ValueError, RecursionError) as error:
@@ -189,8 +243,12 @@ def _json(source: Input) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
             except (json.JSONDecodeError, RecursionError) as error:
                 more = next(pieces, "") if len(buffer) - position < MAX_LINE else ""
                 if not more:
-                    at = "the list does not end" if position == len(buffer) else f"broken JSON ({error})"[:120]
-                    raise SourceError(f"{source.name}, element {number + 1}: {at}") from None
+                    place = f"{source.name}, element {number + 1}"
+                    if position == len(buffer):
+                        raise UnfinishedError(f"{place}: the list does not end; it {_CUT}") from None
+                    if _is_cut(error, len(buffer)):
+                        raise UnfinishedError(f"{place}: broken JSON, it {_CUT}") from None
+                    raise SourceError(f"{place}: {f'broken JSON ({error})'[:120]}") from None
                 buffer, position = buffer[position:] + more, 0
                 continue
             number, position = number + 1, end
@@ -199,6 +257,12 @@ def _json(source: Input) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
         raise SourceError(f"{source.name}: not {encoding}; {_SAVE}") from None
     finally:
         text.detach()
+
+
+def _is_cut(error: Exception, length: int) -> bool:
+    """Whether JSON ends too early, instead of having something wrong before its end."""
+    unfinished = isinstance(error, json.JSONDecodeError)
+    return unfinished and (error.pos >= length - 1 or error.msg.startswith(("Unterminated", "unfinished")))
 
 
 class _Feed:
@@ -259,10 +323,14 @@ def _csv(source: Input) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
         if not text.strip() and len(feed.taken) == 1:
             continue
         if header is None:
+            _refuse_twins(f"{source.name}, line {line}", values)
             if unreadable := broken or fault:
                 raise SourceError(f"{source.name}, line {line}: the header cannot be read, {unreadable.reason}")
             header, ordered = values, sorted(values)
             continue
+        if (broken or fault or len(values) < len(header)) and not _ended(feed.taken[-1][1]):
+            # Nothing follows, or the line with the open quote would have been taken back.
+            raise UnfinishedError(f"{source.name}, line {feed.taken[-1][0]}: {_CUT}")
         if values == header or (len(values) == len(header) and sorted(values) == ordered):
             header = values
             continue
@@ -279,6 +347,13 @@ def _csv(source: Input) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
             yield place, RowFault("the row is cut off", f"column {header[len(values)]}", feed.text())
 
 
+def _refuse_twins(place: str, names: Sequence[str]) -> None:
+    """SourceError where two columns have the same name; case and blanks do not tell them apart, no name is no name."""
+    counts = Counter(folded for name in names if (folded := name.strip().lower()))
+    if twins := [name for name, count in counts.items() if count > 1]:
+        raise SourceError(f"{place}: two columns have the same name, {told_names(twins)}; rename one of them")
+
+
 def _parquet(source: Input) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
     import pyarrow as pa
     import pyarrow.parquet as parquet
@@ -291,7 +366,9 @@ def _parquet(source: Input) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]
             raw = unpacked_file
         try:
             number = 0
-            for batch in parquet.ParquetFile(raw).iter_batches(batch_size=1000):
+            opened = parquet.ParquetFile(raw)
+            _refuse_twins(source.name, opened.schema_arrow.names)
+            for batch in opened.iter_batches(batch_size=1000):
                 columns = [_plain_times(column).to_pylist() for column in batch.columns]
                 for values in zip(*columns, strict=True):
                     number += 1

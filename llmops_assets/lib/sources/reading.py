@@ -1,32 +1,24 @@
 """Reading whole files: leniently, with the rows that cannot be used, or strictly, up to the first of them."""
 
+import functools
 import gzip
 import io
 import zlib
 from array import array
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from llmops_assets.lib.records import Article
 from llmops_assets.lib.sources import chats, layouts
+from llmops_assets.lib.sources.faults import RowFault, SourceError, Unseen
 from llmops_assets.lib.sources.formats import DOCUMENTS, MAX_LINE, READERS, Input, Reader, unpacked
-from llmops_assets.lib.sources.rows import (
-    MAX_TEXT,
-    Plan,
-    RawRow,
-    Rejected,
-    RowFault,
-    Shape,
-    SourceError,
-    Unseen,
-    content_id,
-    raw_text,
-    time_of,
-)
+from llmops_assets.lib.sources.rows import COLUMNS, MAX_TEXT, Plan, RawRow, Rejected, Shape, content_id, raw_text
+from llmops_assets.lib.sources.times import order_among, time_of, written_dates
 
 NO_TIME = "has no time; add one, or set first_day in settings.yaml"
 
@@ -50,20 +42,57 @@ def scan(file: BinaryIO, name: str, shape: Shape, form: str = "", encoding: str 
     Reads as little ahead as the format allows. SourceError when the file itself cannot be used: empty, broken midway
     (with the number of rows until there), in another encoding, or without the columns a row needs.
     """
+    count = 0
+    if reader_for(name, form) in DOCUMENTS:
+        shape = replace(shape, verbatim=True)
+    for item in rows_of(records_of(file, name, form, encoding), name, shape):
+        count += 1
+        yield item
+    if count == 0:
+        raise SourceError(f"{name}: holds no rows")
+
+
+def records_of(
+    file: BinaryIO, name: str, form: str = "", encoding: str = ""
+) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
+    """(place, record as the file has it, or why it cannot be read) of an opened file. SourceError as in `scan`."""
     reader = reader_for(name, form)
-    shape = replace(shape, verbatim=True) if reader in DOCUMENTS else shape
     count = 0
     try:
         inner, opened = unpacked(name, file)
-        for item in rows_of(reader(Input(inner, opened, encoding)), name, shape):
+        for place, record in reader(Input(inner, opened, encoding)):
             count += 1
-            yield item
+            yield place, record
     except (EOFError, OSError, zlib.error) as error:
         packed = isinstance(error, (EOFError, zlib.error, gzip.BadGzipFile))
         why = "truncated or damaged gzip" if packed else "cannot be read"
         raise SourceError(f"{name}: {why} after {count} readable rows ({error}); none of them is used") from None
-    if count == 0:
-        raise SourceError(f"{name}: holds no rows")
+
+
+def dated_by(
+    shape: Shape, opened: Callable[[], AbstractContextManager[BinaryIO]], name: str, form: str = "", encoding: str = ""
+) -> Shape:
+    """The shape for one file: where its first date could have the day or the month first, all its dates are asked.
+
+    They are asked once, and only then; `opened` opens the file anew.
+    """
+    if shape.date_order:
+        return shape
+
+    @functools.cache
+    def order() -> str:
+        mapped = (shape.mapping or {}).get("time")
+        names = frozenset({mapped.strip().lower()} if mapped else COLUMNS["time"])
+
+        def texts() -> Iterator[str]:
+            with opened() as file:
+                for _, record in records_of(file, name, form, encoding):
+                    if not isinstance(record, RowFault):
+                        yield from written_dates(record, names)
+
+        return order_among(texts(), name)
+
+    return replace(shape, order_of_file=order)
 
 
 @dataclass(frozen=True)
@@ -95,6 +124,17 @@ def block_items(
     opened = Input(name, io.BufferedReader(io.BytesIO(data)), first_line=line)
     found = rows_of(READERS[".jsonl"](opened), name, shape, rows=rows)
     return dated(found, name, default, after=after)
+
+
+def layout_of(record: Mapping[str, Any], shape: Shape) -> tuple[str, dict[str, str]]:
+    """How a record is read: "rows", or the name of its layout; with our columns and theirs. RowFault when neither is
+    found in it."""
+    try:
+        return "rows", shape.columns(list(record))
+    except RowFault:
+        if layout := layouts.layout_of(record):
+            return layout.name, shape.columns(list(layout.about(record)), required=())
+        raise
 
 
 def rows_of(
@@ -180,10 +220,10 @@ def _rejected(
     prefix = f"{shape.name}/" if shape.name else ""
     name = f"{prefix}{own_id}"[:200] if isinstance(own_id, (str, int)) and own_id != "" else ""
     try:
-        time = time_of(record.get(columns.get("time", "")), "", shape.latest)
+        time = time_of(record.get(columns.get("time", "")), "", shape.clock)
     except RowFault:
         time = None
-    day = time.date() if time else None
+    day = shape.clock.day(time) if time else None
     shown = dict.fromkeys(record) if isinstance(fault, Unseen) else record
     return Rejected(source, where, fault.reason, name, raw_text(shown), day, fault.left_out)
 
@@ -196,8 +236,9 @@ def read_rows(path: Path, mapping: Mapping[str, str] | None = None, form: str = 
     """
     if not path.is_file():
         raise SourceError(f"{path}: no such file")
+    shape = Shape(channel=stem(path.name), mapping=mapping)
     with path.open("rb") as file:
-        for item in scan(file, str(path), Shape(channel=stem(path.name), mapping=mapping), form):
+        for item in scan(file, str(path), dated_by(shape, lambda: path.open("rb"), path.name, form), form):
             if isinstance(item, Rejected):
                 raise SourceError(f"{item.place}: {item.reason}")
             yield item
@@ -272,39 +313,98 @@ def dated(
 
 
 def resolved(read: Callable[[], Iterator[RawRow | Rejected]]) -> Iterator[RawRow | Rejected]:
-    """What `read` gives, every id once: of rows with the same id the last one counts, the others are Rejected.
+    """What `read` gives, every id once, the rows of a conversation together and its turns in the order of time.
 
-    A conversation that comes again replaces all its turns. Rows that have their id of their content are told apart by
-    a number instead: they are equal, not versions of each other. Reads twice and keeps eight bytes a row.
+    Of rows with the same id the last one counts, a conversation of messages that comes again replaces all its turns,
+    and of rows without an id of their own that are equal the first one counts; the others are Rejected. Reads twice;
+    keeps sixteen bytes a row, and of a conversation whose rows stand apart those between its first and its last.
     """
-    last = _last_places(read())
-    equal: Counter[str] = Counter()
-    place = -1
+    last, ends = _last_places(read())
+    open_rows: dict[int, list[RawRow]] = {}
+    run, known, place = 0, set[int](), -1
     for item in read():
-        if not last or isinstance(item, Rejected):
+        if isinstance(item, Rejected):
             yield item
             continue
         place += 1
-        newest = last.get(hash(item.id), place)
-        if item.turn and item.id.endswith(f"#{item.turn}"):
+        conversation = hash(item.conversation) if item.continues else 0
+        if run and run != conversation and run not in ends:
+            yield from _in_turn(open_rows.pop(run, []))
+        run = conversation
+        key = identity(item)
+        newest = last.get(key, place)
+        if item.turn and not item.continues and item.id.endswith(f"#{item.turn}"):
             newest = max(newest, last.get(hash(f"{item.conversation}#0"), place))
-        if hash(item.id) in last and item.id.endswith(content_id(item.question, item.answer, item.subject, item.time)):
-            equal[item.id] += 1
-            number = equal[item.id]
-            name = item.id if number == 1 else f"{item.id}-{number}"
-            yield item if number == 1 else replace(item, id=name, conversation=name)
+        if key in last and _named_by_content(item):
+            if key in known:
+                yield Rejected(item.source, f"row {item.number}", "the same row was read before", item.id)
+            elif conversation:
+                open_rows.setdefault(conversation, []).append(item)
+            else:
+                yield item
+            known.add(key)
         elif newest > place:
             yield Rejected(item.source, f"row {item.number}", "replaced by a later row with the same id", item.id)
+        elif conversation:
+            open_rows.setdefault(conversation, []).append(item)
         else:
             yield item
+        if ends.get(conversation) == place:
+            yield from _in_turn(open_rows.pop(conversation, []))
+    for rows in open_rows.values():
+        yield from _in_turn(rows)
 
 
-def _last_places(items: Iterator[RawRow | Rejected]) -> dict[int, int]:
-    """Hash of every id that comes more than once, to the place of its last row."""
+def _in_turn(rows: list[RawRow]) -> Iterator[RawRow]:
+    """The rows of one conversation in the order of time, where all have one, and numbered where their turns do not say
+    that order."""
+    timed = [(row.time, row) for row in rows if row.time is not None]
+    ordered = [row for _, row in sorted(timed, key=lambda entry: entry[0])] if len(timed) == len(rows) else rows
+    if all(before.turn < after.turn for before, after in pairwise(ordered)):
+        yield from ordered
+        return
+    for turn, row in enumerate(ordered):
+        derived = row.id == f"{row.conversation}#{row.turn}"
+        yield replace(row, turn=turn, id=f"{row.conversation}#{turn}" if derived else row.id)
+
+
+def identity(row: RawRow) -> int:
+    """Equal for rows of which one counts."""
+    if row.continues and row.id == f"{row.conversation}#{row.turn}":
+        return hash((row.conversation, row.question, row.answer, row.time))
+    return hash(row.id)
+
+
+def _named_by_content(row: RawRow) -> bool:
+    if row.continues and row.id == f"{row.conversation}#{row.turn}":
+        return True
+    return row.id.endswith(content_id(row.question, row.answer, row.subject, row.time))
+
+
+def _last_places(items: Iterator[RawRow | Rejected]) -> tuple[dict[int, int], dict[int, int]]:
+    """To the place of its last row: the identity of rows that come more than once, and every conversation whose rows
+    do not all stand side by side."""
     import numpy as np
 
-    hashes = np.frombuffer(array("q", (hash(item.id) for item in items if isinstance(item, RawRow))), np.int64)
-    order = np.argsort(hashes, kind="stable")
-    ordered = hashes[order]
+    keys, talks = array("q"), array("q")
+    for item in items:
+        if isinstance(item, RawRow):
+            keys.append(identity(item))
+            talks.append(hash(item.conversation) if item.continues else 0)
+    identities, runs = (np.frombuffer(found, np.int64) for found in (keys, talks))
+    every = np.arange(len(identities))
+    # The last row of every run of one conversation; a conversation with two runs stands apart.
+    ends = np.flatnonzero(np.append(runs[1:] != runs[:-1], [True][: len(runs)]))
+    apart = _last_of_repeated(runs[ends], ends)
+    apart.pop(0, None)
+    return _last_of_repeated(identities, every), apart
+
+
+def _last_of_repeated(values: Any, places: Any) -> dict[int, int]:
+    """Every value that comes more than once, to the last of its places (in ascending order)."""
+    import numpy as np
+
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
     again = np.flatnonzero(ordered[1:] == ordered[:-1]) + 1
-    return {int(ordered[position]): int(order[position]) for position in again}
+    return {int(ordered[position]): int(places[order[position]]) for position in again}

@@ -3,16 +3,19 @@
 Nothing here is redacted yet: callers hold a row only until the redactor has seen it.
 """
 
+import functools
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 
-from llmops_assets.lib.errors import LlmopsError
+from llmops_assets.lib.sources.faults import RowFault, SourceError, Unseen, shortened
 from llmops_assets.lib.sources.mail import written
+from llmops_assets.lib.sources.times import ORDERS, Clock, time_of, zone_of
 from llmops_assets.lib.sources.visibility import is_flag, visibility
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -39,21 +42,35 @@ TAGS = ("lawful_basis", "purpose", "licence", "region", "retain_until")
 """What a row may be used for; a source can give a default for all its rows."""
 MAX_TEXT = 20_000
 """Characters of one text; longer ones are rejected: no customer writes them, a broken quote does."""
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-"""An earlier time is a clock that was never set."""
-
-
-class SourceError(LlmopsError, ValueError):
-    """A source cannot be used; the message names file, row and column and what to do."""
+NULLS = frozenset("null nan none nil na n/a #n/a #na #nv <na> nat (null) undefined - \\n".split())
+"""What a spreadsheet or database writes where there is nothing, in small letters; a cell that is one of them is
+empty."""
+_LONGEST_NULL = max(map(len, NULLS))
+LIKELY: dict[str, tuple[str, ...]] = {
+    "question": tuple(
+        "frage anfrage kundenfrage nachricht pregunta consulta mensaje domanda vraag bericht pytanie pergunta demande"
+        " customer_message user_message inquiry enquiry request body description content subject".split()
+    ),
+    "answer": tuple(
+        "antwort antworttext reponse réponse respuesta risposta antwoord odpowied resposta agent_message agent_reply"
+        " bot_message solution resolution loesung lösung macro".split()
+    ),
+    "time": tuple("datum zeit zeitpunkt fecha hora data tijd heure created opened sent".split()),
+    "intent": tuple("thema kategorie betreff tema categoria catégorie tag tags reason".split()),
+    "subject": tuple("kunde kundennummer cliente klant klient requester sender from author".split()),
+    "id": tuple("nummer ticket case number ref reference".split()),
+    "rating": tuple("bewertung csat score stars".split()),
+}
+"""Names that columns often have, too vague to be taken without asking: what is proposed for a mapping."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawRow:
     """One exchange of a conversation as its source has it, not redacted. `number` counts rows of the file from 1.
 
-    `day` is that of the conversation's first message (UTC), None where the source gives no time. `purpose` is
-    comma-separated; a tag that the source does not give is "". `left_out` counts messages and parts of texts that are
-    in no row (private, bot, quoted mail), by reason: of a conversation, in its first row.
+    `day` is that of the conversation's first message in the zone of the source, None where it gives no time. `purpose`
+    is comma-separated; a tag that the source does not give is "". `left_out` counts messages and parts of texts that
+    are in no row (private, bot, quoted mail), by reason: of a conversation, in its first row.
     """
 
     number: int
@@ -75,6 +92,8 @@ class RawRow:
     region: str = ""
     retain_until: str = ""
     left_out: tuple[tuple[str, int], ...] = ()
+    continues: bool = field(default=False, kw_only=True)
+    """Whether it is a row of its own in a conversation whose other rows may stand elsewhere, in other files too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,26 +113,16 @@ class Rejected:
     left_out: tuple[tuple[str, int], ...] = ()
 
 
-class RowFault(ValueError):
-    """A row cannot be used; `at` adds to its place (a column, a character), `left_out` counts as in a row."""
-
-    def __init__(self, reason: str, at: str = "", text: str = "", left_out: tuple[tuple[str, int], ...] = ()) -> None:
-        super().__init__(reason)
-        self.reason, self.at, self.text, self.left_out = reason, at, text, left_out
-
-
-class Unseen(RowFault):
-    """A row that was not for the customer, or of which nobody knows it: nothing of it is shown."""
-
-
 @dataclass(frozen=True)
 class Shape:
     """How the rows of one source become ours.
 
     `mapping` names the source's column for some of ours. `name` goes before every id, so that two sources never share
     one; `channel` is the `source` of rows that name none. `tags` are defaults of TAGS. A time after `latest` is
-    rejected. `agents` are ids, addresses, domains (`@shop.example`) or roles that answer, where the source itself does
-    not say it. `verbatim` texts are published ones: no HTML is looked for in them, and no mail.
+    rejected. Times without an offset are of `time_zone` (IANA; UTC where it is ""), numeric dates have their day and
+    month in `date_order`, or, where it is "", in the order that `order_of_file` finds. `agents` are ids, addresses,
+    domains (`@shop.example`) or roles that answer, where the source itself does not say it. `verbatim` texts are
+    published ones: no HTML is looked for in them, and no mail.
     """
 
     name: str = ""
@@ -123,40 +132,87 @@ class Shape:
     latest: datetime | None = None
     agents: tuple[str, ...] = ()
     verbatim: bool = False
+    time_zone: str = ""
+    date_order: str = ""
+    order_of_file: Callable[[], str] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        zone_of(self.time_zone)
+        if self.date_order and self.date_order not in ORDERS:
+            raise SourceError(f"date_order: {self.date_order!r} is none of {', '.join(ORDERS)}")
         for given, known in ((self.mapping, COLUMNS), (self.tags, TAGS)):
             for name in given or ():
                 if name not in known:
                     what = "mapping" if known is COLUMNS else "tags"
                     raise SourceError(f"{self.name}: {name!r} in the {what} is none of {', '.join(known)}".strip(": "))
 
+    @functools.cached_property
+    def clock(self) -> Clock:
+        """How times are read."""
+        return Clock(self.latest, zone_of(self.time_zone), self.date_order, self.order_of_file)
+
     def columns(self, names: Sequence[Any], required: Sequence[str] = REQUIRED) -> dict[str, str]:
         """Our column -> theirs, for those that a row with these column names has. RowFault when one is missing."""
-        by_lower = {str(name).strip().lower(): str(name) for name in names if name is not None}
+        folded: dict[str, list[str]] = {}
+        for given in names:
+            if given is not None:
+                folded.setdefault(str(given).strip().lower(), []).append(str(given))
         mapping, found = self.mapping or {}, {}
         for name, aliases in COLUMNS.items():
             if name in mapping:
                 if mapping[name] in names:
                     found[name] = mapping[name]
                 elif name in required:
-                    raise RowFault(f"no column {mapping[name]!r}; {_told(names)}")
+                    raise RowFault(f"no column {mapping[name]!r}; {told_names(names)}")
                 continue
             for alias in aliases:
-                if alias in by_lower and by_lower[alias] not in found.values():
-                    found[name] = by_lower[alias]
+                theirs = folded.get(alias, ())
+                if theirs and theirs[-1] not in found.values():
+                    if required and len(theirs) > 1:
+                        raise RowFault(
+                            f"{len(theirs)} columns are named {alias!r}: rename those that are not the {name}"
+                        )
+                    found[name] = theirs[-1]
                     break
-        for name in required:
-            if name not in found:
-                raise RowFault(
-                    f"no column for the {name}; it is recognised as one of {', '.join(COLUMNS[name])}, "
-                    f"{_told(names)}. Rename one, or give MAP={name}=<column>"
-                )
+        missing = [name for name in required if name not in found]
+        if missing:
+            raise RowFault(
+                f"no column for the {missing[0]}; it is recognised as one of {', '.join(COLUMNS[missing[0]])}, "
+                f"{told_names(names)}. {remedy(proposal(names, found), missing)}"
+            )
         return found
 
     def plan(self, names: Sequence[Any]) -> "Plan":
         """How rows with these column names are read. RowFault when a required one is missing."""
         return Plan(self, self.columns(names))
+
+
+def proposal(names: Sequence[Any], found: Mapping[str, str]) -> dict[str, str]:
+    """Our column -> theirs, where a name that was not recognised says what is probably in it."""
+    left = [str(n) for n in names if n is not None and n not in found.values() and _NAME.fullmatch(str(n).strip())]
+    proposed: dict[str, str] = {}
+    # "reply text" is an answer, not a question: what names anything is asked last.
+    for vague in (frozenset(), _VAGUE):
+        for name, words in LIKELY.items():
+            known = {*words, *COLUMNS[name]} - (_VAGUE - vague)
+            for theirs in left if name not in found and name not in proposed else ():
+                parts = {theirs.lower(), *re.split(r"[^\w]+|_", theirs.lower())}
+                if theirs not in proposed.values() and parts & known:
+                    proposed[name] = theirs
+                    break
+    return proposed
+
+
+_VAGUE = frozenset("text message body content description subject output input from".split())
+
+
+def remedy(proposed: Mapping[str, str], missing: Sequence[str]) -> str:
+    """What to write where columns are not recognised: for settings.yaml, and for a command."""
+    needed = {name: "<column>" for name in REQUIRED if name in missing}
+    pairs = {**needed, **proposed}
+    inside = ", ".join(f"{name}: {json.dumps(theirs, ensure_ascii=False)}" for name, theirs in pairs.items())
+    given = " ".join(f"--column {shlex.quote(f'{name}={theirs}')}" for name, theirs in pairs.items())
+    return f"Rename one, or write into settings.yaml `mapping: {{{inside}}}`, or give the command {given}"
 
 
 _TEXTS = ("question", "answer", "intent", "subject", "source", "correction", "id", "conversation", *TAGS)
@@ -196,6 +252,8 @@ class Plan:
             if value.__class__ is not str:
                 value = text_of(value, column)
             value = value.strip()
+            if len(value) <= _LONGEST_NULL and value.lower() in NULLS:
+                continue
             if slot < 2 and not self._shape.verbatim:
                 found = written(value, customer=slot == 0)
                 if found.cut:
@@ -213,16 +271,19 @@ class Plan:
         if not question or not answer:
             column = self.columns["answer" if question else "question"]
             raise RowFault("is empty; fill it or remove the row", f"column {column}")
-        time = None if self._time is None else time_of(get(self._time), f"column {self._time}", self._shape.latest)
-        day = None if time is None else time.date()
-        rating = 0 if self._rating is None else rating_of(get(self._rating), f"column {self._rating}")
-        turn = 0
+        clock = self._shape.clock
+        time = None if self._time is None else time_of(_given(get(self._time)), f"column {self._time}", clock)
+        day = None if time is None else clock.day(time)
+        rating = 0 if self._rating is None else rating_of(_given(get(self._rating)), f"column {self._rating}")
+        turn, continues = 0, False
         if self._has_conversation and conversation:
             if self._turn is not None:
-                turn = _whole(get(self._turn), f"column {self._turn}")
+                turn = _whole(_given(get(self._turn)), f"column {self._turn}")
+            continues = True
             last, last_turn, last_day = self._last
             if last == conversation:
-                turn, day = (turn if self._turn is not None else last_turn + 1), last_day or day
+                turn = turn if self._turn is not None else last_turn + 1
+                day = min(last_day, day) if last_day and day else last_day or day
             self._last = (conversation, turn, day)
             own_id = own_id or f"{conversation}#{turn}"
         own_id = self._prefix + (own_id or content_id(question, answer, subject, time))
@@ -242,6 +303,7 @@ class Plan:
             day,
             *tags,
             left_out,
+            continues=continues,
         )
 
 
@@ -265,50 +327,16 @@ def too_long(text: str, at: str) -> RowFault:
     return RowFault(f"{len(text)} characters; at most {MAX_TEXT} are read. Is a quotation mark missing?", at)
 
 
-def time_of(value: Any, at: str, latest: datetime | None = None) -> datetime | None:
-    """A time in UTC, from ISO 8601, seconds or milliseconds since 1970, or a datetime; None where there is none.
-
-    RowFault for what is no time, is before EARLIEST or after `latest`.
-    """
-    if value is None or value == "" or value != value:
-        return None
-    try:
-        if isinstance(value, str):
-            text = value.strip()
-            if text.isdecimal() and len(text) >= 9:
-                value = int(text)
-            else:
-                parsed = datetime.fromisoformat(text.removesuffix(" UTC"))
-        if isinstance(value, bool):
-            raise ValueError
-        if isinstance(value, (int, float)):
-            parsed = datetime.fromtimestamp(value / (1000 if value > 1e11 else 1), UTC)
-        elif isinstance(value, datetime):
-            parsed = value
-        elif isinstance(value, date):
-            parsed = datetime(value.year, value.month, value.day)
-        elif not isinstance(value, str):
-            raise ValueError
-        parsed = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
-    except (ValueError, OverflowError, OSError):
-        raise RowFault(f"{_short(value)} is no time; write 2026-03-02T14:05:00+00:00", at) from None
-    if parsed < EARLIEST:
-        raise RowFault(f"{parsed:%Y-%m-%d} is before {EARLIEST.year}: was the clock set?", at)
-    if latest is not None and parsed > latest:
-        raise RowFault(f"{parsed:%Y-%m-%d} is in the future: was the clock set?", at)
-    return parsed
-
-
 def rating_of(value: Any, at: str) -> int:
-    """-1, 0 or 1. RowFault for anything else."""
+    """-1, 0 or 1, also with a decimal comma. RowFault for anything else."""
     if value is None or value == "" or value != value:
         return 0
     try:
-        rating = float(value)
+        rating = float(value.replace(",", ".") if isinstance(value, str) else value)
     except (TypeError, ValueError, OverflowError):
         rating = 9.0
     if rating not in (-1, 0, 1):
-        raise RowFault(f"{_short(value)} is no rating; use -1, 0 or 1", at)
+        raise RowFault(f"{shortened(value)} is no rating; use -1, 0 or 1", at)
     return int(rating)
 
 
@@ -320,12 +348,22 @@ def raw_text(values: Mapping[Any, Any]) -> str:
 
 def _whole(value: Any, at: str) -> int:
     try:
-        return int(value)
+        number = float(value.replace(",", ".") if isinstance(value, str) else value)
+        if not number.is_integer():
+            raise ValueError
+        return int(number)
     except (TypeError, ValueError, OverflowError):
-        raise RowFault(f"{_short(value)} is no whole number", at) from None
+        raise RowFault(f"{shortened(value)} is no whole number", at) from None
 
 
-def _told(names: Sequence[Any]) -> str:
+def _given(value: Any) -> Any:
+    """A value, or None where a word stands for nothing."""
+    if isinstance(value, str) and len(value) <= _LONGEST_NULL + 2 and value.strip().lower() in NULLS:
+        return None
+    return value
+
+
+def told_names(names: Sequence[Any]) -> str:
     """The names of columns for a message; not when they look like values, which may be a person's own words."""
     words = [str(name).strip() for name in names if name is not None]
     strange = sum(not _NAME.fullmatch(word) for word in words)

@@ -4,7 +4,10 @@ import json
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from llmops_assets.lib.cells import escaped, restored
 from llmops_assets.lib.labelling.labelfiles import (
     Label,
     LabelError,
@@ -14,6 +17,7 @@ from llmops_assets.lib.labelling.labelfiles import (
     labelstudio_config,
     read_labels,
     settle,
+    spelled,
     write_queue,
 )
 from llmops_assets.lib.labelling.queue import QueueItem
@@ -63,6 +67,67 @@ def test_a_table_filled_by_hand_comes_back(tmp_path, form):
         Label(row_id="r0", intent="delivery", annotator="ann", time=TIME),
         Label(row_id="r2", intent=""),
     ]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+    | st.text("'=+-@\t\r\uff1d a")
+)
+def test_any_cell_is_a_text_in_a_spreadsheet_and_comes_back_as_it_was(text):
+    assert restored(escaped(text)) == text
+    assert not escaped(text).startswith(("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20"))
+
+
+@pytest.mark.parametrize(
+    "start", ["=1+1", "+44 is my code", "-3 degrees", "@home", "\t=x", "\r=x", "'=quoted", "\uff1dcmd"]
+)
+def test_a_queue_runs_in_no_spreadsheet_and_its_rows_are_known_again(tmp_path, start):
+    out = write_queue(
+        [ITEMS[0].model_copy(update={"row_id": start, "question": start, "suggested_intent": start})], "csv"
+    )
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert [row[name][0] for name in ("row_id", "question", "suggested_intent")] == ["'"] * 3
+    assert restored(row["question"]) == start
+    row["intent"] = row["suggested_intent"]
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(row))
+    writer.writeheader()
+    writer.writerow(row)
+    path = tmp_path / "filled.csv"
+    path.write_bytes(buffer.getvalue().encode("utf-8-sig"))
+    assert labels_of(path) == [Label(row_id=start, intent=start.strip())]
+
+
+@pytest.mark.parametrize("time", ["05.03.2026 10:00", "3/5/2026 10:00", "5 Mar 2026", "46086.4"])
+def test_a_time_that_a_spreadsheet_has_changed_is_refused_with_the_remedy(tmp_path, time):
+    with pytest.raises(LabelError, match=r"line 2: the time .* is none of ISO 8601 .* leave it empty"):
+        read_labels(written(tmp_path, f"row_id;intent;time\nr1;delivery;{time}\n"))
+
+
+def test_a_twin_column_is_refused_and_carriage_returns_end_lines(tmp_path):
+    with pytest.raises(LabelError, match="line 1: two columns are named 'intent'"):
+        read_labels(written(tmp_path, "row_id,intent,Intent \nr1,delivery,returns\n"))
+    path = tmp_path / "mac.csv"
+    path.write_bytes(b"row_id,intent\rr1,delivery\rr2,returns\r")
+    assert [label.intent for label in labels_of(path)] == ["delivery", "returns"]
+
+
+def test_intents_are_spelled_as_they_are_known(tmp_path):
+    found = read_labels(written(tmp_path, "row_id,intent\na,Returns\nb,delivery  TIME\nc,fame\nd,\ne,Unknown\n"))
+    assert [p.label.intent for p in spelled(found, {"returns", "delivery_time"})] == [
+        "returns", "delivery_time", "fame", ""
+    ]  # fmt: skip
+    assert spelled(found, {"returns", "RETURNS"})[0].label.intent == "Returns", "neither is meant for sure"
+
+
+def test_the_latest_label_is_the_latest_in_time_not_in_writing():
+    early, late = label("x", "ann", "2026-03-05T23:30:00-05:00"), label("y", "ann", "2026-03-06T06:00:00+01:00")
+    assert settle([early, late]).intent == settle([late, early]).intent == "y"
+    later = label("x", "ann", "2026-03-06 05:30:00Z")
+    assert settle([later, late]).intent == "x"
+    kept_by_an_older_version = label("z", "ann", "31.12.2026 10:00")
+    assert settle([kept_by_an_older_version, late]).intent == "y"
 
 
 def test_argilla_records_go_out_as_its_client_reads_them_and_come_back_with_responses(tmp_path):

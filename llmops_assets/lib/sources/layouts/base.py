@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from llmops_assets.lib.sources.rows import RowFault, text_of, time_of
+from llmops_assets.lib.sources.faults import RowFault
+from llmops_assets.lib.sources.rows import text_of
+from llmops_assets.lib.sources.times import Clock, time_of
 from llmops_assets.lib.sources.visibility import Visibility
 
 Speaker = Literal["customer", "agent", "bot", "system", "third", "unknown"]
@@ -44,12 +46,12 @@ class Layout(ABC):
 
     @abstractmethod
     def messages(
-        self, record: Mapping[str, Any], agents: Collection[str] = (), latest: datetime | None = None
+        self, record: Mapping[str, Any], agents: Collection[str] = (), clock: Clock | None = None
     ) -> list[Message]:
         """All messages with a text, private ones too: they are counted.
 
         `agents` are ids, addresses (`anna@shop.example`, `@shop.example`) or roles that settings say are agents'. A
-        time after `latest` is a fault. RowFault when a message cannot be attributed.
+        time after the clock's `latest` is a fault. RowFault when a message cannot be attributed.
         """
 
     @abstractmethod
@@ -134,9 +136,9 @@ def body(entry: Mapping[str, Any], at: str, html: Sequence[str], plain: Sequence
     return "", None
 
 
-def moment(entry: Mapping[str, Any], at: str, latest: datetime | None, *names: str) -> datetime | None:
+def moment(entry: Mapping[str, Any], at: str, clock: Clock | None, *names: str) -> datetime | None:
     """The time of a message under the first of these keys."""
-    return time_of(first(entry, *names), at, latest)
+    return time_of(first(entry, *names), at, clock)
 
 
 def identity(person: Any, *names: str) -> str:

@@ -5,9 +5,9 @@ What a message calls its speaker, and any flag of who may see it, is read in all
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from typing import Any
 
+from llmops_assets.lib.sources.faults import RowFault
 from llmops_assets.lib.sources.layouts.base import (
     Layout,
     Message,
@@ -21,7 +21,7 @@ from llmops_assets.lib.sources.layouts.base import (
     name_of,
 )
 from llmops_assets.lib.sources.layouts.roles import MODEL, is_automatic, speaker_of
-from llmops_assets.lib.sources.rows import RowFault, time_of
+from llmops_assets.lib.sources.times import Clock, time_of
 from llmops_assets.lib.sources.visibility import visibility
 
 LISTS = ("messages", "turns", "dialog", "dialogue", "conversation", "conversations")
@@ -48,7 +48,7 @@ class Chat(Layout):
         return any(name in record for name in LISTS) or _list(record) is not None
 
     def messages(
-        self, record: Mapping[str, Any], agents: Collection[str] = (), latest: datetime | None = None
+        self, record: Mapping[str, Any], agents: Collection[str] = (), clock: Clock | None = None
     ) -> list[Message]:
         """Every message with a text."""
         found: list[tuple[str, Message]] = []
@@ -60,7 +60,7 @@ class Chat(Layout):
             seen = visibility(entry)
             role, said = _speaker(entry, at, agents) if seen == "public" else ("", "system")
             if text:
-                found.append((role, Message(said, text, time_of(first(entry, *_TIMES), at, latest), seen)))
+                found.append((role, Message(said, text, time_of(first(entry, *_TIMES), at, clock), seen)))
         # Where people answer, what calls itself assistant is the bot in front of them.
         staffed = any(message.speaker == "agent" and role not in MODEL for role, message in found)
         return [

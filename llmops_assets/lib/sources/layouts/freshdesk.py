@@ -5,9 +5,9 @@ https://developers.freshdesk.com/api/#conversations: the ticket's description is
 """
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from typing import Any
 
+from llmops_assets.lib.sources.faults import RowFault
 from llmops_assets.lib.sources.layouts.base import (
     Layout,
     Message,
@@ -21,7 +21,8 @@ from llmops_assets.lib.sources.layouts.base import (
     objects,
 )
 from llmops_assets.lib.sources.layouts.roles import is_automatic
-from llmops_assets.lib.sources.rows import RowFault, text_of
+from llmops_assets.lib.sources.rows import text_of
+from llmops_assets.lib.sources.times import Clock
 from llmops_assets.lib.sources.visibility import visibility
 
 CHANNELS = {1: "email", 2: "portal", 3: "phone", 7: "chat", 9: "feedback widget", 10: "outbound email"}
@@ -44,13 +45,13 @@ class Freshdesk(Layout):
         return found or (listed == [] and "description_text" in record)
 
     def messages(
-        self, record: Mapping[str, Any], agents: Collection[str] = (), latest: datetime | None = None
+        self, record: Mapping[str, Any], agents: Collection[str] = (), clock: Clock | None = None
     ) -> list[Message]:
         """The description, and every conversation."""
         found = []
         text, html = body(record, "description", ("description",), ("description_text",))
         if text and record.get("source") not in _BY_AGENT:
-            asked = moment(record, "created_at", latest, "created_at")
+            asked = moment(record, "created_at", clock, "created_at")
             found.append(Message("customer", text, asked, "public", html or None))
         for at, entry in objects(record["conversations"], "conversations", "conversation"):
             text, html = body(entry, at, ("body",), ("body_text",))
@@ -58,7 +59,7 @@ class Freshdesk(Layout):
                 continue
             seen = visibility(entry) if isinstance(entry.get("private"), bool) else "unknown"
             speaker = _speaker(record, entry, at, agents) if seen == "public" else "system"
-            found.append(Message(speaker, text, moment(entry, at, latest, "created_at"), seen, html))
+            found.append(Message(speaker, text, moment(entry, at, clock, "created_at"), seen, html))
         return found
 
     def subject(self, record: Mapping[str, Any], agents: Collection[str] = ()) -> str:

@@ -5,9 +5,9 @@ author was sent by a rule or an app.
 """
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from typing import Any
 
+from llmops_assets.lib.sources.faults import RowFault
 from llmops_assets.lib.sources.layouts.base import (
     Layout,
     Message,
@@ -24,7 +24,7 @@ from llmops_assets.lib.sources.layouts.base import (
     word,
 )
 from llmops_assets.lib.sources.layouts.roles import is_automatic
-from llmops_assets.lib.sources.rows import RowFault
+from llmops_assets.lib.sources.times import Clock
 from llmops_assets.lib.sources.visibility import visibility
 
 
@@ -38,7 +38,7 @@ class Front(Layout):
         return any("is_inbound" in entry for entry in entries(_listed(record)))
 
     def messages(
-        self, record: Mapping[str, Any], agents: Collection[str] = (), latest: datetime | None = None
+        self, record: Mapping[str, Any], agents: Collection[str] = (), clock: Clock | None = None
     ) -> list[Message]:
         """Every message, and the comments as private ones."""
         found, customer = [], _customer(record)
@@ -48,7 +48,7 @@ class Front(Layout):
                 continue
             seen = visibility(entry)
             speaker = _speaker(entry, at, agents, customer) if seen == "public" else "system"
-            found.append(Message(speaker, text, moment(entry, at, latest, "created_at"), seen, html))
+            found.append(Message(speaker, text, moment(entry, at, clock, "created_at"), seen, html))
         for comment in entries(_list(record.get("comments"))):
             if text := content(comment.get("body"), "comment"):
                 found.append(Message("system", text, None, "private"))

@@ -5,9 +5,9 @@ notes; a message with a `rule_id` was sent by a rule.
 """
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from typing import Any
 
+from llmops_assets.lib.sources.faults import RowFault
 from llmops_assets.lib.sources.layouts.base import (
     Layout,
     Message,
@@ -24,7 +24,7 @@ from llmops_assets.lib.sources.layouts.base import (
     word,
 )
 from llmops_assets.lib.sources.layouts.roles import is_automatic
-from llmops_assets.lib.sources.rows import RowFault
+from llmops_assets.lib.sources.times import Clock
 from llmops_assets.lib.sources.visibility import visibility
 
 
@@ -41,7 +41,7 @@ class Gorgias(Layout):
         )
 
     def messages(
-        self, record: Mapping[str, Any], agents: Collection[str] = (), latest: datetime | None = None
+        self, record: Mapping[str, Any], agents: Collection[str] = (), clock: Clock | None = None
     ) -> list[Message]:
         """Every message."""
         found, customer = [], _customer(record)
@@ -53,7 +53,7 @@ class Gorgias(Layout):
             if seen == "public" and entry.get("public") is not True:
                 seen = "unknown"
             speaker = _speaker(entry, at, agents, customer) if seen == "public" else "system"
-            time = moment(entry, at, latest, "created_datetime", "sent_datetime")
+            time = moment(entry, at, clock, "created_datetime", "sent_datetime")
             found.append(Message(speaker, text, time, seen, html))
         return found
 

@@ -5,9 +5,9 @@ thread that is not published was never sent.
 """
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from typing import Any
 
+from llmops_assets.lib.sources.faults import RowFault
 from llmops_assets.lib.sources.layouts.base import (
     Layout,
     Message,
@@ -24,7 +24,7 @@ from llmops_assets.lib.sources.layouts.base import (
     word,
 )
 from llmops_assets.lib.sources.layouts.roles import is_automatic
-from llmops_assets.lib.sources.rows import RowFault
+from llmops_assets.lib.sources.times import Clock
 from llmops_assets.lib.sources.visibility import visibility
 
 _TYPES = frozenset("beaconchat chat customer forwardchild forwardparent lineitem message note phone reply".split())
@@ -41,7 +41,7 @@ class HelpScout(Layout):
         return any(word(entry.get("type")) in _TYPES and "body" in entry for entry in entries(_listed(record)))
 
     def messages(
-        self, record: Mapping[str, Any], agents: Collection[str] = (), latest: datetime | None = None
+        self, record: Mapping[str, Any], agents: Collection[str] = (), clock: Clock | None = None
     ) -> list[Message]:
         """Every thread with a text."""
         found, customer = [], _customer(record)
@@ -56,7 +56,7 @@ class HelpScout(Layout):
             if seen == "public" and word(thread.get("type")) not in _TYPES:
                 seen = "unknown"
             speaker = _speaker(thread, at, agents, customer) if seen == "public" else "system"
-            found.append(Message(speaker, text, moment(thread, at, latest, "createdAt"), seen, True))
+            found.append(Message(speaker, text, moment(thread, at, clock, "createdAt"), seen, True))
         return found
 
     def subject(self, record: Mapping[str, Any], agents: Collection[str] = ()) -> str:

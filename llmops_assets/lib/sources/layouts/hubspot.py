@@ -5,9 +5,9 @@ written among agents, a MESSAGE goes in or out, other types are events. The lett
 """
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from typing import Any
 
+from llmops_assets.lib.sources.faults import RowFault
 from llmops_assets.lib.sources.layouts.base import (
     Layout,
     Message,
@@ -23,7 +23,7 @@ from llmops_assets.lib.sources.layouts.base import (
     objects,
     word,
 )
-from llmops_assets.lib.sources.rows import RowFault
+from llmops_assets.lib.sources.times import Clock
 from llmops_assets.lib.sources.visibility import visibility
 
 _TYPES = frozenset("MESSAGE COMMENT WELCOME_MESSAGE ASSIGNMENT THREAD_STATUS_CHANGE THREAD_INBOX_CHANGE".split())
@@ -44,7 +44,7 @@ class HubSpot(Layout):
         )
 
     def messages(
-        self, record: Mapping[str, Any], agents: Collection[str] = (), latest: datetime | None = None
+        self, record: Mapping[str, Any], agents: Collection[str] = (), clock: Clock | None = None
     ) -> list[Message]:
         """Every message and comment."""
         found, customer = [], _customer(record)
@@ -63,7 +63,7 @@ class HubSpot(Layout):
                 speaker = "bot"
             elif seen == "public" and kind == "MESSAGE":
                 speaker = _speaker(entry, at, agents, customer)
-            found.append(Message(speaker, text, moment(entry, at, latest, "createdAt"), seen, html))
+            found.append(Message(speaker, text, moment(entry, at, clock, "createdAt"), seen, html))
         return found
 
     def subject(self, record: Mapping[str, Any], agents: Collection[str] = ()) -> str:

@@ -5,9 +5,9 @@ which an admin writes when the conversation is outbound; who the customer is, sa
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
+from llmops_assets.lib.sources.faults import RowFault
 from llmops_assets.lib.sources.layouts.base import (
     Layout,
     Message,
@@ -25,7 +25,7 @@ from llmops_assets.lib.sources.layouts.base import (
     word,
 )
 from llmops_assets.lib.sources.layouts.roles import is_automatic, speaker_of
-from llmops_assets.lib.sources.rows import RowFault
+from llmops_assets.lib.sources.times import Clock
 from llmops_assets.lib.sources.visibility import visibility, words
 
 _REPLIES = frozenset("comment open close assignment assign_and_reopen assign_and_unsnooze quick_reply".split())
@@ -44,7 +44,7 @@ class Intercom(Layout):
         return "conversation_parts" in _conversation(record)
 
     def messages(
-        self, record: Mapping[str, Any], agents: Collection[str] = (), latest: datetime | None = None
+        self, record: Mapping[str, Any], agents: Collection[str] = (), clock: Clock | None = None
     ) -> list[Message]:
         """The opening message and the parts that have a text."""
         conversation = _conversation(record)
@@ -64,7 +64,7 @@ class Intercom(Layout):
             speaker: Speaker = "system"
             if seen == "public" and part.get("redacted") is not True:
                 speaker = _speaker(part.get("author"), at, agents, name_of(customer.get("id")), contacts)
-            found.append(Message(speaker, text, moment(part, at, latest, "created_at"), seen, True))
+            found.append(Message(speaker, text, moment(part, at, clock, "created_at"), seen, True))
         return found
 
     def subject(self, record: Mapping[str, Any], agents: Collection[str] = ()) -> str:

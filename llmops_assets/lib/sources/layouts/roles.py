@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from llmops_assets.lib.sources.faults import RowFault
 from llmops_assets.lib.sources.layouts.base import Speaker, first, is_agent
-from llmops_assets.lib.sources.rows import RowFault
 from llmops_assets.lib.sources.visibility import words
 
 CUSTOMER = frozenset(

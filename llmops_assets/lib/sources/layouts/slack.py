@@ -7,9 +7,9 @@ settings name them as `agents`. The customer is who began the thread.
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
+from llmops_assets.lib.sources.faults import RowFault
 from llmops_assets.lib.sources.layouts.base import (
     Layout,
     Message,
@@ -21,7 +21,7 @@ from llmops_assets.lib.sources.layouts.base import (
     name_of,
     objects,
 )
-from llmops_assets.lib.sources.rows import RowFault, time_of
+from llmops_assets.lib.sources.times import Clock, time_of
 from llmops_assets.lib.sources.visibility import visibility
 
 _WRITTEN = frozenset(("", "thread_broadcast", "file_share", "me_message"))
@@ -51,7 +51,7 @@ class Slack(Layout):
         return {"id": f"{self.thread(records[0])}", "messages": list(records)}
 
     def messages(
-        self, record: Mapping[str, Any], agents: Collection[str] = (), latest: datetime | None = None
+        self, record: Mapping[str, Any], agents: Collection[str] = (), clock: Clock | None = None
     ) -> list[Message]:
         """Every message that somebody wrote."""
         listed = objects(record["messages"], "messages", "message")
@@ -61,7 +61,7 @@ class Slack(Layout):
         for at, entry in listed:
             text = content(entry.get("text"), at)
             if text:
-                time = time_of(_seconds(entry), at, latest)
+                time = time_of(_seconds(entry), at, clock)
                 found.append(
                     Message(_speaker(entry, agents, customer), _readable(text), time, visibility(_flags(entry)))
                 )

@@ -6,9 +6,9 @@ The rows of a conversation are joined in their order, or by time where each has 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from llmops_assets.lib.sources.faults import RowFault
 from llmops_assets.lib.sources.layouts.base import first, identity, name_of
 from llmops_assets.lib.sources.layouts.chat import LISTS, Chat, is_message, speaker
-from llmops_assets.lib.sources.rows import RowFault
 
 _THREADS = (
     "conversation_id",

@@ -5,9 +5,9 @@ description once more. Followers are agents; who is copied in (`email_cc_ids`, `
 """
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from typing import Any
 
+from llmops_assets.lib.sources.faults import RowFault
 from llmops_assets.lib.sources.layouts.base import (
     Layout,
     Message,
@@ -26,7 +26,8 @@ from llmops_assets.lib.sources.layouts.base import (
 )
 from llmops_assets.lib.sources.layouts.roles import speaker_of
 from llmops_assets.lib.sources.markup import plain_text
-from llmops_assets.lib.sources.rows import RowFault, text_of
+from llmops_assets.lib.sources.rows import text_of
+from llmops_assets.lib.sources.times import Clock
 from llmops_assets.lib.sources.visibility import visibility
 
 _RULES = frozenset("rule trigger automation macro_rule system".split())
@@ -49,7 +50,7 @@ class Zendesk(Layout):
         return "comments" in record
 
     def messages(
-        self, record: Mapping[str, Any], agents: Collection[str] = (), latest: datetime | None = None
+        self, record: Mapping[str, Any], agents: Collection[str] = (), clock: Clock | None = None
     ) -> list[Message]:
         """Every comment, and the description where no comment repeats it."""
         ticket = _ticket(record)
@@ -66,15 +67,15 @@ class Zendesk(Layout):
                 seen = "private"
             # Who wrote what nobody may see is of no interest, and often not told.
             speaker = people.speaker(comment, at, first_one=number == 0) if seen == "public" else "system"
-            found.append(Message(speaker, text, moment(comment, at, latest, "created_at", "time"), seen, html))
-        found = self._described(ticket, comments, people, latest) + found
+            found.append(Message(speaker, text, moment(comment, at, clock, "created_at", "time"), seen, html))
+        found = self._described(ticket, comments, people, clock) + found
         speakers = [message.speaker for message in found if message.visibility == "public"]
         if "unknown" in speakers and "agent" not in speakers:
             raise RowFault(NOBODY_KNOWS)
         return found
 
     def _described(
-        self, ticket: Mapping[str, Any], comments: list[tuple[str, Mapping[str, Any]]], people: "_People", latest: Any
+        self, ticket: Mapping[str, Any], comments: list[tuple[str, Mapping[str, Any]]], people: "_People", clock: Any
     ) -> list[Message]:
         """The description as the customer's first message, only where it is certainly that and nothing else."""
         text = content(ticket.get("description"), "description")
@@ -87,7 +88,7 @@ class Zendesk(Layout):
                 return []
             if ticket.get("created_at") and ticket.get("created_at") == opening.get("created_at"):
                 return []
-        return [Message("customer", text, moment(ticket, "created_at", latest, "created_at"))]
+        return [Message("customer", text, moment(ticket, "created_at", clock, "created_at"))]
 
     def subject(self, record: Mapping[str, Any], agents: Collection[str] = ()) -> str:
         """The requester; a ticket's own `subject` is its title."""

@@ -1,0 +1,64 @@
+"""What files of conversations hold, told before anything is ingested: nothing is written.
+
+Counting is `lib.sources.survey`, reading `resources.sources`; here they meet.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from llmops_assets.lib.sources import RowFault, Shape, SourceError, layout_of
+from llmops_assets.lib.sources.survey import FileSurvey, lines, survey, usable
+from resources import home_folder
+from resources.conversations import Conversations
+from resources.sources import Files, Spread
+from resources.workspace import Settings, SettingsError, Workspace
+
+
+def check(path: Path | None, given: dict[str, Any]) -> tuple[list[str], bool]:
+    """What is in a file or folder, read with the settings of this installation and what is given over them; without a
+    path in its own files. Lines to show, and whether every file can be used."""
+    workspace = Workspace(home_folder())
+    settings = workspace.settings.model_copy(update=given)
+    if path is not None:
+        sources = [archive(path, settings)]
+    else:
+        sources = [source for source in Conversations(workspace).sources() if isinstance(source, Files)]
+        if not sources:
+            raise SettingsError(f"no files to look at: name one, or put some into {workspace.home / 'inbox'}")
+    found = [file for source in sources for file in surveyed(source)]
+    if not found:
+        raise SourceError(f"{sources[0].url}: holds no files")
+    return lines(found), usable(found)
+
+
+def archive(path: Path, settings: Settings) -> Files:
+    """A file or folder as the source that these settings would make of it, without an index."""
+    shape = Shape(mapping=settings.mapping, time_zone=settings.time_zone, date_order=settings.date_order)
+    spread = Spread(first_day=settings.first_day, days=settings.days)
+    form, encoding = settings.source_format, settings.source_encoding
+    return Files("archive", str(path), shape, form=form, encoding=encoding, spread=spread)
+
+
+def surveyed(source: Files) -> Sequence[FileSurvey]:
+    """Every file of a source, counted; what is wrong with one stops no other. SourceError when there are none."""
+    found = []
+    for file, reason in source.listing().items():
+        name = source.label(file)
+        if reason:
+            found.append(FileSurvey(name, fault=reason))
+            continue
+        layout, columns = shown_layout(source, file)
+        found.append(survey(FileSurvey(name, layout, columns), source.dated(file)))
+    return found
+
+
+def shown_layout(source: Files, file: str) -> tuple[str, dict[str, str]]:
+    """Layout and columns of a file's first record that can be read; none where there is no such record."""
+    try:
+        for _, record in source.records(file):
+            if not isinstance(record, RowFault):
+                return layout_of(record, source.shape)
+    except (RowFault, SourceError):
+        return "", {}  # Reading the whole file says why.
+    return "", {}
