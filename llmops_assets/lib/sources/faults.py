@@ -26,6 +26,10 @@ class RowFault(ValueError):
         self.reason, self.at, self.text, self.left_out = reason, at, text, left_out
 
 
+class Unseen(RowFault):
+    """A row that was not for the customer, or of which nobody knows it: nothing of it is shown."""
+
+
 def shortened(value: Any) -> str:
     """Enough of a value to find it, too little to be an address or a name."""
     text = str(value)

@@ -2,7 +2,7 @@
 
 Quoted history, mail headers, mobile footers, disclaimers, unsubscribe lines and automatic notices are cut, answers
 between quoted lines stay. Greetings and an agent's signature stay too: what of an answer may teach is judged after
-redaction. Every step passes the lines once. Why no library: docs/decisions/sources.md.
+redaction. Every step passes the lines a few times at most. Why no library: docs/decisions/sources.md.
 """
 
 import itertools
@@ -49,11 +49,16 @@ def cut(text: str, *, mail: bool = False, customer: bool = False) -> Written:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     kinds: list[str] = []
     # Most texts are one line without a mark of a mail: they must cost little.
-    if len(lines) > 1 or ":" in text or "--" in text or phrases.ABOVE.match(text):
-        lines = _without_quotes(lines, mail, kinds)
-    if customer:
-        lines = _without_signature(lines, kinds)
-    lines = _without_footers(lines, kinds)
+    marked = len(lines) > 1 or ":" in text or "--" in text or phrases.ABOVE.match(text)
+    for _ in range(_PASSES):
+        before = lines
+        if marked:
+            lines = _without_quotes(lines, mail, kinds)
+        if customer:
+            lines = _without_signature(lines, kinds)
+        lines = _without_footers(lines, kinds)
+        if lines == before:
+            break
     if notice := _is_notice(lines):
         kinds.append(notice)
         lines = []
@@ -64,6 +69,8 @@ def cut(text: str, *, mail: bool = False, customer: bool = False) -> Written:
 
 # -- quoted mails -------------------------------------------------------------------------------------------------
 
+_PASSES = 4
+"""What stood above something that was cut may then be cut itself; most texts need one pass."""
 _QUOTE = re.compile(r"\s{0,3}>")
 
 

@@ -15,7 +15,7 @@ def _any(*phrases: str, before: str = "", behind: str = "") -> re.Pattern[str]:
 # -- whose the quoted lines are ------------------------------------------------------------------------------------
 
 _VERBS = (
-    r"wrote|writes|schrieb|a écrit|escribió|schreef|ha scritto|escreveu|skrev|napisał|napisała|napsal|napsala|"
+    r"wrote|writes|schrieb|geschrieben|a écrit|escribió|schreef|ha scritto|escreveu|skrev|napisała?|napsala?|"
     r"kirjoitti|написал|написала|пишет"
 )
 _PRONOUNS = "you|we|i|they|he|she|it|ich|er|sie|es|man|je|tu|il|elle|on|yo|ik|u|hij"
@@ -60,7 +60,7 @@ FLAT_SENT = _any(_SENT, _DATE, before=r"\s\*?", behind=r"\*?\s?:\s")
 FLAT_TO = _any(_TO, _TITLE, before=r"\s\*?", behind=r"\*?\s?:\s")
 _PASSED_ON = (
     "Original Message|Original Appointment|Forwarded message|Begin forwarded message|Ursprüngliche Nachricht|"
-    "Originalnachricht|Weitergeleitete Nachricht|Message d'origine|Message original|Message transféré|"
+    "Original-?Nachricht|Weitergeleitete Nachricht|Message d'origine|Message original|Message transféré|"
     "Mensaje original|Mensaje reenviado|Oorspronkelijk bericht|Doorgestuurd bericht|Messaggio originale|"
     "Messaggio inoltrato|Mensagem original|Oprindelig meddelelse|Opprinnelig melding|Ursprungligt meddelande|"
     "Původní zpráva|Wiadomość oryginalna|Исходное сообщение"
@@ -89,12 +89,14 @@ ABOVE = _any(
 _DEVICE = (
     r"(?:\w+ )?(?:iphone|ipad|ipod|android|galaxy|samsung|huawei|xiaomi|pixel|oneplus|nokia|blackberry|windows|outlook|"
     r"mail|mobile|mobil|phone|smartphone|tablet|handy|telefon|móvil|teléfono|mobiel|portable|téléphone|yahoo|gmail|"
-    r"gmx|web\.de|proton|aol|t-online)"
+    r"gmx|web\.de|proton|aol|t-online|appareil|dispositivo|apparaat|gerät|device)"
 )
 FOOTER = _any(
     rf"sent from (?:(?:my|the|a) )?{_DEVICE}",
     rf"sent (?:via|with|using) {_DEVICE}",
-    r"get outlook for",
+    r"get outlook for|(?:hol(?:en sie sich| dir) )?outlook (?:für|voor|per) (?:ios|android|mac)",
+    r"(?:télécharge[rz]|obtene[rz]|obtenga|scarica) outlook",
+    r"diese nachricht wurde von meinem",
     rf"(?:diese nachricht wurde )?(?:gesendet|gesandt) (?:von|mit|aus)(?: meinem| der| mein)? {_DEVICE}",
     rf"von meinem {_DEVICE}",
     rf"envoyé (?:de|depuis|à partir de)(?: mon| ma)? {_DEVICE}",
@@ -107,7 +109,15 @@ FOOTER = _any(
     r"virus-free\.?(?: www\.|$)",
     r"(?:this is an automated (?:e-?mail|message)[.,] ?)?please do not reply (?:directly )?to this (?:e-?mail|message)",
     r"bitte (?:antworten sie )?nicht auf diese (?:e-?mail|nachricht)",
-    r"(?P<alone>(?:click here to )?unsubscribe(?: here| now| from this list)?)\s*(?:$|[|·•<(:-])",
+    r"(?P<alone>(?:click here to )?unsubscribe(?: here| now| from this list)?|(?:hier |vom newsletter )?abmelden|"
+    r"se dés(?:abonner|inscrire)|darse de baja|afmelden|uitschrijven)\s*(?:$|[|·•<(:-])",
+    r"(?:manage|update|change) (?:your )?(?:e-?mail |notification |subscription )?preferences\s*(?:$|[|·•<(])",
+    r"to stop receiving (?:these|such|our|this)",
+    r"this e-?mail is a service from",
+    r"(?:powered|delivered) by (?:zendesk|freshdesk|intercom|help scout|hubspot|gorgias)",
+    r"sie erhalten diese (?:e-?mail|nachricht),? (?:weil|da)|diese e-?mail wurde an \S{1,100} gesendet",
+    r"vous recevez cet? (?:e-?mail|message|courriel) (?:car|parce)|recibe(?:s)? este (?:correo|mensaje) porque",
+    r"u ontvangt (?:deze|dit) (?:e-?mail|bericht) omdat",
     r"you (?:are receiving|received|are getting|get) this (?:e-?mail|message|newsletter) (?:because|as)",
     r"this (?:e-?mail|message) was sent (?:to|by)\b",
     r"if you (?:no longer|do not|don't) (?:wish|want) to (?:receive|get) "
@@ -142,7 +152,9 @@ DISCLAIMER = _any(
     r"questo messaggio",
     r"la presente",
     r"esta mensagem",
-    before=r"\s{0,8}[*\"(]{0,3}",
+    r"(?:strictly )?privileged and confidential|private and confidential",
+    before=r"\s{0,8}[*\"(]{0,3}(?:(?:please )?(?:note|notice|important(?: notice)?|warning|wichtiger hinweis|aviso|"
+    r"avertissement)(?: that)?\s?[:.]?\s)?",
 )
 """How a disclaimer begins; its paragraph holds CONFIDENTIAL and OF_A_MAIL too."""
 CONFIDENTIAL = _any(
@@ -168,12 +180,22 @@ _DONE = (
     "(?:received|created|registered|logged|updated|assigned|reopened|solved|resolved|closed|deemed|set to|marked|"
     "merged|reviewed)"
 )
+_LEAVE = "(?:annual |parental |sick |maternity )?leave|vacation|holiday"
+_NOW = "derzeit|zurzeit|momentan|aktuell"
+_WEG = "im urlaub|abwesend|nicht erreichbar"
+_MEANWHILE = (
+    r"(?=[\s\S]{0,400}?(?:@|e-?mail|messages?\b|respond|reply|urgent|colleague|access|antwort|nachricht|dringend|vertret|"
+    r"urgence|collègue|répon|bericht|collega))"
+)
+"""What says that an absence is a mail program's notice: a customer may be on holiday too."""
 NOTICE = _any(
     # A ticket's life: received, updated, merged, closed.
     rf"(?:your|the|this) {_TICKET} {_NUMBER}[^.?\n]{{0,80}}? ?(?:has|was|is)(?: now)?(?: been| being)? {_DONE}",
     rf"your {_TICKET} has been (?:received|created|registered|logged|updated|deemed solved|closed)\b",
     rf"{_TICKET} {_NUMBER}[^?\n]{{0,120}}(?:was|has been|is) (?:(?:closed|solved) and )?merged (?:into|with|in)\b",
-    rf"this {_TICKET} (?:was|has been) (?:closed and )?(?:merged|assigned|reopened)\b",
+    rf"this {_TICKET} (?:is|was|has been) (?:closed and )?(?:merged|assigned|reopened)\b",
+    r"tickets? with ids?\b[^?\n]{0,60} merged\b|merged (?:from|into|with) (?:ticket|request|case|conversation)\b",
+    r"you are (?:now )?(?:registered as )?(?:a )?cc(?:'?d)? on this",
     rf"we (?:have )?received your (?:message|e-?mail|{_TICKET})[^?\n]{{0,80}}(?:reference|{_TICKET})[^?\n]{{0,20}}\d",
     rf"ihre (?:anfrage|nachricht) {_NUMBER}[^?\n]{{0,60}}(?:ist|wurde) (?:bei uns )?(?:eingegangen|erhalten|"
     r"aktualisiert|geschlossen|gelöst|angelegt|zusammengeführt)",
@@ -187,13 +209,12 @@ NOTICE = _any(
     r"(?:automatic reply|auto(?:matic|mated)?[- ]?(?:reply|response)|automatische antwort|réponse automatique|"
     r"respuesta automática|automatisch antwoord|out[- ]of[- ](?:the[- ])?office|abwesenheits(?:notiz|benachrichtigung)|"
     r"autosvar)\b\s*(?:[:!.-]|$|\n|message|reply|notice|notification)",
-    r"i(?: am|'m|’m| will be)(?: currently| now)? (?:out of (?:the |my )?office|"
-    r"on (?:annual |parental |sick |maternity )?leave|on (?:vacation|holiday))\b",
-    r"ich bin (?:(?:derzeit|zurzeit|momentan|aktuell|bis \S{1,20}) )?"
-    r"(?:nicht im büro|außer haus|im urlaub|abwesend|nicht erreichbar)",
-    r"je suis (?:actuellement )?(?:absente?|en congés?)",
+    r"i(?: am|'m|’m| will be)(?: currently| now)? (?:out of|away from) (?:the |my )?(?:office|desk)\b",
+    rf"i(?: am|'m|’m| will be)(?: currently| now)? on (?:{_LEAVE})\b{_MEANWHILE}",
+    rf"ich bin (?:(?:{_NOW}|bis \S{{1,20}}) )?(?:nicht im büro|außer haus|(?:{_WEG}){_MEANWHILE})",
+    rf"je suis (?:actuellement )?(?:absente?|en congés?)\b{_MEANWHILE}",
     r"(?:actualmente )?estoy fuera de la oficina",
-    r"ik ben (?:momenteel |op dit moment )?(?:afwezig|niet op kantoor|met vakantie)",
+    rf"ik ben (?:momenteel |op dit moment )?(?:afwezig|niet op kantoor|met vakantie)\b{_MEANWHILE}",
     # Written by a machine.
     r"this is an? (?:automated|automatic|automatically generated|auto-?generated) "
     r"(?:message|e-?mail|response|reply|notification|delivery)",
@@ -205,11 +226,14 @@ NOTICE = _any(
     r"mail delivery (?:failed|subsystem|system)|delivery (?:status notification|has failed)|undeliver(?:able|ed)\b",
     r"returned mail\b|unzustellbar\b|message not delivered|nachricht (?:konnte )?nicht zugestellt",
     r"delivery to the following recipients?|address not found\s*\n",
+    r"we (?:couldn.t|could not|were unable to) deliver (?:your|the|this) (?:message|e-?mail)|mailer-daemon",
+    r"the following message (?:to \S{1,100} )?(?:was|is|could not be) (?:undeliverable|delivered)",
     r"your message (?:to \S{1,100} |wasn't|could ?n.t|could not)[^\n]{0,40}(?:be )?delivered",
     # Asked to rate.
     r"(?:how would you rate|please rate|we'd love to (?:hear|know) what you think of|wie (?:würden|bewerten) sie)"
     r"[^\n]{0,40} (?:(?:the|our|your) )?(?:support|customer service|service|help|unseren)[^\n]{0,40}"
     r"(?:received|got|interaction|\?|\.|$)",
+    r"how (?:was|did) (?:your (?:recent )?(?:support |chat )?(?:experience|conversation)|we do)\b",
     before=r"(?:(?:thank(?:s| you) for|vielen dank für) (?:contacting|your|ihre)[^.\n!]{0,60}[.!]\s*)?",
 )
 """How a text begins that nobody wrote to this customer."""

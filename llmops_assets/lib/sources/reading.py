@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from llmops_assets.lib.records import Article
 from llmops_assets.lib.sources import chats, layouts
-from llmops_assets.lib.sources.faults import RowFault, SourceError
+from llmops_assets.lib.sources.faults import RowFault, SourceError, Unseen
 from llmops_assets.lib.sources.formats import DOCUMENTS, MAX_LINE, READERS, Input, Reader, unpacked
 from llmops_assets.lib.sources.rows import COLUMNS, MAX_TEXT, Plan, RawRow, Rejected, Shape, content_id, raw_text
 from llmops_assets.lib.sources.times import order_among, time_of, written_dates
@@ -42,8 +42,9 @@ def scan(file: BinaryIO, name: str, shape: Shape, form: str = "", encoding: str 
     Reads as little ahead as the format allows. SourceError when the file itself cannot be used: empty, broken midway
     (with the number of rows until there), in another encoding, or without the columns a row needs.
     """
-    shape = replace(shape, verbatim=True) if reader_for(name, form) in DOCUMENTS else shape
     count = 0
+    if reader_for(name, form) in DOCUMENTS:
+        shape = replace(shape, verbatim=True)
     for item in rows_of(records_of(file, name, form, encoding), name, shape):
         count += 1
         yield item
@@ -175,7 +176,10 @@ def rows_of(
         if layout is None:
             number += 1
             first_fault = first_fault or f"{name}, {place}: {plan.reason}"
-            yield _rejected(shape, name, place, plan, record)
+            nested = any(isinstance(value, (list, dict)) for value in record.values())
+            found = _rejected(shape, name, place, plan, record)
+            # It may be a conversation of an unknown layout, with what nobody may see in it.
+            yield replace(found, text=raw_text(dict.fromkeys(record))) if nested else found
             continue
         usable = True
         if thread := layout.thread(record):
@@ -220,7 +224,8 @@ def _rejected(
     except RowFault:
         time = None
     day = shape.clock.day(time) if time else None
-    return Rejected(source, where, fault.reason, name, raw_text(record), day, fault.left_out)
+    shown = dict.fromkeys(record) if isinstance(fault, Unseen) else record
+    return Rejected(source, where, fault.reason, name, raw_text(shown), day, fault.left_out)
 
 
 def read_rows(path: Path, mapping: Mapping[str, str] | None = None, form: str = "") -> Iterator[RawRow]:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from llmops_assets.lib.sources.faults import RowFault, SourceError, shortened
+from llmops_assets.lib.sources.faults import RowFault, SourceError, Unseen, shortened
 from llmops_assets.lib.sources.mail import written
 from llmops_assets.lib.sources.times import ORDERS, Clock, time_of, zone_of
+from llmops_assets.lib.sources.visibility import is_flag, visibility
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "question": ("question", "instruction", "query", "utterance", "prompt", "message", "text"),
@@ -227,6 +228,7 @@ class Plan:
         self.columns = columns
         self._shape = shape
         self._prefix = f"{shape.name}/" if shape.name else ""
+        self._flags: tuple[str, ...] | None = None
         self._texts = [(slot, columns[name]) for slot, name in enumerate(_TEXTS) if name in columns]
         self._defaults = [(shape.tags or {}).get(name, "") for name in _TEXTS]
         self._defaults[4] = shape.channel
@@ -239,6 +241,12 @@ class Plan:
         texts = self._defaults.copy()
         get = values.get
         left_out: tuple[tuple[str, int], ...] = ()
+        if self._flags is None:
+            # A plan is for rows with the same columns.
+            self._flags = tuple(name for name in values if isinstance(name, str) and is_flag(name))
+        if self._flags and (seen := visibility({name: get(name) for name in self._flags})) != "public":
+            reason = seen if seen == "private" else "unknown visibility"
+            raise Unseen(f"{reason}: only what the customer saw is read", "", "", ((reason, 1),))
         for slot, column in self._texts:
             value = get(column)
             if value.__class__ is not str:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from llmops_assets.lib.auditing.conversations import redacted
 from llmops_assets.lib.redaction import Redactor
-from llmops_assets.lib.sources import RawRow, Rejected, Shape, scan
+from llmops_assets.lib.sources import RawRow, Rejected, RowFault, Shape, scan
 from llmops_assets.lib.sources.layouts import LAYOUTS, layout_of
 from llmops_assets.lib.sources.layouts.base import Layout
-from llmops_assets.lib.sources.layouts.visibility import visibility
+from llmops_assets.lib.sources.layouts.roles import speaker_of
+from llmops_assets.lib.sources.visibility import visibility
 
 EXPORTS = Path(__file__).parent / "exports"
 AGENTS = ("UHELP",)
@@ -166,9 +167,20 @@ def test_a_ticket_in_which_nobody_knows_who_is_an_agent_is_rejected_with_the_rem
 )
 def test_a_private_first_comment_is_not_read_from_the_description_either(first):
     record = ticket(first, by(7, "A cable is on its way."), description="Wants a cable. PIN is 4711.")
-    (found,) = items([record])
+    (found,) = items([record], agents=())
     assert isinstance(found, Rejected)
+    assert found.reason.startswith("no customer message")
     assert "4711" not in str(found)
+
+
+@pytest.mark.parametrize(
+    "more", [{"via": {"channel": "phone"}}, {"via": {"channel": "voice"}}, {"submitter_id": 7}, {"is_public": False}]
+)
+def test_a_description_that_an_agent_typed_is_no_question(more):
+    record = ticket(ANSWERED, description="Rang: is it loud", created_at="2026-03-02T08:00:00Z", **more)
+    (found,) = items([record], agents=())
+    assert isinstance(found, Rejected)
+    assert "Rang" not in str(found)
 
 
 def test_a_description_that_no_comment_repeats_is_the_customers():
@@ -222,6 +234,43 @@ def test_an_assistant_answers_unless_a_person_does():
     assert row.answer == "assistant 1"
     (row,) = items(said("user", "assistant", "agent"))
     assert (row.answer, row.left_out) == ("agent 2", (("bot", 1),))
+
+
+@pytest.mark.parametrize(
+    ("role", "speaker"),
+    [
+        ("Support Agent", "agent"),
+        ("customer service representative", "agent"),
+        ("CustomerSupport", "agent"),
+        ("Live Agent 2", "agent"),
+        ("End User", "customer"),
+        ("Customer 1", "customer"),
+        ("AI agent", "bot"),
+        ("Virtual Assistant", "bot"),
+        ("support bot", "bot"),
+    ],
+)
+def test_a_role_of_several_words_is_who_its_last_word_says(role, speaker):
+    assert speaker_of(role, "") == speaker
+
+
+@pytest.mark.parametrize("role", ["Anna Agent", "internal user", "service customer", "former agent", "", "team"])
+def test_a_role_that_nobody_knows_is_not_guessed(role):
+    with pytest.raises(RowFault, match="none that is known"):
+        speaker_of(role, "")
+
+
+def test_a_list_of_any_name_is_a_chat_when_its_objects_have_speaker_and_text():
+    articles = [
+        {"sender": "Customer", "internal": False, "body": "Is it loud?"},
+        {"sender": "Agent", "internal": True, "body": "[out] again"},
+        {"sender": "Agent", "internal": False, "body": "<p>No, it is silent.</p>", "content_type": "text/html"},
+    ]
+    (row,) = items([{"id": 3, "customer": "mia@mail.example", "articles": articles}])
+    assert (row.question, row.answer, row.subject) == ("Is it loud?", "No, it is silent.", "mia@mail.example")
+    ways = [{"direction": "inbound", "body": "Is it loud?"}, {"direction": "outbound", "body": "No."}]
+    (row,) = items([{"id": 3, "steps": ways}])
+    assert row.answer == "No."
 
 
 @pytest.mark.parametrize(
@@ -308,10 +357,38 @@ def test_a_flag_that_nobody_knows_keeps_a_message_out(flag):
         {"note": "a remark of its own"},
         {"deleted": None, "draft": False, "deleted_at": None},
         {"hidden": False, "status": "sent"},
+        {"level": "info", "access_level": "public"},
     ],
 )
 def test_what_says_nothing_or_public_is_public(flag):
     assert visibility({"role": "agent", "text": "x", **flag}) == "public"
+
+
+@pytest.mark.parametrize(
+    ("flag", "reason"),
+    [
+        ({"is_internal": "true"}, "private"),
+        ({"public": "0"}, "private"),
+        ({"visibility": "team"}, "private"),
+        ({"visibility": "?"}, "unknown visibility"),
+    ],
+)
+def test_a_plain_row_that_is_flagged_is_no_row_and_counted(flag, reason):
+    row = {"question": "Is it loud?", "answer": "No."}
+    found, kept = items([{**row, **flag}, {**row, "category": "internal transfer", "level": "2"}])
+    assert isinstance(found, Rejected)
+    assert found.reason == f"{reason}: only what the customer saw is read"
+    assert found.left_out == ((reason, 1),)
+    assert "loud" not in found.text
+    assert kept.answer == "No."
+
+
+def test_a_record_of_an_unknown_layout_is_shown_by_its_keys_only():
+    record = {"id": 4, "fields": {"comment": {"comments": [{"body": "[out] He is rude.", "internal": True}]}}}
+    found, _ = items([record, {"question": "q", "answer": "a"}])
+    assert isinstance(found, Rejected)
+    assert found.reason.startswith("no column for the question")
+    assert found.text == '{"id": null, "fields": null}'
 
 
 # -- properties ---------------------------------------------------------------------------------------------------

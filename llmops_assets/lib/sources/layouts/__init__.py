@@ -15,6 +15,7 @@ from llmops_assets.lib.sources.layouts.helpscout import HelpScout
 from llmops_assets.lib.sources.layouts.hubspot import HubSpot
 from llmops_assets.lib.sources.layouts.intercom import Intercom
 from llmops_assets.lib.sources.layouts.slack import Slack
+from llmops_assets.lib.sources.layouts.table import MessageTable
 from llmops_assets.lib.sources.layouts.zendesk import Zendesk
 
 LAYOUTS: tuple[Layout, ...] = (
@@ -25,6 +26,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Front(),
     Gorgias(),
     Slack(),
+    MessageTable(),
     Zendesk(),
     Chat(),
 )

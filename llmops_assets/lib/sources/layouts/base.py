@@ -13,11 +13,11 @@ from typing import Any, Literal
 from llmops_assets.lib.sources.faults import RowFault
 from llmops_assets.lib.sources.rows import text_of
 from llmops_assets.lib.sources.times import Clock, time_of
+from llmops_assets.lib.sources.visibility import Visibility
 
 Speaker = Literal["customer", "agent", "bot", "system", "third", "unknown"]
 """`third` is a person who is neither the customer whom the row is about nor an agent; `system` is what nobody wrote:
 notices, events, records of a call; `unknown` may be anybody. Only a customer and an agent make an exchange."""
-Visibility = Literal["public", "private", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,15 +13,16 @@ from llmops_assets.lib.sources.layouts.base import (
     Message,
     Speaker,
     content,
+    entries,
     first,
     identity,
     is_agent,
     listed,
     name_of,
 )
-from llmops_assets.lib.sources.layouts.roles import MODEL, PERSON, is_automatic, speaker_of
-from llmops_assets.lib.sources.layouts.visibility import visibility
+from llmops_assets.lib.sources.layouts.roles import MODEL, is_automatic, speaker_of
 from llmops_assets.lib.sources.times import Clock, time_of
+from llmops_assets.lib.sources.visibility import visibility
 
 LISTS = ("messages", "turns", "dialog", "dialogue", "conversation", "conversations")
 """Names of the list."""
@@ -43,8 +44,8 @@ class Chat(Layout):
     chronological = False
 
     def recognises(self, record: Mapping[str, Any]) -> bool:
-        """The name of the list is enough: what is wrong in it is told."""
-        return any(name in record for name in LISTS)
+        """The name of the list is enough: what is wrong in it is told. Under another name its objects tell."""
+        return any(name in record for name in LISTS) or _list(record) is not None
 
     def messages(
         self, record: Mapping[str, Any], agents: Collection[str] = (), clock: Clock | None = None
@@ -57,11 +58,11 @@ class Chat(Layout):
                 raise RowFault(f"a {type(entry).__name__}; every message is an object with role and text", at)
             text = content(first(entry, *_TEXTS), at)
             seen = visibility(entry)
-            role, speaker = _speaker(entry, at, agents) if seen == "public" else ("", "system")
+            role, said = _speaker(entry, at, agents) if seen == "public" else ("", "system")
             if text:
-                found.append((role, Message(speaker, text, time_of(first(entry, *_TIMES), at, clock), seen)))
+                found.append((role, Message(said, text, time_of(first(entry, *_TIMES), at, clock), seen)))
         # Where people answer, what calls itself assistant is the bot in front of them.
-        staffed = any(role in PERSON or is_agent(agents, role) for role, _ in found)
+        staffed = any(message.speaker == "agent" and role not in MODEL for role, message in found)
         return [
             Message("bot", message.text, message.time, message.visibility)
             if staffed and role in MODEL and not is_agent(agents, role)
@@ -78,13 +79,12 @@ class Chat(Layout):
         if isinstance(meta, dict) and (known := identity(meta.get("sender"), "email", "id")):
             return known
         authors: Counter[str] = Counter()
-        entries = _list(record)
-        for entry in entries if isinstance(entries, list) else ():
-            author = first(entry, "author", "sender") if isinstance(entry, dict) else None
+        for entry in entries(_list(record)):
+            author = first(entry, "author", "sender")
             if not isinstance(author, dict) or not (name := identity(author, "email", "id")):
                 continue
             try:
-                if _speaker(entry, "", agents)[1] == "customer":
+                if speaker(entry, "", agents) == "customer":
                     authors[name] += 1
             except RowFault:
                 continue
@@ -92,7 +92,25 @@ class Chat(Layout):
 
 
 def _list(record: Mapping[str, Any]) -> Any:
-    return next((record[name] for name in LISTS if name in record), None)
+    """The list under one of LISTS, or else the first whose objects have a speaker and a text."""
+    named = next((record[name] for name in LISTS if name in record), None)
+    return named if named is not None else next((value for value in record.values() if _are_messages(value)), None)
+
+
+def _are_messages(value: Any) -> bool:
+    said = list(entries(value))
+    return bool(said) and all(map(is_message, said))
+
+
+def is_message(entry: Mapping[str, Any]) -> bool:
+    """Whether an object has a speaker and a text."""
+    told = any(name in entry for name in _ROLES) or _heading(entry) is not None
+    return told and any(name in entry for name in _TEXTS)
+
+
+def speaker(entry: Mapping[str, Any], at: str, agents: Collection[str] = ()) -> Speaker:
+    """Who wrote a message. RowFault when nobody can tell."""
+    return _speaker(entry, at, agents)[1]
 
 
 def _speaker(entry: Mapping[str, Any], at: str, agents: Collection[str]) -> tuple[str, Speaker]:

@@ -21,9 +21,9 @@ from llmops_assets.lib.sources.layouts.base import (
     objects,
 )
 from llmops_assets.lib.sources.layouts.roles import is_automatic
-from llmops_assets.lib.sources.layouts.visibility import visibility
 from llmops_assets.lib.sources.rows import text_of
 from llmops_assets.lib.sources.times import Clock
+from llmops_assets.lib.sources.visibility import visibility
 
 CHANNELS = {1: "email", 2: "portal", 3: "phone", 7: "chat", 9: "feedback widget", 10: "outbound email"}
 """`source` of a ticket."""

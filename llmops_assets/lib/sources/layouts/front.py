@@ -24,8 +24,8 @@ from llmops_assets.lib.sources.layouts.base import (
     word,
 )
 from llmops_assets.lib.sources.layouts.roles import is_automatic
-from llmops_assets.lib.sources.layouts.visibility import visibility
 from llmops_assets.lib.sources.times import Clock
+from llmops_assets.lib.sources.visibility import visibility
 
 
 class Front(Layout):

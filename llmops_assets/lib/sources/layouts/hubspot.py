@@ -23,8 +23,8 @@ from llmops_assets.lib.sources.layouts.base import (
     objects,
     word,
 )
-from llmops_assets.lib.sources.layouts.visibility import visibility
 from llmops_assets.lib.sources.times import Clock
+from llmops_assets.lib.sources.visibility import visibility
 
 _TYPES = frozenset("MESSAGE COMMENT WELCOME_MESSAGE ASSIGNMENT THREAD_STATUS_CHANGE THREAD_INBOX_CHANGE".split())
 _PEOPLE = ("V", "E", "C")

@@ -25,8 +25,8 @@ from llmops_assets.lib.sources.layouts.base import (
     word,
 )
 from llmops_assets.lib.sources.layouts.roles import is_automatic, speaker_of
-from llmops_assets.lib.sources.layouts.visibility import visibility, words
 from llmops_assets.lib.sources.times import Clock
+from llmops_assets.lib.sources.visibility import visibility, words
 
 _REPLIES = frozenset("comment open close assignment assign_and_reopen assign_and_unsnooze quick_reply".split())
 """Parts whose text the customer was sent; a note is none, and other kinds are events."""

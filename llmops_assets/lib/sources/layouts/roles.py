@@ -5,7 +5,7 @@ from typing import Any
 
 from llmops_assets.lib.sources.faults import RowFault
 from llmops_assets.lib.sources.layouts.base import Speaker, first, is_agent
-from llmops_assets.lib.sources.layouts.visibility import words
+from llmops_assets.lib.sources.visibility import words
 
 CUSTOMER = frozenset(
     "user human customer client consumer end-user end_user enduser visitor lead contact requester guest buyer".split()
@@ -19,6 +19,13 @@ BOT = frozenset(
     "bot chatbot fin autoreply auto_reply auto-reply automation workflow answer_bot answerbot virtual_agent "
     "virtual_assistant ai_agent ai agent_bot".split()
 )
+_MACHINE = frozenset("bot chatbot virtual automated automatic ai robot".split())
+_OFFICE = frozenset("support service care helpdesk desk specialist associate rep team".split())
+_QUALIFIERS = frozenset(
+    "customer service support help desk human live care sales technical senior junior end web website site tier level "
+    "first second our".split()
+)
+"""Words that may stand before the one that says who it is: `Customer Service Agent`, `Live agent 2`."""
 SYSTEM = frozenset("system developer tool function note internal event activity trigger".split())
 _BOT_FLAGS = frozenset(
     ("bot", "is bot", "from bot", "by bot", "automated", "is automated", "automatic", "auto reply", "is auto reply",
@@ -49,9 +56,27 @@ def speaker_of(value: Any, at: str, agents: Collection[str] = ()) -> Speaker:
         return "bot"
     if name in SYSTEM:
         return "system"
+    if said := _composed([part for part in words(value) if not part.isdigit()] if isinstance(value, str) else []):
+        return said
     raise RowFault(
         "the role is none that is known: write user or assistant, or name who answers as `agents` in the settings", at
     )
+
+
+def _composed(parts: list[str]) -> Speaker | None:
+    """Who a role of several words is: the last says it, the others are known to change nothing."""
+    if not parts or len(parts) > 4:
+        return None
+    last, before = parts[-1], set(parts[:-1])
+    if set(parts) & _MACHINE and set(parts) <= _MACHINE | _QUALIFIERS | PERSON | {"assistant", "answer"}:
+        return "bot"
+    if not before <= _QUALIFIERS:
+        return None
+    if last in PERSON or (last in _OFFICE and before):
+        return "agent"
+    if last in CUSTOMER and not before & (_OFFICE | {"service"}):
+        return "customer"
+    return "agent" if last in MODEL else None
 
 
 def is_automatic(entry: Any) -> bool:

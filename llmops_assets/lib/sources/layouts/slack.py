@@ -21,8 +21,8 @@ from llmops_assets.lib.sources.layouts.base import (
     name_of,
     objects,
 )
-from llmops_assets.lib.sources.layouts.visibility import visibility
 from llmops_assets.lib.sources.times import Clock, time_of
+from llmops_assets.lib.sources.visibility import visibility
 
 _WRITTEN = frozenset(("", "thread_broadcast", "file_share", "me_message"))
 """Subtypes of messages that a person wrote; all others are events."""

@@ -25,10 +25,10 @@ from llmops_assets.lib.sources.layouts.base import (
     word,
 )
 from llmops_assets.lib.sources.layouts.roles import speaker_of
-from llmops_assets.lib.sources.layouts.visibility import visibility
 from llmops_assets.lib.sources.markup import plain_text
 from llmops_assets.lib.sources.rows import text_of
 from llmops_assets.lib.sources.times import Clock
+from llmops_assets.lib.sources.visibility import visibility
 
 _RULES = frozenset("rule trigger automation macro_rule system".split())
 _WRITTEN_BY_RULES = frozenset("trigger automation merge problem_incident chat_transcript".split())

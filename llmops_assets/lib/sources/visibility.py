@@ -9,8 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from llmops_assets.lib.sources.layouts.base import Visibility
-
+Visibility = Literal["public", "private", "unknown"]
 _PUBLIC = frozenset("public published visible external".split())
 _PRIVATE = frozenset(
     "private internal hidden invisible note whisper confidential restricted nonpublic unlisted".split()
@@ -22,7 +21,7 @@ _FILLERS = frozenset(
     "is was a an the for to from by on only not message msg comment reply post part flag jsd sent made marked as "
     "customer customers client clients user users end requester everyone".split()
 )
-_LEVELS = frozenset("visibility audience access privacy exposure confidentiality level".split())
+_LEVELS = frozenset("visibility audience access privacy exposure confidentiality".split())
 _KINDS = frozenset("type kind category subtype subcategory class channel mode scope status state".split())
 _OF_A_MESSAGE = frozenset("message msg comment reply post part thread event entry article".split())
 _OPEN = frozenset("public external everyone all anyone customer customers published visible requester enduser".split())
@@ -51,13 +50,19 @@ def visibility(entry: Mapping[str, Any]) -> Visibility:
     return "unknown" if "unknown" in found else "public"
 
 
+def is_flag(name: str) -> bool:
+    """Whether a column of this name says who may see its row. A kind (`type`, `category`) is none: a table's may be a
+    topic."""
+    return _flag(name) not in ("", "kind", "remark")
+
+
 @functools.lru_cache(4096)
 def _flag(name: str) -> Flag:
     """What a key is a flag of; all its words must belong to one: `external_id` and `public_url` are none."""
     told = set(words(name[:60]))
     if told & _KINDS and told <= _KINDS | _OF_A_MESSAGE:
         return "kind"
-    if told & _LEVELS and told <= _LEVELS | _FILLERS | _PUBLIC:
+    if told & _LEVELS and told <= _LEVELS | _FILLERS | _PUBLIC | {"level"}:
         return "level"
     if told & _GONE and told <= _GONE | _FILLERS:
         return "gone"

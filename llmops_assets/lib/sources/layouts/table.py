@@ -1,0 +1,57 @@
+"""Tables with a message per row: conversation, speaker and text in columns of their own.
+
+The rows of a conversation are joined in their order, or by time where each has one. A file is held in memory for it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from llmops_assets.lib.sources.faults import RowFault
+from llmops_assets.lib.sources.layouts.base import first, identity, name_of
+from llmops_assets.lib.sources.layouts.chat import LISTS, Chat, is_message, speaker
+
+_THREADS = (
+    "conversation_id",
+    "conversation",
+    "thread_id",
+    "ticket_id",
+    "session_id",
+    "chat_id",
+    "case_id",
+    "dialog_id",
+)
+_CUSTOMERS = ("customer_email", "customer_id", "customer", "email", "user_id", "user", "author_id", "sender_id")
+
+
+class MessageTable(Chat):
+    """A flat record with a conversation, a speaker and a text."""
+
+    name = "table"
+    chronological = True
+
+    def recognises(self, record: Mapping[str, Any]) -> bool:
+        """A row of such a table."""
+        return bool(_thread(record)) and is_message(record) and not any(name in record for name in LISTS)
+
+    def thread(self, record: Mapping[str, Any]) -> str:
+        """The conversation of a row."""
+        return _thread(record)
+
+    def joined(self, records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+        """The rows of a conversation as its messages."""
+        return {"id": _thread(records[0]), "messages": list(records)}
+
+    def subject(self, record: Mapping[str, Any], agents: Collection[str] = ()) -> str:
+        """Who is in a customer's column on the customer's own rows, if it is one person."""
+        found = set()
+        for row in record["messages"]:
+            try:
+                if speaker(row, "", agents) == "customer":
+                    found.add(next(filter(None, (identity(row, name) for name in _CUSTOMERS)), ""))
+            except RowFault:
+                continue
+        return found.pop() if len(found) == 1 else ""
+
+
+def _thread(record: Mapping[str, Any]) -> str:
+    return name_of(first(record, *_THREADS))
