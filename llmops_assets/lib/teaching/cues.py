@@ -66,7 +66,7 @@ _MONTH = (
 _DATE = (
     rf"(?:\b\d{{1,2}}(?:st|nd|rd|th|\.)?\s+(?:of\s+)?(?:{_MONTH})\b|\b(?:{_MONTH})\s+\d{{1,2}}\b|\b\d{{1,2}}[./]\d{{1,2}}\.?"
     rf"(?:\d{{2,4}})?\b|\b(?:{_WEEKDAY})\b|\b(?:first|second|third|\w+th)\s+of\s+(?:{_MONTH})\b|\bweek\s+\d{{1,2}}\b"
-    rf"|\b(?:in|until|since)\s+(?:{_MONTH})\b|\b\d{{4}}-\d\d-\d\d\b)"
+    rf"|\b(?:in|until|since)\s+(?:{_MONTH})\b|\b\d{{4}}-\d\d-\d\d\b|\bthe\s+\d{{1,2}}(?:st|nd|rd|th)\b)"
 )
 _NEAR = (
     r"(?:\b(?:yesterday|today|tonight|tomorrow)\b|\bthis\s+(?:morning|afternoon|evening|week|weekend|month)\b"
@@ -116,9 +116,9 @@ CUES: tuple[Cue, ...] = (
         r"|\bexceptionally\b|\b(?:by\s+way\s+of|as\s+an?|made\s+an?|an?\s+one-time)\s+exception\b|\bin\s+your\s+case\b"
         r"|\bon\s+this\s+occasion\b|\btoken\s+of\b|\bnotwithstanding\b|\bone\s+time\s+only\b|\bfor\s+our\s+sorry\b|\bon\s+the\s+house\b"
         r"|\bas\s+(?:a|an)\s+(?:small\s+|little\s+)?(?:thank\s+you|apology|sorry|courtesy|compensation)\b|\bto\s+make\s+(?:it\s+)?up\s+(?:for|to)\b",
-        r"\b(?:for|because\s+of|in\s+view\s+of)\s+(?:all\s+)?(?:the|your|this|our)\s+(?:trouble|inconvenience|faff|hassle|delay|wait(?:ing)?|outage|mix-?up"
+        r"\b(?:for|because\s+of|in\s+view\s+of)\s+(?:all\s+)?(?:the|your|this|our)\s+(?:trouble|bother|inconvenience|faff|hassle|delay|(?:long\s+)?wait(?:ing)?|outage|mix-?up"
         r"|mistake)\b(?=.*\d|.*\b(?:free|voucher|credit|discount)\b)|\b(?:free|voucher|credit|discount|months?|%)\b.{0,40}\bfor\s+(?:all\s+)?(?:the|your"
-        r"|this)\s+(?:trouble|inconvenience|faff|hassle|delay|wait|outage|mix-?up)\b|\bit\s+was\s+our\s+(?:mistake|fault|error)\b",
+        r"|this)\s+(?:trouble|bother|inconvenience|faff|hassle|delay|wait|outage|mix-?up)\b|\bit\s+was\s+our\s+(?:mistake|fault|error)\b",
         r"\bi(?:'ll|\s+will|\s+can)\s+(?:throw|offer|give|let|knock|take)\b|\baus\s+kulanz\b|\bausnahmsweise\b|\beinmalig\b"
         r"|\bà\s+titre\s+(?:exceptionnel|commercial)\b|\bgeste\s+commercial\b|\bexcepcionalmente\b|\buit\s+coulance\b|\bbij\s+uitzondering\b",
     ),
@@ -140,7 +140,7 @@ CUES: tuple[Cue, ...] = (
         r"\b(?:j'ai|nous\s+(?:vous\s+)?avons)\s+(?:\w+\s+)?(?:\w+(?:é|és|ée|ées)|remis|transmis|fait|mis|inscrit|rendu|reçu)\b",
         r"\b(?:he|hemos)\s+(?:\w+\s+)?\w+(?:ado|ido|echo|uesto|elto|ito)\b|\b(?:ik|we|wij)\s+heb(?:ben)?\b.{0,60}\b(?:ge\w+(?:d|t|en)"
         r"|ver\w+(?:d|t|en)|\w+ge(?:\w+)(?:d|t|en|ort)|aangepast|ontvangen|hersteld)\b",
-        unless=(_IDEAS,),
+        unless=(CONDITION, _IDEAS),
     ),
     _cue(
         "something done for a customer",
@@ -221,6 +221,21 @@ CUES: tuple[Cue, ...] = (
         unless=(CONDITION, _SCHEDULE),
     ),
     _cue("a date of one case", _NEAR, unless=(CONDITION, _ORDER_BY)),
+    _cue(
+        "the agent speaks of what he does",
+        r"(?:^|[,;:.!?–-]\s*|\b(?:and|but|so|since|because|as|that|while)\s+)\W*(?:i|my\s+(?:boss|manager|colleague|supervisor|team\s?lead)\w*)"
+        r"(?:'ve|'ll|'m|'d)?\s+(?!(?:would|'d|do|strongly|highly|always|usually)?\s*(?:recommend|suggest|advise|say|think|believe|guess|hope|understand"
+        r"|know|mean|appreciate|love|wish|regret|apologi[sz]e|have\s+to|must|cannot|can't|afraid|sorry|fear)\b|remain\b|(?:totally\s+)?get\b|(?:am\s+|was\s+)?(?:\w+\s+){0,2}(?:afraid|sorry|happy|glad|here|sure|pleased)\b|recommend|suggest|advise)\w+",
+        unless=(CONDITION,),
+    ),
+    _cue(
+        "something that happened",
+        rf"(?<!who\s)(?<!that\s)(?<!which\s)\b(?:has|have|hasn't|haven't|he's|she's)\s+(?:not\s+)?(?:\w+ly\s+|now\s+|just\s+|already\s+)*(?:been\s+\w{{2,}}|{_DONE}|come|gone|answered|\w+ed\s+(?:us|you|your|at|on|to|the))\b",
+        rf"(?:^|[,;:.!?]\s*|\b(?:and|but|so|since|because|like|that|seems|appears)\s+)\W*(?:we|you|they|he|she|it|(?:the|your|our|their)\s+\w+)\s+(?:just\s+|also\s+|already\s+|never\s+|\w+ly\s+)*"
+        r"(?:was|were|had|did|went|came|took|got|gave|sent|left|told|said|saw|found|paid|bought|spoke|wrote|rang|called|tried|kept|lost|broke|forgot|chose"
+        r"|moved|promised|missed|refunded|decided|booked|talked|asked|agreed|changed|cancel+ed|confirmed|closed|wasn't|weren't|didn't|couldn't)\b",
+        unless=(CONDITION, RULE, _IDEAS),
+    ),
 )
 """The kinds of sentences that speak of one case, in the order they are asked. One of your own is one entry here."""
 
@@ -230,6 +245,8 @@ _PLAIN_DONE = re.compile(
 )
 """A sentence that opens with what was done, without saying by whom: "Refunded.", "Just merged your accounts"."""
 _SHORT_DONE = re.compile(rf"^\W*(?:the\s+|your\s+|an?\s+)?(?:[\w'-]+\s+){{1,4}}{_DONE}\b", re.IGNORECASE)
+_PLURAL_DONE = re.compile(rf"^\W*(?:[\w'-]+\s+){{0,3}}\w{{2,}}s\s+{_DONE}(?:\W+\w+){{3,}}", re.IGNORECASE)
+"""Several things with a participle and a predicate: "Orders placed before noon leave the same day"."""
 _VERB = re.compile(
     r"\b(?:is|are|be|been|can|cannot|can't|may|must|will|would|should|get|gets|not|never|no|only|within|after|if|when|included|accepted|have|has|need|needs|to)\b", re.IGNORECASE
 )
@@ -244,6 +261,6 @@ def personal(sentence: str) -> str | None:
     if _PLAIN_DONE.search(sentence) and not CONDITION.search(sentence):
         return "something done for a customer"
     short = _SHORT_DONE.match(sentence)
-    if short and not _VERB.search(short[0]) and not _RULED.search(sentence) and len(sentence.split()) <= 9:
+    if short and not _VERB.search(short[0]) and not _PLURAL_DONE.match(sentence) and not _RULED.search(sentence) and len(sentence.split()) <= 9:
         return "something done for a customer"
     return None

@@ -26,8 +26,8 @@ GREETING = re.compile(
 """A greeting at the beginning of a text, with whom it greets."""
 
 _SIGN_OFF = (
-    r"(?:with\s+)?(?:(?:my|our|the|very|kind(?:est)?|best|warm(?:est)?|many|friendly|sincere)\s+)+"
-    r"(?:regards|wishes|greetings?)|regards|rgds|yours\s+(?:sincerely|faithfully|truly)|yours|sincerely|respectfully"
+    r"(?:with\s+)?(?:(?:my|our|the|very|every|good|kind(?:est)?|best|warm(?:est)?|many|friendly|sincere)\s+)+"
+    r"(?:regards|wishes|greetings?|wish)|warmly|regards|rgds|yours\s+(?:sincerely|faithfully|truly)|yours|sincerely|respectfully"
     r"|cheers|brgds|(?:all\s+the\s+)?best|thanks(?:\s+(?:again|a\s+lot|so\s+much))?|(?:many\s+)?thank\s+you|take\s+care"
     r"|talk\s+soon|greetings|with\s+regards|mit\s+(?:freundlichen?|besten|vielen|lieben)\s+gr(?:ü|ue)(?:ß|ss)(?:en)?"
     r"|(?:viele|liebe|beste|schöne|herzliche|freundliche)\s+gr(?:ü|ue)(?:ß|ss)e|mfg|lg|vg|(?:bien\s+)?cordialement"
@@ -90,6 +90,10 @@ SENTENCES: tuple[Cut, ...] = (
         r"^\W*(?:attached|enclosed)\b.{0,60}$|\b(?:anbei|im\s+anhang|ci-joint|en\s+pièce\s+jointe|adjunto|in\s+de\s+bijlage)\b",
     ),
     _cut(
+        "attachment",
+        r"\bi(?:'ve|\s+have)?\s+(?:\w+\s+)?(?:attached|enclosed|included)\b.{0,40}$|\b(?:in|with)\s+this\s+(?:e-?mail|mail|message)\b.{0,10}$",
+    ),
+    _cut(
         "rating request",
         r"\b(?:rate|review)\b.{0,40}\b(?:chat|conversation|us|service|experience|support|reply|answer|me)\b",
         r"\b(?:complete|fill|take|answer|leave|give|write|pop|drop)\b.{0,60}\b(?:survey|questionnaire|review|feedback"
@@ -110,6 +114,7 @@ SENTENCES: tuple[Cut, ...] = (
         r"\b.{0,30}\b(?:busy|available|occupied)\b|\bnumber\s+\d+\s+in\s+(?:the\s+)?(?:queue|line)\b"
         r"|\b(?:position|place)\s+in\s+(?:the\s+)?queue\b|\bleave\s+a\s+message\b.{0,20}$"
         r"|\b(?:type|press|reply(?:\s+with)?)\s+['\"]?(?:\d|yes|no|agent|human|menu|stop)\b",
+        r"^\W*welcome\s+to\b.{0,40}$|\bcalls?\s+(?:may|might|can)\s+be\s+recorded\b",
         r"\bi\s+(?:didn't|did\s+not)\s+(?:quite\s+)?(?:get|understand|catch)\s+that\b",
         r"\bi\s+can\s+help\s+you\s+with\b.{0,80}\band\b",
     ),
@@ -129,15 +134,16 @@ SENTENCES: tuple[Cut, ...] = (
     ),
     _cut(
         "hold line",
-        r"(?<!in\s)\b(?:one|just\s+a|a)\s+(?:moment|second|sec|minute|min|tick)\b(?!\s+(?:later|ago))(?!.{0,40}\d).{0,60}$",
-        r"\b(?:bear|stay)\s+with\s+me\b|\bhang\s+(?:on|tight)\b|\bhold\s+(?:on|the\s+line)\b|\bplease\s+(?:hold|wait|stand\s+by)\b"
+        r"(?<!in\s)(?<!for\s)\b(?:one|just\s+a|a)\s+(?:moment|second|sec|minute|min|tick)\b(?!\s+(?:later|ago))(?!.{0,40}\d).{0,60}$",
+        r"\b(?:bear|stay)\s+with\s+me\b|\bhang\s+(?:on|tight)\b|^\W*hold\s+(?:on\b|the\s+line)|\bplease\s+(?:hold|wait|stand\s+by)\b"
         r"(?!.{0,40}(?:\d|until|before))|\bstill\s+here\b",
         r"\blet\s+me\s+(?:just\s+|quickly\s+)?(?:check|look|see|have\s+a\s+look|take\s+a\s+look|find|pull|ask)\b",
         r"^\W*(?:just\s+|now\s+|currently\s+)?(?:checking|looking|having\s+a\s+look|investigating|waiting\s+for\s+the\s+system)\b.{0,40}$",
         r"\bi\s+must\s+look\b|\b(?:i|we)\s*(?:'ll|\s+will|\s+shall)?\s+(?:look|check)\s+(?:into\s+)?(?:it|this|that|the\s+matter)\b.{0,40}$"
         r"|^\W*will\s+check\b|\b(?:i|we)\s*(?:'ll|\s+will)\s+(?:get|come|be)\s+(?:right\s+)?back\s+to\s+you\b.{0,40}$",
         r"\b(?:receiving|have|giv(?:e|ing))\s+(?:\w+\s+){0,2}attention\b|\breply\s+will\s+follow\b|\bask\s+for\s+your\s+patience\b"
-        r"|\bwhile\s+(?:i|we)\s+(?:retrieve|check|look|pull|review|fetch)\b|\bi\s+give\s+you\s+answer\s+soon\b",
+        r"|\bwhile\s+(?:i|we)\s+(?:retrieve|check|look|pull|review|fetch)\b|\bi\s+give\s+you\s+answer\s+soon\b"
+        r"|\b(?:agent|colleague|representative|adviser|someone)\s+will\s+(?:be\s+with|join)\s+you\b|\bwait(?:ing)?\s+time\s+is\b|\bwon't\s+be\s+a\s+(?:tick|minute|moment)\b|\bi(?:'m|\s+am)\s+(?:still\s+|just\s+)*(?:looking|digging|checking|searching)\b.{0,40}$",
         r"\b(?:einen?\s+(?:kleinen\s+)?(?:moment|augenblick)|ich\s+schaue|ich\s+prüfe\s+das|un\s+instant|je\s+vérifie"
         r"|un\s+(?:momento|segundo)|lo\s+(?:estoy\s+)?comprob\w+|een\s+(?:moment|ogenblik)|ik\s+kijk\s+(?:even|het))\b",
     ),
@@ -151,6 +157,7 @@ SENTENCES: tuple[Cut, ...] = (
     _cut(
         "apology",
         r"^\W*(?:\w+\W+){0,6}?(?:sorry|apolog(?:y|ies|i[sz]e)|regret)\b(?!.{0,60}\b(?:but|however|can't|cannot|not|only)\b)[^\d]{0,90}$",
+        r"\b(?:so|very|really|ever\s+so|truly|terribly)\s+sorry\W*$|\bi\s+(?:totally\s+)?get\s+how\b",
         r"^\W*(?:entschuldig\w+|(?:es\s+)?tut\s+(?:mir|uns)\s+leid|désolée?s?|nous\s+sommes\s+désolés|lo\s+siento"
         r"|lamentamos|sorry\s+voor)\b[^\d]{0,80}$",
         r"\b(?:i|we)\s+(?:fully\s+|completely\s+|can\s+|totally\s+)?(?:understand|comprehend|see|realise|realize|know|get)\b"

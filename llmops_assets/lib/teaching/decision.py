@@ -1,18 +1,18 @@
 """One decision per answer: general, personal or empty, with the reason and the text that may teach."""
 
 import re
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from llmops_assets.lib.auditing.placeholders import placeholders
 from llmops_assets.lib.teaching.cues import personal
 from llmops_assets.lib.teaching.cuts import cut_of, without_blocks, words
+from llmops_assets.lib.teaching.kinds import Kind
+from llmops_assets.lib.teaching.learned import Classifier, Embed, Example, examples
 from llmops_assets.lib.teaching.markup import plain
 from llmops_assets.lib.teaching.sentences import Sentence, joined, sentences
 
-Kind = Literal["general", "personal", "empty"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-_REDACTED = re.compile(r"<[A-Z][A-Z_]*_\d+>")
 _OF_THE_COMPANY = re.compile(
     r"\b(?:call|phone|ring|write|reach|contact|e-?mail|mail|visit|hotline|telephone|tel|address)\b.{0,40}<(?:PHONE|EMAIL|ADDRESS|URL)_\d+>",
     re.IGNORECASE,
@@ -23,9 +23,11 @@ _LEANS = re.compile(
     re.IGNORECASE,
 )
 """A sentence that is understood only with the one before it."""
+_POLAR = re.compile(r"^\W*(?:yes|no|yep|yup|nope|ja|nein|oui|non|sí|nee)\W*$", re.IGNORECASE)
 REST_WORDS = 5
 """Words that a sentence beside personal ones needs to stand for itself: shorter ones are their rest."""
-_POLAR = re.compile(r"^\W*(?:yes|no|yep|yup|nope|ja|nein|oui|non|sí|nee)\W*$", re.IGNORECASE)
+LEARNED: dict[Kind, str] = {"personal": "reads like one case", "empty": "says nothing of the matter"}
+"""Reasons of what no table knows and the classifier tells."""
 
 
 @dataclass(frozen=True)
@@ -38,23 +40,59 @@ class Decision:
     cut: tuple[str, ...] = ()
 
 
-def decide(answer: str) -> Decision:
-    """Judge one redacted answer of an agent.
+@dataclass(frozen=True)
+class _Verdict:
+    """Why a sentence is cut ("": it stays, None: the tables do not know), and whether it speaks of one case."""
 
-    Greeting, thanks, sign-off, signature, quoted history, footers, notices, lines of bots, hold lines, rating requests,
-    stubs of attachments, questions back and HTML are cut; then sentence by sentence what speaks of one case. What
-    remains is general when it says something; without it the answer is personal where such a sentence was found, and
-    empty else. A list with a step that is cut is cut as a whole: half a procedure is worse than none.
-    """
-    body, reasons = without_blocks(plain(answer))
-    found = sentences(body)
-    judged = _judged(found)
-    told = [r for r, mine in judged if mine]
-    broken = {part.list for part, (reason, _) in zip(found, judged, strict=True) if part.list and reason is not None}
-    kept = [p for p, (r, _) in zip(found, judged, strict=True) if r is None and not (p.list and p.list in broken)]
+    reason: str | None
+    personal: bool = False
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Decides on answers: by the tables of cuts and cues, and with `embed` by a classifier where they are silent."""
+
+    embed: Embed | None = None
+    known: Sequence[Example] | None = field(default=None, repr=False)
+
+    def decide(self, answers: Sequence[str]) -> list[Decision]:
+        """A decision for each redacted answer of an agent.
+
+        Greeting, thanks, sign-off, signature, quoted history, footers, notices, lines of bots, hold lines, rating
+        requests, stubs of attachments, questions back and HTML are cut; then sentence by sentence what speaks of one
+        case. What remains is general when it says something; without it the answer is personal where such a sentence
+        was found, and empty else. A list with a step that is cut is cut as a whole: half a procedure is worse than none.
+        """
+        cleared = [without_blocks(plain(answer)) for answer in answers]
+        split = [sentences(body) for body, _ in cleared]
+        unclear = dict.fromkeys(p.text for parts in split for p in parts if _ruled(p.text).reason is None)
+        kinds = self._kinds(list(unclear))
+        return [_decided(parts, reasons, kinds) for parts, (_, reasons) in zip(split, cleared, strict=True)]
+
+    @cached_property
+    def _classifier(self) -> Classifier | None:
+        known = examples() if self.known is None else self.known
+        return None if self.embed is None else Classifier(self.embed, known)
+
+    def _kinds(self, texts: Sequence[str]) -> dict[str, Kind]:
+        if not texts or self._classifier is None:
+            return {}
+        return dict(zip(texts, self._classifier.kinds(texts), strict=True))
+
+
+def decide(answer: str) -> Decision:
+    """The decision on one answer by the tables alone."""
+    return Judge().decide([answer])[0]
+
+
+def _decided(parts: list[Sentence], reasons: list[str], kinds: dict[str, Kind]) -> Decision:
+    verdicts = _verdicts(parts, kinds)
+    told = [v.reason for v in verdicts if v.reason and v.personal]
+    broken = {part.list for part, v in zip(parts, verdicts, strict=True) if part.list and v.reason}
+    kept = [p for p, v in zip(parts, verdicts, strict=True) if not v.reason and p.list not in broken]
     kept = [p for n, p in enumerate(kept) if not _dangles(p, kept[n + 1 :])]
     text = joined(kept)
-    cut = tuple(dict.fromkeys([*reasons, *(r for r, mine in judged if r is not None and not mine)]))
+    cut = tuple(dict.fromkeys([*reasons, *(v.reason for v in verdicts if v.reason and not v.personal)]))
     least = REST_WORDS if told else 2
     if any(_informs(part.text, least) for part in kept) and not placeholders(text):
         return Decision("general", "holds for every customer", text, (*cut, *dict.fromkeys(told)))
@@ -63,37 +101,36 @@ def decide(answer: str) -> Decision:
     return Decision("empty", cut[0] if cut else "nothing said", cut=cut[1:])
 
 
-def _judged(found: list[Sentence]) -> list[tuple[str | None, bool]]:
-    """For each sentence why it is cut (None: it stays), and whether that is because it speaks of one case."""
-    result: list[tuple[str | None, bool]] = []
-    for number, part in enumerate(found):
-        before = result[-1] if result else (None, False)
-        if _POLAR.match(part.text) and number + 1 < len(found):
-            result.append((None, False))
-            continue
-        reason, mine = _reason(part.text)
-        if reason is None and before[1] and _LEANS.match(part.text):
-            reason, mine = before
-        result.append((reason, mine))
+def _verdicts(parts: list[Sentence], kinds: dict[str, Kind]) -> list[_Verdict]:
+    result: list[_Verdict] = []
+    for number, part in enumerate(parts):
+        before = result[-1] if result else _Verdict("")
+        verdict = _ruled(part.text)
+        if _POLAR.match(part.text) and number + 1 < len(parts):
+            verdict = _Verdict("")
+        elif verdict.reason is None:
+            # A step of a list is read with the others: alone it says too little to be judged.
+            kind = "general" if part.list else kinds.get(part.text, "general")
+            verdict = _Verdict(LEARNED.get(kind, ""), kind == "personal")
+            if not verdict.reason and before.personal and _LEANS.match(part.text):
+                verdict = before
+        result.append(verdict)
     return result
 
 
-def _reason(sentence: str) -> tuple[str | None, bool]:
+def _ruled(sentence: str) -> _Verdict:
+    """What the tables say of a sentence."""
     if _OF_THE_COMPANY.search(sentence):
-        return "unfilled slot", False
+        return _Verdict("unfilled slot")
     cut = cut_of(sentence)
-    if cut in _OUTRANKED and (reason := personal(sentence)) is not None:
-        return reason, True
+    if (cut is None or cut in _OUTRANKED) and (reason := personal(sentence)) is not None:
+        return _Verdict(reason, personal=True)
     if cut is not None:
-        return cut, False
-    if (reason := personal(sentence)) is not None:
-        return reason, True
-    if placeholders(sentence):
-        return "unfilled slot", False
-    return None, False
+        return _Verdict(cut)
+    return _Verdict("unfilled slot" if placeholders(sentence) else None)
 
 
-_OUTRANKED = frozenset({"thanks", "apology", "offer of help", "attachment", "small talk"})
+_OUTRANKED = frozenset({"thanks", "apology", "offer of help", "small talk"})
 """Cuts of sentences that may speak of one case beside it: that is what they are then."""
 
 
@@ -103,6 +140,5 @@ def _informs(sentence: str, least: int) -> bool:
 
 def _dangles(part: Sentence, after: list[Sentence]) -> bool:
     """Whether a sentence announces what does not follow, or answers yes or no to what is not said."""
-    if part.text.rstrip().endswith(":"):
-        return not after
-    return bool(_POLAR.match(part.text)) and not after
+    announces = part.text.rstrip().endswith(":") or bool(_POLAR.match(part.text))
+    return announces and not after
