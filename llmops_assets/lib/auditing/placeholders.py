@@ -6,6 +6,7 @@ would read: "Best, <PERSON_2>", "Dear [Your Name]", "order {{Order Number}}".
 
 import re
 
+from llmops_assets.lib.markup import tags
 from llmops_assets.lib.redaction.spans import PLACEHOLDER
 
 _ENTITY = (
@@ -56,3 +57,8 @@ def placeholders(text: str) -> list[str]:
     is to be filled in (`[Your Name]`, `<order number>`). Footnotes, comparisons, links and HTML elements are none.
     """
     return [match[0] for match in _SLOTS.finditer(text)]
+
+
+def unservable(text: str) -> list[str]:
+    """What in a text no customer may read, as it stands there: unfilled slots and HTML tags."""
+    return [*placeholders(text), *tags(text)]

@@ -7,6 +7,5 @@ is `learned`. How well it does: docs/decisions/teaching.md.
 
 from llmops_assets.lib.teaching.decision import Decision, Judge, decide
 from llmops_assets.lib.teaching.kinds import KINDS, Kind
-from llmops_assets.lib.teaching.markup import has_markup, plain
 
-__all__ = ["KINDS", "Decision", "Judge", "Kind", "decide", "has_markup", "plain"]
+__all__ = ["KINDS", "Decision", "Judge", "Kind", "decide"]

@@ -196,8 +196,6 @@ CUES: tuple[Cue, ...] = (
         r"|\byour\s+\w+\s+(?:just|already)\b",
         rf"\b(?:the|this|that|both|second|first|second)\s+(?:\w+\s+){{0,3}}{_THING}\s+(?:\w+\s+){{0,5}}?(?:was|were|has\s+(?!to\b)|have\s+(?!to\b)(?:been|now|already)|had|left|went|tried|attempted|arrived|came|couldn't|could\s+not"
         r"|didn't|did\s+not|bounced|failed|told|said|confirmed|is\s+(?:already|now|back|out|on\s+(?:its|the)|deleted|changed|returned|sent|coming|presently|currently))\b",
-        r"\b(?:it|they|he|she)(?:'s|\s+is|\s+was|\s+has|\s+are|'ve)\s+(?:been\s+|now\s+|still\s+|already\s+|just\s+|currently\s+|back\s+)*(?:out\s+for|on\s+its|on\s+the\s+way|at\s+the\s+depot|back|in\s+transit|with\s+(?:the|our)|sitting|started"
-        r"|delivered|shipped|left|under\s+(?:review|examination)|being)\b|\b(?:money|refund)(?:'s|\s+is)\s+(?:on\s+its|back|gone|out|through|done)\b|\brefund(?:'s|\s+has)\b",
         r"\b(?:on|customs|in)\s+customs\b|\bstill\s+(?:being|in\s+\w+|waiting|with)\b|\bas\s+we\s+speak\b|\bis\s+on\s+it\b",
         unless=(CONDITION,),
     ),
@@ -205,6 +203,8 @@ CUES: tuple[Cue, ...] = (
         "the state of one case",
         rf"\byour\s+(?:[\w'’.-]+\s+){{1,5}}?(?:is|are|'s)\s+(?:not\s+)?(?:now|currently|still|already|presently|just|in\s+(?:progress|transit|production|the\s+(?:production|queue|post)|process|delivery)|on\s+(?:its|the)\s+way"
         rf"|under\s+(?:review|examination|investigation)|with\s+(?:the|our)|back|out\s+for|ready|being|pending|delayed|overdue|stuck|lost|{_DONE})\b",
+        r"\b(?:it|they|he|she)(?:'s|\s+is|\s+was|\s+has|\s+are|'ve)\s+(?:been\s+|now\s+|still\s+|already\s+|just\s+|currently\s+|back\s+)*(?:out\s+for|on\s+its|on\s+the\s+way|at\s+the\s+depot|back|in\s+transit|with\s+(?:the|our)|sitting|started"
+        r"|delivered|shipped|left|under\s+(?:review|examination)|being)\b|\b(?:money|refund)(?:'s|\s+is)\s+(?:on\s+its|back|gone|out|through|done)\b|\brefund(?:'s|\s+has)\b",
         r"\b(?:is|are|was|were|has|have|been|come|gone|returned)\b[^,.]{0,25}\balready\b|^\W*(?:in\s+progress|pending|on\s+its\s+way|on\s+hold|out\s+for\s+delivery)\b|\bpending\s+at\b"
         r"|\b(?:payment|card|transfer|e-?mail|mail)\s+(?:bounced|failed|declined|went\s+through)\b",
         r"\b(?:ihre?|deine?|eure?)\s+(?:[\w-]+\s+){1,3}(?:wurde|ist\s+(?:seit|unterwegs|bereits|schon|nun|jetzt|angekommen|eingegangen|in\s+(?:der|bearbeitung))|kommt|liegt|war|hat)\b",
@@ -240,7 +240,7 @@ CUES: tuple[Cue, ...] = (
 """The kinds of sentences that speak of one case, in the order they are asked. One of your own is one entry here."""
 
 _PLAIN_DONE = re.compile(
-    rf"^\W*(?:(?:ok(?:ay)?|so|yep|yes|all|hi|and|tell\s+you\s+what|done|sorted|fixed)\b\W*)*(?:just\s+|already\s+|now\s+|been\s+|has\s+|have\s+|all\s+)*{_DONE}\b(?!\s+\w+s\s+(?:can|may|must|are|will|cannot|appear|take|count|need|have))",
+    rf"^\W*(?:(?:ok(?:ay)?|so|yep|yes|all|hi|and|tell\s+you\s+what|done|sorted|fixed)\b\W*)*(?:just\s+|already\s+|now\s+|been\s+|has\s+|have\s+|all\s+)*(?!(?:put|set|let|reset)\b){_DONE}\b(?!\s+\w+s\s+(?:can|may|must|are|will|cannot|appear|take|count|need|have))",
     re.IGNORECASE,
 )
 """A sentence that opens with what was done, without saying by whom: "Refunded.", "Just merged your accounts"."""

@@ -134,7 +134,7 @@ SENTENCES: tuple[Cut, ...] = (
     ),
     _cut(
         "hold line",
-        r"(?<!in\s)(?<!for\s)\b(?:one|just\s+a|a)\s+(?:moment|second|sec|minute|min|tick)\b(?!\s+(?:later|ago))(?!.{0,40}\d).{0,60}$",
+        r"(?<!in\s)(?<!for\s)\b(?:one|just\s+a|a)\s+(?:moment|second|sec|minute|min|tick)s?\b(?=\W*(?:$|please|pls|bitte|while|until|just\b|having|i\b|(?:to|as)\s+\w+))(?!.{0,40}\d).{0,60}$",
         r"\b(?:bear|stay)\s+with\s+me\b|\bhang\s+(?:on|tight)\b|^\W*hold\s+(?:on\b|the\s+line)|\bplease\s+(?:hold|wait|stand\s+by)\b"
         r"(?!.{0,40}(?:\d|until|before))|\bstill\s+here\b",
         r"\blet\s+me\s+(?:just\s+|quickly\s+)?(?:check|look|see|have\s+a\s+look|take\s+a\s+look|find|pull|ask)\b",

@@ -10,7 +10,7 @@ from llmops_assets.lib.teaching.cues import personal
 from llmops_assets.lib.teaching.cuts import cut_of, without_blocks, words
 from llmops_assets.lib.teaching.kinds import Kind
 from llmops_assets.lib.teaching.learned import Classifier, Embed, Example, examples
-from llmops_assets.lib.teaching.markup import plain
+from llmops_assets.lib.markup import plain
 from llmops_assets.lib.teaching.sentences import Sentence, joined, sentences
 
 _OF_THE_COMPANY = re.compile(

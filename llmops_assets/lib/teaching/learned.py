@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from llmops_assets.lib.teaching.cuts import without_blocks
 from llmops_assets.lib.teaching.features import features
 from llmops_assets.lib.teaching.kinds import Kind
-from llmops_assets.lib.teaching.markup import plain
+from llmops_assets.lib.markup import plain
 from llmops_assets.lib.teaching.sentences import sentences
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ Embed = Callable[[Sequence[str]], "np.ndarray"]
 """Texts to unit vectors (n, d)."""
 MEANING = 3.0
 """Weight of the embedding beside the features of form."""
-SURE = 0.5
+SURE = 0.6
 """Probability of "general" that a sentence needs: who is served another customer's case is worse off than unanswered."""
 _VOICES = files("llmops_assets.lib.teaching") / "voices"
 

@@ -21,9 +21,9 @@ _TAG = re.compile(
 _ENTITY = re.compile(r"&(?:nbsp|amp|lt|gt|quot|apos|#\d{2,6}|#x[0-9a-f]{2,5}|[a-z]{2,8});", re.IGNORECASE)
 
 
-def has_markup(text: str) -> bool:
-    """Whether an HTML tag or comment stands in a text; "a < b" and `<help@lumora.example>` are none."""
-    return _TAG.search(text) is not None
+def tags(text: str) -> list[str]:
+    """The HTML tags and comments in a text, as they stand there; "a < b" and `<help@lumora.example>` are none."""
+    return [match[0] for match in _TAG.finditer(text)]
 
 
 def plain(text: str) -> str:
@@ -31,7 +31,7 @@ def plain(text: str) -> str:
 
     A text without tags and entities stays as it is.
     """
-    if not has_markup(text):
+    if not tags(text):
         return html.unescape(text) if _ENTITY.search(text) else text
     # What is no tag of HTML (`<PERSON_1>`, "<3 days") is text, which the parser would take for a tag.
     parts, last = [], 0
