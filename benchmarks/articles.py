@@ -18,7 +18,8 @@ from pathlib import Path
 
 from llmops_assets.lib.auditing.placeholders import placeholders
 from llmops_assets.lib.corpus.articles import made_of
-from llmops_assets.lib.teaching import KINDS, Judge, has_markup
+from llmops_assets.lib.markup import tags
+from llmops_assets.lib.teaching import KINDS, Judge
 from llmops_assets.lib.teaching.learned import Embed, Example, examples, parsed
 from resources.embedder import InstalledEmbedder
 
@@ -51,7 +52,9 @@ def by_voice(embed: Embed) -> None:
     seen = examples()
     unseen = tuple(e for file in sorted(UNSEEN.glob("*.jsonl")) for e in parsed(file.read_text().splitlines()))
     kinds = {example.kind for example in (*seen, *unseen)}
-    print(f"{len(seen)} answers in {len({e.voice for e in seen})} voices seen, {len(unseen)} unseen, {len(kinds)} kinds")
+    print(
+        f"{len(seen)} answers in {len({e.voice for e in seen})} voices seen, {len(unseen)} unseen, {len(kinds)} kinds"
+    )
     print("| voice | answers | general | personal | empty | kept |\n|---|---|---|---|---|---|")
     for voice in sorted({example.voice for example in unseen}):
         mine = [example for example in unseen if example.voice == voice]
@@ -88,11 +91,13 @@ def archive(file: Path, embedder: InstalledEmbedder) -> None:
     kinds = Counter(made.kinds)
     print(f"\n{file.name}: {len(found)} rows in {seconds:.0f} s")
     print("by kind:", {kind: f"{kinds[kind]} ({kinds[kind] / max(1, len(found)):.3f})" for kind in KINDS})
-    print("by reason:", dict(Counter(made.reasons).most_common(12)))
+    for kind in ("personal", "empty"):
+        print(f"{kind} by reason:", dict(Counter(made.reasons(kind)).most_common(8)))
     answers = [article.answer for article in made.articles]
     print(f"articles: {len(answers)}, of them look-ups: {sum(a.kind == 'look_up' for a in made.articles)}")
     print(f"contradictions: {len(made.contradictions)}")
-    print(f"articles with an unfilled slot: {sum(bool(placeholders(a)) for a in answers)}, with HTML: {sum(map(has_markup, answers))}")
+    slots, marked = (sum(bool(found(answer)) for answer in answers) for found in (placeholders, tags))
+    print(f"articles with an unfilled slot: {slots}, with HTML: {marked}")
 
 
 def main() -> None:

@@ -9,9 +9,14 @@ _BLOCKS = frozenset(
     "pre section table tbody td tfoot th thead tr ul br".split()
 )
 _HIDDEN = frozenset({"script", "style", "head", "title", "template"})
-_ELEMENTS = _BLOCKS | _HIDDEN | frozenset(
-    "a abbr b big body button center cite code del em font html i img input ins kbd label link mark meta option q s "
-    "samp select small span strike strong sub sup svg time tt u video iframe object".split()
+_ELEMENTS = (
+    _BLOCKS
+    | _HIDDEN
+    | frozenset(
+        "a abbr b big body button center cite code del em font html i img input ins kbd label link mark meta option q"
+        " s "
+        "samp select small span strike strong sub sup svg time tt u video iframe object".split()
+    )
 )
 _TAG = re.compile(
     rf"<(?:!--.*?(?:-->|$)|!doctype[^>]*>|/?(?:{'|'.join(sorted(_ELEMENTS, key=len, reverse=True))})"

@@ -19,17 +19,24 @@ ALIKE = 0.6
 SAME_QUESTION = 0.8
 """Cosine of two questions from which their answers are compared, whatever their words."""
 
-_UNITS: dict[str, tuple[str, float]] = {
-    "second": ("time", 1 / 86400), "minute": ("time", 1 / 1440), "min": ("time", 1 / 1440), "hour": ("time", 1 / 24),
-    "h": ("time", 1 / 24), "day": ("time", 1.0), "night": ("time", 1.0), "week": ("time", 7.0), "fortnight": ("time", 14.0),
-    "month": ("time", 30.0), "year": ("time", 365.0), "eur": ("money", 1.0), "euro": ("money", 1.0), "€": ("money", 1.0),
-    "dollar": ("money", 1.0), "usd": ("money", 1.0), "$": ("money", 1.0), "pound": ("money", 1.0), "gbp": ("money", 1.0),
-    "£": ("money", 1.0), "%": ("share", 1.0), "percent": ("share", 1.0), "kg": ("weight", 1.0), "kilo": ("weight", 1.0),
-    "gb": ("size", 1.0), "mb": ("size", 0.001), "tage": ("time", 1.0), "tag": ("time", 1.0), "woche": ("time", 7.0),
-    "monat": ("time", 30.0), "jour": ("time", 1.0), "semaine": ("time", 7.0), "moi": ("time", 30.0), "día": ("time", 1.0),
-    "dagen": ("time", 1.0), "dag": ("time", 1.0),
-}  # fmt: skip
-"""Unit (singular, lower case) to what it measures and its size: days, units of currency, percent, kilograms, GB."""
+MEASURES: dict[str, dict[str, float]] = {
+    "time": {
+        **dict.fromkeys(("second", "sekunde", "seconde"), 1 / 86400),
+        **dict.fromkeys(("minute", "min"), 1 / 1440),
+        **dict.fromkeys(("hour", "h", "stunde", "heure", "uur"), 1 / 24),
+        **dict.fromkeys(("day", "night", "tag", "jour", "día", "dag", "nacht"), 1.0),
+        **dict.fromkeys(("week", "woche", "semaine", "semana"), 7.0),
+        "fortnight": 14.0,
+        **dict.fromkeys(("month", "monat", "moi", "maand"), 30.0),
+        **dict.fromkeys(("year", "jahr", "an", "jaar"), 365.0),
+    },
+    "money": dict.fromkeys(("eur", "euro", "€", "dollar", "usd", "$", "pound", "gbp", "£", "quid"), 1.0),
+    "share": dict.fromkeys(("%", "percent", "prozent"), 1.0),
+    "weight": {"kg": 1.0, "kilo": 1.0, "kilogram": 1.0},
+    "size": {"gb": 1.0, "mb": 0.001},
+}
+"""What is measured to its units (singular, lower case) with their size: days, units of currency, percent, kg, GB."""
+_UNITS = {unit: (measure, size) for measure, units in MEASURES.items() for unit, size in units.items()}
 _SPELT = {
     name: float(number)
     for number, name in enumerate(
@@ -38,32 +45,67 @@ _SPELT = {
 } | {"twenty": 20.0, "thirty": 30.0, "sixty": 60.0, "ninety": 90.0, "a": 1.0, "an": 1.0}
 _AMOUNT = r"(?:\d[\d.,]*|" + "|".join(_SPELT) + ")"
 _QUANTITY = re.compile(
-    rf"(?P<sign>[€£$])\s?(?P<before>\d[\d.,]*)|\b(?P<low>{_AMOUNT})(?:\s?(?:-|–|to|or|and|bis|à)\s?(?P<high>{_AMOUNT}))?[\s-]*"
-    rf"(?:(?:working|business|calendar|full|whole|more)[\s-]+)?(?P<unit>{'|'.join(sorted(map(re.escape, _UNITS), key=len, reverse=True))})(?:s|e|n|en)?(?!\w)",
+    rf"(?P<sign>[€£$])\s?(?P<before>\d[\d.,]*)|\b(?P<low>{_AMOUNT})(?:\s?(?:-|–|to|or|and|bis"
+    rf"|à)\s?(?P<high>{_AMOUNT}))?[\s-]*"
+    rf"(?:(?:working|business|calendar|full|whole|more)[\s-]+)?"
+    rf"(?P<unit>{'|'.join(sorted(map(re.escape, _UNITS), key=len, reverse=True))})(?:s|e|n|en)?(?!\w)",
     re.IGNORECASE,
 )
 OPPOSITES: tuple[tuple[str, str], ...] = (
-    (r"\bfree(?:\s+of\s+charge)?\b|\bno\s+(?:extra\s+)?(?:charge|cost|fee)\b|\bcosts?\s+nothing\b|\bincluded\b|\bon\s+us\b", r"\bcosts?\s+(?!nothing)\S*\d|\bfee\s+of\b|\bcharged?\b(?!.*\bnot\b)|\b(?:you|customers?)\s+(?:must\s+|have\s+to\s+)?pays?\b|\bat\s+your\s+(?:own\s+)?(?:cost|expense)\b"),
-    (r"\bmonthly\b|\b(?:every|per|each|a)\s+month\b", r"\b(?:yearly|annual(?:ly)?)\b|\b(?:every|per|each|a|once\s+a)\s+year\b"),
-    (r"\bpossible\b(?<!not\spossible)(?<!impossible)|\b(?:you|we|they|one)\s+can\b(?!not|'t)|\ballowed\b|\baccepted\b|\bwe\s+(?:accept|offer|support|ship|deliver|take)\b", r"\bimpossible\b|\bnot\s+(?:possible|allowed|accepted|offered|supported)\b|\bcannot\b|\bcan't\b|\bcan\s+not\b|\bwe\s+(?:don't|do\s+not|never|no\s+longer)\b|\bno\s+longer\b|\bforbidden\b"),
-    (r"^\W*(?:yes|yep|yes,|sure|of\s+course|absolutely|certainly)\b", r"^\W*(?:no|nope|sorry|unfortunately)\b"),
-    (r"\bonline\s+only\b|\bonly\s+online\b", r"\bin\s+(?:every|all|the|any|our)\s+(?:shops?|stores?|branch(?:es)?)\b"),
+    (
+        r"\bfree(?:\s+of\s+charge)?\b|\bno\s+(?:extra\s+)?(?:charge|cost|fee)\b|\bcosts?\s+nothing\b|\bincluded\b"
+        r"|\bon\s+us\b",
+        r"\bcosts?\s+(?!nothing)\S*\d|\bfee\s+of\b|\bcharged?\b(?!.*\bnot\b)|\b(?:you|customers?)\s+(?:must\s+"
+        r"|have\s+to\s+)?pays?\b|\bat\s+your\s+(?:own\s+)?(?:cost|expense)\b",
+    ),
+    (
+        r"\bmonthly\b|\b(?:every|per|each|a)\s+month\b",
+        r"\b(?:yearly|annual(?:ly)?)\b|\b(?:every|per|each|a|once\s+a)\s+year\b",
+    ),
+    (
+        r"\bpossible\b(?<!not\spossible)(?<!impossible)|\b(?:you|we|they|one)\s+can\b(?!not|'t)|\ballowed\b"
+        r"|\baccepted\b|\bwe\s+(?:accept|offer|support|ship|deliver|take)\b",
+        r"\bimpossible\b|\bnot\s+(?:possible|allowed|accepted|offered|supported)\b|\bcannot\b|\bcan't\b|\bcan\s+not\b"
+        r"|\bwe\s+(?:don't|do\s+not|never|no\s+longer)\b|\bno\s+longer\b|\bforbidden\b",
+    ),
+    (
+        r"^\W*(?:yes|yep|yes,|sure|of\s+course|absolutely|certainly)\b",
+        r"^\W*(?:no|nope|sorry|unfortunately)\b",
+    ),
+    (
+        r"\bonline\s+only\b|\bonly\s+online\b",
+        r"\bin\s+(?:every|all|the|any|our)\s+(?:shops?|stores?|branch(?:es)?)\b",
+    ),
     (r"\bopen\b", r"\bclosed?\b"),
     (r"\bautomatic(?:ally)?\b", r"\bmanual(?:ly)?\b|\bby\s+hand\b"),
-    (r"\b(?:mandatory|required|must|needed|necessary)\b", r"\b(?:optional|voluntary|not\s+(?:needed|required|necessary)|no\s+need|don't\s+need)\b"),
-    (r"\brefundable\b(?<!non-refundable)|\brefunded\b", r"\bnon-refundable\b|\bno\s+refunds?\b|\bnot\s+refund(?:ed|able)\b"),
-)  # fmt: skip
+    (
+        r"\b(?:mandatory|required|must|needed|necessary)\b",
+        r"\b(?:optional|voluntary|not\s+(?:needed|required|necessary)|no\s+need|don't\s+need)\b",
+    ),
+    (
+        r"\brefundable\b(?<!non-refundable)|\brefunded\b",
+        r"\bnon-refundable\b|\bno\s+refunds?\b|\bnot\s+refund(?:ed|able)\b",
+    ),
+)
 """Pairs of recognisers of which a sentence matches one and its opposite the other. One of your own is one entry."""
 _OPPOSED = tuple((re.compile(one, re.IGNORECASE), re.compile(other, re.IGNORECASE)) for one, other in OPPOSITES)
+_AFFIRMS = re.compile(
+    r"\bno\s+(?:extra\s+|additional\s+)?(?:charge|fee|cost|problem|later\s+than|more\s+than|less\s+than|longer\s+than"
+    r"|matter)s?\b"
+    r"|\bcosts?\s+nothing\b|\bnot\s+only\b|\bwithout\s+(?:\w+\s+)?(?:charge|cost|fee|problem)s?\b|\bnever\s+mind\b",
+    re.IGNORECASE,
+)
+"""Negations that say yes: "no charge", "no later than"."""
 _COMMON = frozenset(
     """
-    a about above after all also an and any are as at be because been before below between business but by calendar can cannot
-    charge charged cost costs customer customers day days do does dont eur euro euros every for free from full get give given
-    has have hour hours how if in including into is it its just may month monthly months more most must need needs never no not
-    of on one only or order orders our out over pay per please possible possible return returned returning send should so some
-    take takes that the their them then there they this time to unfortunately up us usually want we week weeks when which will
-    with within without working year yearly years yes you your annually annual impossible fee percent back always can't don't
-    allowed accepted offer deadline period long old
+    a about above after all also an and any are as at be because been before below between business but by
+    calendar can cannot charge charged cost costs customer customers day days do does dont eur euro euros
+    every for free from full get give given has have hour hours how if in including into is it its just may
+    month monthly months more most must need needs never no not of on one only or order orders our out over
+    pay per please possible possible return returned returning send should so some take takes that the their
+    them then there they this time to unfortunately up us usually want we week weeks when which will with
+    within without working year yearly years yes you your annually annual impossible fee percent back always
+    can't don't allowed accepted offer deadline period long old
     """.split()
 )
 
@@ -127,9 +169,13 @@ def disagreement(one: str, other: str) -> str | None:
         for a, b in ((one, other), (other, one)):
             if yes.search(a) and not no.search(a) and no.search(b) and not yes.search(b):
                 return "opposites"
-    if negates(one) != negates(other) and not (_own(one) ^ _own(other)):
+    if _denies(one) != _denies(other) and not (_own(one) ^ _own(other)):
         return "one denies it"
     return None
+
+
+def _denies(sentence: str) -> bool:
+    return negates(_AFFIRMS.sub(" ", sentence))
 
 
 def comparable(one: str, other: str, similarity: float, questions: float = 0.0) -> bool:

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 _NAME = r"(?:(?:mr|mrs|ms|dr|prof|herr|frau|m|mme|sr|sra)\.?\s+)?[^\s,.!?:;\n]+(?:\s+[^\s,.!?:;\n]+){0,3}"
+_CAPITALS = r"[A-Z][^\s,.!?:;]*(?:\s+[A-Z][^\s,.!?:;]*){0,3}"
 _HELLO = (
     r"hi+y?a?|hello+|he+y+|howdy|greetings|good\s+(?:morning|afternoon|evening|day)|guten\s+(?:tag|morgen|abend)|hallo"
     r"|moin|servus|grüezi|grüß\s+gott|bonjour|bonsoir|salut|hola|buen(?:os|as)\s+(?:días|tardes|noches)|buen\s+día"
@@ -27,7 +28,8 @@ GREETING = re.compile(
 
 _SIGN_OFF = (
     r"(?:with\s+)?(?:(?:my|our|the|very|every|good|kind(?:est)?|best|warm(?:est)?|many|friendly|sincere)\s+)+"
-    r"(?:regards|wishes|greetings?|wish)|warmly|regards|rgds|yours\s+(?:sincerely|faithfully|truly)|yours|sincerely|respectfully"
+    r"(?:regards|wishes|greetings?|wish)|warmly|regards|rgds|yours\s+(?:sincerely|faithfully|truly)|yours|sincerely"
+    r"|respectfully"
     r"|cheers|brgds|(?:all\s+the\s+)?best|thanks(?:\s+(?:again|a\s+lot|so\s+much))?|(?:many\s+)?thank\s+you|take\s+care"
     r"|talk\s+soon|greetings|with\s+regards|mit\s+(?:freundlichen?|besten|vielen|lieben)\s+gr(?:ü|ue)(?:ß|ss)(?:en)?"
     r"|(?:viele|liebe|beste|schöne|herzliche|freundliche)\s+gr(?:ü|ue)(?:ß|ss)e|mfg|lg|vg|(?:bien\s+)?cordialement"
@@ -36,7 +38,8 @@ _SIGN_OFF = (
 )
 _SIGN_OFF_LINE = re.compile(rf"^\W*(?:{_SIGN_OFF})(?:\s+from\s+\S+(?:\s+\S+)?)?\s*(?:[,.!–—-]|$)", re.IGNORECASE)
 _SIGN_OFF_SENTENCE = re.compile(
-    rf"^\W*(?:(?:{_SIGN_OFF})\s*(?:[,.!–—-]\W*{_NAME}(?:\s*[,|–-]\s*{_NAME})?|{_NAME})?|x+\s+\w+|x{{2,}})\W*$",
+    rf"^\W*(?:(?:{_SIGN_OFF})\s*(?:[,.!–—-]\W*{_NAME}(?:\s*[,|–-]\s*{_NAME})?|(?-i:{_CAPITALS}))?|x+\s+\w+"
+    rf"|x{{2,}})\W*$",
     re.IGNORECASE,
 )
 _QUOTED = re.compile(
@@ -48,7 +51,8 @@ _QUOTED = re.compile(
     re.IGNORECASE,
 )
 _HEADER = re.compile(
-    r"^\W{0,3}(?:from|von|de|van|sent|gesendet|envoyé|enviado|verzonden|to|an|à|para|aan|cc|subject|betreff|objet|asunto"
+    r"^\W{0,3}(?:from|von|de|van|sent|gesendet|envoyé|enviado|verzonden|to|an|à|para|aan|cc|subject|betreff|objet"
+    r"|asunto"
     r"|onderwerp|date|datum|fecha)\s?:\s*\S",
     re.IGNORECASE,
 )
@@ -87,11 +91,13 @@ SENTENCES: tuple[Cut, ...] = (
         r"\b(?:see|find|look(?:\s+at)?|refer\s+to|check|view|open)\b.{0,50}"
         r"\b(?:attach(?:ed|ment)|enclos(?:ed|ure)|annex)\b",
         r"\b(?:is|are|in)\s+(?:the\s+)?(?:attached|enclosed|attachment|annex)\b.{0,25}$",
-        r"^\W*(?:attached|enclosed)\b.{0,60}$|\b(?:anbei|im\s+anhang|ci-joint|en\s+pièce\s+jointe|adjunto|in\s+de\s+bijlage)\b",
+        r"^\W*(?:attached|enclosed)\b.{0,60}$|\b(?:anbei|im\s+anhang|ci-joint|en\s+pièce\s+jointe|adjunto"
+        r"|in\s+de\s+bijlage)\b",
     ),
     _cut(
         "attachment",
-        r"\bi(?:'ve|\s+have)?\s+(?:\w+\s+)?(?:attached|enclosed|included)\b.{0,40}$|\b(?:in|with)\s+this\s+(?:e-?mail|mail|message)\b.{0,10}$",
+        r"\bi(?:'ve|\s+have)?\s+(?:\w+\s+)?(?:attached|enclosed|included)\b.{0,40}$|\b(?:in|with)\s+this\s+(?:e-?mail"
+        r"|mail|message)\b.{0,10}$",
     ),
     _cut(
         "rating request",
@@ -107,10 +113,13 @@ SENTENCES: tuple[Cut, ...] = (
         r"\b(?:i\s+am|i'm|ich\s+bin|je\s+suis|soy|ik\s+ben)\b.{0,40}\b(?:virtual|digital|automated|chat-?\s?bot|bot\b"
         r"|ai\s+assistant|assistant\s+bot|virtuelle\w*|asistente\s+virtual)",
         r"^\W*\[?(?:bot|chatbot|system|assistant\s+bot)\]?\s*:|^\W*\[(?:bot|system)\]|\bbeep\s+boop\b",
-        r"\b(?:pick|choose|select)\b.{0,30}\b(?:topic|option|category|button)s?\b.{0,25}\b(?:below|to\s+(?:start|begin|continue))\b",
-        r"\byou\s+are\s+now\s+(?:chatting|connected|talking|speaking)\b|\b(?:has|have)\s+(?:joined|left)\s+the\s+(?:chat"
+        r"\b(?:pick|choose|select)\b.{0,30}\b(?:topic|option|category|button)s?\b.{0,25}\b(?:below|to\s+(?:start"
+        r"|begin|continue))\b",
+        r"\byou\s+are\s+now\s+(?:chatting|connected|talking|speaking)\b|\b(?:has|have)\s+(?:joined"
+        r"|left)\s+the\s+(?:chat"
         r"|conversation)\b|\b(?:chat|conversation)\s+(?:was|has\s+been|is)\s+(?:transferred|assigned|ended|closed)\b",
-        r"\b(?:all|no)\s+(?:of\s+)?(?:our\s+)?(?:agents?|representatives?|colleagues|operators?|advisers?|team\s+members)"
+        r"\b(?:all|no)\s+(?:of\s+)?(?:our\s+)?(?:agents?|representatives?|colleagues|operators?|advisers?"
+        r"|team\s+members)"
         r"\b.{0,30}\b(?:busy|available|occupied)\b|\bnumber\s+\d+\s+in\s+(?:the\s+)?(?:queue|line)\b"
         r"|\b(?:position|place)\s+in\s+(?:the\s+)?queue\b|\bleave\s+a\s+message\b.{0,20}$"
         r"|\b(?:type|press|reply(?:\s+with)?)\s+['\"]?(?:\d|yes|no|agent|human|menu|stop)\b",
@@ -120,66 +129,89 @@ SENTENCES: tuple[Cut, ...] = (
     ),
     _cut(
         "notice",
-        r"\b(?:request|ticket|case|enquiry|inquiry|correspondence|message|mail|e-?mail)s?\b\W*(?:\(?\s*(?:ref\.?\s*)?#?\s*"
-        r"[\w/-]*\d[\w/-]*\s*\)?)?\W*(?:was|were|has\s+been|have\s+been|is|are)?\s*(?:successfully\s+|now\s+)?(?:received"
+        r"\b(?:request|ticket|case|enquiry|inquiry|correspondence|message|mail"
+        r"|e-?mail)s?\b\W*(?:\(?\s*(?:ref\.?\s*)?#?\s*"
+        r"[\w/-]*\d[\w/-]*\s*\)?)?\W*(?:was|were|has\s+been|have\s+been|is|are)?\s*(?:successfully\s+"
+        r"|now\s+)?(?:received"
         r"|registered|logged|closed|merged|solved|reopened|assigned|created|opened|updated\s+by|acknowledged)\b",
         r"^\W*merged\s+(?:in|with|to)|\b(?:auto(?:matic(?:ally)?)?[\s-]*(?:generated|reply|response|answer|message"
         r"|notification))\b|\backnowledge?ment\s+of\s+receipt\b",
-        r"\b(?:do\s+not|don't|please\s+do\s+not)\s+(?:reply|respond)\b|\bto\s+(?:reopen|add\s+(?:further\s+|additional\s+)?"
+        r"\b(?:do\s+not|don't|please\s+do\s+not)\s+(?:reply|respond)\b|\bto\s+(?:reopen|add\s+(?:further\s+"
+        r"|additional\s+)?"
         r"comments)\b.{0,40}\b(?:reply|respond|e-?mail)\b|\bout\s+of\s+(?:the\s+)?office\b",
-        r"\bwe\s+(?:have\s+)?(?:just\s+)?(?:received|got)\s+your\s+(?:request|message|e-?mail|mail|letter|enquiry|inquiry|ticket)\b",
-        r"\byour\s+(?:request|ticket|enquiry|inquiry|case|message)\s+(?:has\s+been|was|is)\s+(?:received|logged|registered"
+        r"\bwe\s+(?:have\s+)?(?:just\s+)?(?:received|got)\s+your\s+(?:request|message|e-?mail|mail|letter|enquiry"
+        r"|inquiry|ticket)\b",
+        r"\byour\s+(?:request|ticket|enquiry|inquiry|case|message)\s+(?:has\s+been|was|is)\s+(?:received|logged"
+        r"|registered"
         r"|created|solved|closed|merged)\b|\b(?:ihre\s+anfrage|votre\s+demande|su\s+solicitud|je\s+aanvraag)\b.{0,30}"
         r"\b(?:eingegangen|reçue|recibid[oa]|ontvangen)\b",
     ),
     _cut(
         "hold line",
-        r"(?<!in\s)(?<!for\s)\b(?:one|just\s+a|a)\s+(?:moment|second|sec|minute|min|tick)s?\b(?=\W*(?:$|please|pls|bitte|while|until|just\b|having|i\b|(?:to|as)\s+\w+))(?!.{0,40}\d).{0,60}$",
-        r"\b(?:bear|stay)\s+with\s+me\b|\bhang\s+(?:on|tight)\b|^\W*hold\s+(?:on\b|the\s+line)|\bplease\s+(?:hold|wait|stand\s+by)\b"
+        r"(?<!in\s)(?<!for\s)\b(?:one|just\s+a|a)\s+(?:moment|second|sec|minute|min|tick)s?\b(?=\W*(?:$|please|pls"
+        r"|bitte|while|until|just\b|having|i\b|(?:to|as)\s+\w+))(?!.{0,40}\d).{0,60}$",
+        r"\b(?:bear|stay)\s+with\s+me\b|\bhang\s+(?:on|tight)\b|^\W*hold\s+(?:on\b|the\s+line)|\bplease\s+(?:hold"
+        r"|wait|stand\s+by)\b"
         r"(?!.{0,40}(?:\d|until|before))|\bstill\s+here\b",
         r"\blet\s+me\s+(?:just\s+|quickly\s+)?(?:check|look|see|have\s+a\s+look|take\s+a\s+look|find|pull|ask)\b",
-        r"^\W*(?:just\s+|now\s+|currently\s+)?(?:checking|looking|having\s+a\s+look|investigating|waiting\s+for\s+the\s+system)\b.{0,40}$",
-        r"\bi\s+must\s+look\b|\b(?:i|we)\s*(?:'ll|\s+will|\s+shall)?\s+(?:look|check)\s+(?:into\s+)?(?:it|this|that|the\s+matter)\b.{0,40}$"
+        r"^\W*(?:just\s+|now\s+|currently\s+)?(?:checking|looking|having\s+a\s+look|investigating"
+        r"|waiting\s+for\s+the\s+system)\b.{0,40}$",
+        r"\bi\s+must\s+look\b|\b(?:i|we)\s*(?:'ll|\s+will|\s+shall)?\s+(?:look|check)\s+(?:into\s+)?(?:it|this|that"
+        r"|the\s+matter)\b.{0,40}$"
         r"|^\W*will\s+check\b|\b(?:i|we)\s*(?:'ll|\s+will)\s+(?:get|come|be)\s+(?:right\s+)?back\s+to\s+you\b.{0,40}$",
-        r"\b(?:receiving|have|giv(?:e|ing))\s+(?:\w+\s+){0,2}attention\b|\breply\s+will\s+follow\b|\bask\s+for\s+your\s+patience\b"
+        r"\b(?:receiving|have|giv(?:e|ing))\s+(?:\w+\s+){0,2}attention\b|\breply\s+will\s+follow\b"
+        r"|\bask\s+for\s+your\s+patience\b"
         r"|\bwhile\s+(?:i|we)\s+(?:retrieve|check|look|pull|review|fetch)\b|\bi\s+give\s+you\s+answer\s+soon\b"
-        r"|\b(?:agent|colleague|representative|adviser|someone)\s+will\s+(?:be\s+with|join)\s+you\b|\bwait(?:ing)?\s+time\s+is\b|\bwon't\s+be\s+a\s+(?:tick|minute|moment)\b|\bi(?:'m|\s+am)\s+(?:still\s+|just\s+)*(?:looking|digging|checking|searching)\b.{0,40}$",
+        r"|\b(?:agent|colleague|representative|adviser|someone)\s+will\s+(?:be\s+with|join)\s+you\b"
+        r"|\bwait(?:ing)?\s+time\s+is\b|\bwon't\s+be\s+a\s+(?:tick|minute|moment)\b|\bi(?:'m|\s+am)\s+(?:still\s+"
+        r"|just\s+)*(?:looking|digging|checking|searching)\b.{0,40}$",
         r"\b(?:einen?\s+(?:kleinen\s+)?(?:moment|augenblick)|ich\s+schaue|ich\s+prüfe\s+das|un\s+instant|je\s+vérifie"
         r"|un\s+(?:momento|segundo)|lo\s+(?:estoy\s+)?comprob\w+|een\s+(?:moment|ogenblik)|ik\s+kijk\s+(?:even|het))\b",
     ),
     _cut(
         "thanks",
-        r"^\W*(?:(?:and|ok|okay|so|first\s+of\s+all|again|many|our|hello|hi|good\s+day)\W+)*(?:thanks?|thank\s+you|thx|ty|cheers|merci|danke\w*"
+        r"^\W*(?:(?:and|ok|okay|so|first\s+of\s+all|again|many|our|hello|hi|good\s+day)\W+)*(?:thanks?|thank\s+you"
+        r"|thx|ty|cheers|merci|danke\w*"
         r"|vielen\s+dank|herzlichen\s+dank|(?:muchas\s+)?gracias|bedankt|dank\s+(?:je|u)|hartelijk\s+dank)\b.{0,160}$",
         r"\b(?:we|i)\s+(?:\w+\s+)?(?:appreciate|thank)\s+(?:you|your)\b.{0,90}$|\bfor\s+which\s+we\s+thank\s+you\b"
         r"|\bmerci\s+de\s+nous\s+avoir\b",
     ),
     _cut(
         "apology",
-        r"^\W*(?:\w+\W+){0,6}?(?:sorry|apolog(?:y|ies|i[sz]e)|regret)\b(?!.{0,60}\b(?:but|however|can't|cannot|not|only)\b)[^\d]{0,90}$",
+        r"^\W*(?:\w+\W+){0,6}?(?:sorry|apolog(?:y|ies|i[sz]e)|regret)\b(?!.{0,60}\b(?:but|however|can't|cannot|not"
+        r"|only)\b)[^\d]{0,90}$",
         r"\b(?:so|very|really|ever\s+so|truly|terribly)\s+sorry\W*$|\bi\s+(?:totally\s+)?get\s+how\b",
         r"^\W*(?:entschuldig\w+|(?:es\s+)?tut\s+(?:mir|uns)\s+leid|désolée?s?|nous\s+sommes\s+désolés|lo\s+siento"
         r"|lamentamos|sorry\s+voor)\b[^\d]{0,80}$",
-        r"\b(?:i|we)\s+(?:fully\s+|completely\s+|can\s+|totally\s+)?(?:understand|comprehend|see|realise|realize|know|get)\b"
+        r"\b(?:i|we)\s+(?:fully\s+|completely\s+|can\s+|totally\s+)?(?:understand|comprehend|see|realise|realize|know"
+        r"|get)\b"
         r"(?:\s+(?:that|how|your|the|why|it)\b)[^\d]{0,30}\b(?:you|your|frustrat\w+|annoy\w+|inconvenien\w+|concern\w*"
-        r"|want|would\s+like|trying|looking)\b(?!.{0,60}\b(?:order|ordered|parcel|paid|was|were|has\s+been)\b).{0,120}$",
+        r"|want|would\s+like|trying|looking)\b(?!.{0,60}\b(?:order|ordered|parcel|paid|was|were"
+        r"|has\s+been)\b).{0,120}$",
     ),
     _cut(
         "offer of help",
         r"\b(?:anything|something)\s+else\b.{0,40}$|\blet\s+(?:me|us)\s+know\b.{0,70}$"
-        r"|\b(?:do\s+not|don't|please)\s+(?:\w+\s+)?hesitate\b|\bfeel\s+free\s+to\s+(?:reach|contact|ask|write|call|get|let|message)\b"
-        r"|\b(?:should|if)\s+you\s+(?:have|require|need|encounter)\s+(?:any\s+)?(?:\w+\s+){0,3}(?:questions?|assistance|help|support"
+        r"|\b(?:do\s+not|don't|please)\s+(?:\w+\s+)?hesitate\b|\bfeel\s+free\s+to\s+(?:reach|contact|ask|write|call"
+        r"|get|let|message)\b"
+        r"|\b(?:should|if)\s+you\s+(?:have|require|need|encounter)\s+(?:any\s+)?(?:\w+\s+){0,3}(?:questions?"
+        r"|assistance|help|support"
         r"|guidance|difficult\w+|issues?|concerns?|problems?)\b",
-        r"\b(?:i|we)(?:'m|'re|\s+am|\s+are)\s+(?:\w+\s+)?(?:here|happy|glad|pleased|delighted)\s+to\s+(?:help|assist|guide|support"
+        r"\b(?:i|we)(?:'m|'re|\s+am|\s+are)\s+(?:\w+\s+)?(?:here|happy|glad|pleased|delighted)\s+to\s+(?:help|assist"
+        r"|guide|support"
         r"|hear|be\s+of|provide|answer)\b|\bhappy\s+to\s+help\b|\b(?:we|i)\s+(?:\w+\s+)?remain\s+at\s+your\s+disposal\b"
-        r"|\b(?:hope|trust)\s+(?:that\s+)?(?:this|it|that|i|you)\b.{0,110}$|\ballow\s+me\s+to\b|\blet\s+me\s+(?:guide|help|assist|explain)\b"
+        r"|\b(?:hope|trust)\s+(?:that\s+)?(?:this|it|that|i|you)\b.{0,110}$|\ballow\s+me\s+to\b|\blet\s+me\s+(?:guide"
+        r"|help|assist|explain)\b"
         r"|\brest\s+assured\b.{0,10}$|\b(?:i\s+can|let's)\s+(?:definitely\s+)?help\s+you\s+with\s+that\b",
     ),
     _cut(
         "wish",
-        r"^\W*(?:and\s+)?(?:have|enjoy|we\s+wish\s+you|wish\s+you|i\s+wish\s+you)\b.{0,20}\b(?:a\s+)?(?:nice|great|good|lovely|fab\w*"
-        r"|wonderful|fantastic|pleasant|super)?\s*(?:day|week(?:end)?|evening|afternoon|ride|time|trip|morning|night)\b.{0,20}$",
-        r"\b(?:you(?:'re|\s+are)|u\s+r)\s+(?:so\s+|very\s+|most\s+|always\s+)?welcome\b|^\W*(?:lovely|nice|good|great)\s+to\s+"
+        r"^\W*(?:and\s+)?(?:have|enjoy|we\s+wish\s+you|wish\s+you|i\s+wish\s+you)\b.{0,20}\b(?:a\s+)?(?:nice|great"
+        r"|good|lovely|fab\w*"
+        r"|wonderful|fantastic|pleasant|super)?\s*(?:day|week(?:end)?|evening|afternoon|ride|time|trip|morning"
+        r"|night)\b.{0,20}$",
+        r"\b(?:you(?:'re|\s+are)|u\s+r)\s+(?:so\s+|very\s+|most\s+|always\s+)?welcome\b|^\W*(?:lovely|nice|good"
+        r"|great)\s+to\s+"
         r"(?:meet|hear|see)\b|^\W*(?:bye+|take\s+care|see\s+ya)\b.{0,20}$|\b(?:bonne\s+journée|schönen\s+tag|buen\s+día"
         r"|fijne\s+dag|einen\s+schönen)\b.{0,20}$|^\W*how\s+are\s+you\b",
         r"\b(?:your\s+\w+\s+is\s+our\s+(?:top|first|highest)\s+priority)\b",
@@ -187,24 +219,27 @@ SENTENCES: tuple[Cut, ...] = (
     _cut(
         "question back",
         r"\?\W*$",
-        r"(?:^\W*|please\s+(?:to\s+)?|kindly\s+|you\s+to\s+|pls\s+)(?:provide|tell|give|send|share|state|confirm|write|let\s+(?:me|us)\s+have)\b.{0,25}\b(?:me|us|"
-        r"to\s+me)?\b.{0,20}\b(?:(?:your|the)\s+(?:\w+\s+){0,3}(?:number|id|postcode|name|address|date\s+of\s+birth|e-?mail|digits"
+        r"(?:^\W*|please\s+(?:to\s+)?|kindly\s+|you\s+to\s+|pls\s+)(?:provide|tell|give|send|share|state|confirm"
+        r"|write|let\s+(?:me|us)\s+have)\b.{0,25}\b(?:me|us|"
+        r"to\s+me)?\b.{0,20}\b(?:(?:your|the)\s+(?:\w+\s+){0,3}(?:number|id|postcode|name|address|date\s+of\s+birth"
+        r"|e-?mail|digits"
         r"|logs?|model|reading|details)|number\s+of\s+your|logs)\b.{0,60}\W*$",
-        r"^\W*(?:send|give|tell)\s+(?:me\b|logs?\b|screenshots?\b)|\bid\s+(?:pls|please)\b|\bin\s+order\s+(?:to\s+assist|that\s+we\s+may)\b",
+        r"^\W*(?:send|give|tell)\s+(?:me\b|logs?\b|screenshots?\b)|\bid\s+(?:pls|please)\b"
+        r"|\bin\s+order\s+(?:to\s+assist|that\s+we\s+may)\b",
     ),
 )
 """Reason and recogniser of sentences that are cut, in the order they are asked. One of your own is one entry here."""
 
 SMALL_TALK = frozenset(
     """
-    a ah aha again all alright allright amazing an and are at awesome aww be bet btw but bye course certainly absolutely
-    cool dear definitely easy exactly fab fantastic fine for friend from fyi gladly go good got great gotcha guys haha
-    hello hey hi hm hmm hooray how i is it ja just k lol lovely luckily man mate me much my nice no nope not now of oh ok
-    okay ooh oops perfect please pls possible problem q question quick really right roger see so sorry sound sounds super
-    sure sweet that thats thats the then there thing things this to too totally true ugh uh um understood very wait well
-    what woohoo worries worry wow yay yeah yep yes you your yup here we with welcome done ya
-    ja nein gerne klar natürlich sicher oui non bien sûr volontiers claro sí por supuesto graag natuurlijk prima nee
-    information info reply follow below steps simple these
+    a absolutely again ah aha all allright alright amazing an and are at awesome aww be below bet bien btw but
+    bye certainly claro cool course dear definitely done easy exactly fab fantastic fine follow for friend
+    from fyi gerne gladly go good got gotcha graag great guys haha hello here hey hi hm hmm hooray how i info
+    information is it ja just k klar lol lovely luckily man mate me much my natuurlijk natürlich nee nein nice
+    no non nope not now of oh ok okay ooh oops oui perfect please pls por possible prima problem q question
+    quick really reply right roger see sicher simple so sorry sound sounds steps super supuesto sure sweet sí
+    sûr that thats the then there these thing things this to too totally true ugh uh um understood very
+    volontiers wait we welcome well what with woohoo worries worry wow ya yay yeah yep yes you your yup
     """.split()
 )
 """Words of sentences that say nothing when there are no others."""

@@ -6,19 +6,21 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from llmops_assets.lib.auditing.placeholders import placeholders
+from llmops_assets.lib.markup import plain
 from llmops_assets.lib.teaching.cues import personal
 from llmops_assets.lib.teaching.cuts import cut_of, without_blocks, words
 from llmops_assets.lib.teaching.kinds import Kind
 from llmops_assets.lib.teaching.learned import Classifier, Embed, Example, examples
-from llmops_assets.lib.markup import plain
 from llmops_assets.lib.teaching.sentences import Sentence, joined, sentences
 
 _OF_THE_COMPANY = re.compile(
-    r"\b(?:call|phone|ring|write|reach|contact|e-?mail|mail|visit|hotline|telephone|tel|address)\b.{0,40}<(?:PHONE|EMAIL|ADDRESS|URL)_\d+>",
+    r"\b(?:call|phone|ring|write|reach|contact|e-?mail|mail|visit|hotline|telephone|tel|address)\b.{0,40}<(?:PHONE"
+    r"|EMAIL|ADDRESS|URL)_\d+>",
     re.IGNORECASE,
 )
 _LEANS = re.compile(
-    r"^\W*(?:it|it's|its|that|that's|this|they|these|those|he|she|him|them|so|therefore|hence|also|then|please\s+(?:use|keep|check)\s+(?:it|this|that)"
+    r"^\W*(?:it|it's|its|that|that's|this|they|these|those|he|she|him|them|so|therefore|hence|also|then"
+    r"|please\s+(?:use|keep|check)\s+(?:it|this|that)"
     r"|es|sie|das|il|elle|cela|eso|esto|dat|het)\b",
     re.IGNORECASE,
 )
@@ -42,10 +44,11 @@ class Decision:
 
 @dataclass(frozen=True)
 class _Verdict:
-    """Why a sentence is cut ("": it stays, None: the tables do not know), and whether it speaks of one case."""
+    """Why a sentence is cut ("": it stays, None: the tables do not know), whether it is of one case, who says so."""
 
     reason: str | None
     personal: bool = False
+    learned: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,13 +64,15 @@ class Judge:
         Greeting, thanks, sign-off, signature, quoted history, footers, notices, lines of bots, hold lines, rating
         requests, stubs of attachments, questions back and HTML are cut; then sentence by sentence what speaks of one
         case. What remains is general when it says something; without it the answer is personal where such a sentence
-        was found, and empty else. A list with a step that is cut is cut as a whole: half a procedure is worse than none.
+        was found, and empty else. A list with a step that is cut is cut as a whole: half a procedure is worse than
+        none.
         """
         cleared = [without_blocks(plain(answer)) for answer in answers]
         split = [sentences(body) for body, _ in cleared]
-        unclear = dict.fromkeys(p.text for parts in split for p in parts if _ruled(p.text).reason is None)
-        kinds = self._kinds(list(unclear))
-        return [_decided(parts, reasons, kinds) for parts, (_, reasons) in zip(split, cleared, strict=True)]
+        ruled = {text: _ruled(text) for text in dict.fromkeys(part.text for parts in split for part in parts)}
+        kinds = self._kinds([text for text, verdict in ruled.items() if verdict.reason is None])
+        told = {text: _told(verdict, kinds.get(text, "general")) for text, verdict in ruled.items()}
+        return [_decided(parts, reasons, told) for parts, (_, reasons) in zip(split, cleared, strict=True)]
 
     @cached_property
     def _classifier(self) -> Classifier | None:
@@ -85,8 +90,13 @@ def decide(answer: str) -> Decision:
     return Judge().decide([answer])[0]
 
 
-def _decided(parts: list[Sentence], reasons: list[str], kinds: dict[str, Kind]) -> Decision:
-    verdicts = _verdicts(parts, kinds)
+def _told(ruled: _Verdict, kind: Kind) -> _Verdict:
+    """What the tables say of a sentence, and where they do not know, what was learned."""
+    return ruled if ruled.reason is not None else _Verdict(LEARNED.get(kind, ""), kind == "personal", learned=True)
+
+
+def _decided(parts: list[Sentence], reasons: list[str], found: dict[str, _Verdict]) -> Decision:
+    verdicts = _verdicts(parts, found)
     told = [v.reason for v in verdicts if v.reason and v.personal]
     broken = {part.list for part, v in zip(parts, verdicts, strict=True) if part.list and v.reason}
     kept = [p for p, v in zip(parts, verdicts, strict=True) if not v.reason and p.list not in broken]
@@ -101,19 +111,16 @@ def _decided(parts: list[Sentence], reasons: list[str], kinds: dict[str, Kind]) 
     return Decision("empty", cut[0] if cut else "nothing said", cut=cut[1:])
 
 
-def _verdicts(parts: list[Sentence], kinds: dict[str, Kind]) -> list[_Verdict]:
+def _verdicts(parts: list[Sentence], found: dict[str, _Verdict]) -> list[_Verdict]:
     result: list[_Verdict] = []
     for number, part in enumerate(parts):
         before = result[-1] if result else _Verdict("")
-        verdict = _ruled(part.text)
-        if _POLAR.match(part.text) and number + 1 < len(parts):
+        verdict = found[part.text]
+        # A step of a list is read with the others: alone it says too little to be judged.
+        if (_POLAR.match(part.text) and number + 1 < len(parts)) or (part.list and verdict.learned):
             verdict = _Verdict("")
-        elif verdict.reason is None:
-            # A step of a list is read with the others: alone it says too little to be judged.
-            kind = "general" if part.list else kinds.get(part.text, "general")
-            verdict = _Verdict(LEARNED.get(kind, ""), kind == "personal")
-            if not verdict.reason and before.personal and _LEANS.match(part.text):
-                verdict = before
+        elif not verdict.reason and before.personal and _LEANS.match(part.text):
+            verdict = before
         result.append(verdict)
     return result
 

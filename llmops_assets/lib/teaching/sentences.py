@@ -5,11 +5,19 @@ from dataclasses import dataclass
 
 _ABBREVIATIONS = (
     "mr mrs ms dr prof st no nr nos approx incl excl etc e.g i.e z.b d.h bzw ca inkl evtl tel art fig max min vs inc "
-    "ltd co ref jan feb mar apr jun jul aug sep sept oct nov dec mo tue wed thu fri sat sun p.m a.m hr fr mme sra sr uvm"
+    "ltd co ref jan feb mar apr jun jul aug sep sept oct nov dec mo tue wed thu fri sat sun p.m a.m hr fr mme sra sr "
+    "uvm"
 ).split()
-_END = re.compile(r"(?<=[.!?…])[\"')\]]*(?:\s+|$)|(?<=[!?…])(?=[A-ZÀ-Ý¿¡])|(?<=[\U0001F300-\U0001FAFF\u2600-\u27BF\ufe0f])\s+")
+_END = re.compile(
+    r"(?<=[.!?…])[\"')\]]*(?:\s+|$)|(?<=[!?…])(?=[A-ZÀ-Ý¿¡])|(?<=[\U0001F300-\U0001FAFF\u2600-\u27BF\ufe0f])\s+"
+)
+_MONTH = re.compile(
+    r"(?:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-zé]*\b|januar|février|enero", re.IGNORECASE
+)
 _ITEM = re.compile(r"^\s*(?:\d{1,2}[.)]|[-*•·–]|[a-h]\))\s+")
-_ABBREVIATED = re.compile(rf"(?:^|[\s(])(?:{'|'.join(map(re.escape, _ABBREVIATIONS))}|[A-Z]|\d{{1,2}}(?:\.\d{{1,2}})?)\.$", re.IGNORECASE)
+_ABBREVIATED = re.compile(
+    rf"(?:^|[\s(])(?:{'|'.join(map(re.escape, _ABBREVIATIONS))}|[A-Z]|\d{{1,2}}(?:\.\d{{1,2}})?)\.$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ def sentences(text: str) -> list[Sentence]:
     for number, line in enumerate(text.splitlines()):
         if not line.strip():
             continue
-        if (item := _ITEM.match(line)) is not None:
+        if _ITEM.match(line):
             lists += not inside
             inside = True
             found.append(Sentence(line.strip(), number, lists))
@@ -43,8 +51,8 @@ def split(line: str) -> list[str]:
     parts, start = [], 0
     for match in _END.finditer(line):
         piece = line[start : match.start()]
-        after = line[match.end() : match.end() + 1]
-        if piece.endswith(".") and _ABBREVIATED.search(piece) and (after.islower() or after.isdigit() or _title(piece)):
+        after = line[match.end() :]
+        if piece.endswith(".") and _ABBREVIATED.search(piece) and _goes_on(piece, after):
             continue
         if piece.strip():
             parts.append(line[start : match.end()].strip())
@@ -54,9 +62,13 @@ def split(line: str) -> list[str]:
     return parts
 
 
-def _title(piece: str) -> bool:
-    """Whether a piece ends with a title, an initial or an ordinal, which a capital may follow in a sentence."""
-    return re.search(r"(?:^|\s)(?:mr|mrs|ms|dr|prof|st|no|nr|[A-Z]|\d{1,2})\.$", piece, re.IGNORECASE) is not None
+def _goes_on(piece: str, after: str) -> bool:
+    """Whether a sentence goes on after an abbreviation: in small letters, with a number, a name or a month."""
+    if after[:1].islower() or after[:1].isdigit():
+        return True
+    if re.search(r"\d\.$", piece):
+        return _MONTH.match(after) is not None
+    return re.search(r"(?:^|\s)(?:mr|mrs|ms|dr|prof|st|no|nr|[A-Z])\.$", piece, re.IGNORECASE) is not None
 
 
 def joined(parts: list[Sentence]) -> str:
