@@ -5,6 +5,7 @@ needed: there is no stored model that could be older than the examples (voices/,
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -23,8 +24,10 @@ Embed = Callable[[Sequence[str]], "np.ndarray"]
 """Texts to unit vectors (n, d)."""
 MEANING = 3.0
 """Weight of the embedding beside the features of form."""
-SURE = 0.4
-"""Probability of "general" that a sentence needs, of three kinds: set on the voices that ship, each left out in turn."""
+SEEN = 2
+"""Examples that a feature must be found in."""
+SURE = 0.5
+"""Probability of "general" that a sentence needs, set on the voices that ship, each left out in turn."""
 _VOICES = files("llmops_assets.lib.teaching") / "voices"
 
 
@@ -71,7 +74,10 @@ class Classifier:
                 texts.append(body[0].text)
                 labels.append(example.label)
         self._vectorizer = DictVectorizer(sparse=False)
-        self._vectorizer.fit([features(text) for text in texts])
+        found = [features(text) for text in texts]
+        often = Counter(name for of in found for name in of)
+        # A word of one example says nothing of others.
+        self._vectorizer.fit([{name: 1.0 for name in of if often[name] >= SEEN} for of in found])
         # Plain dense rows: a few hundred examples, and a batch of sentences at a time.
         self._model: Any = LogisticRegression(C=1.0, max_iter=1000, class_weight="balanced")
         self._model.fit(self._rows(texts), labels)
