@@ -26,7 +26,7 @@ MEANING = 3.0
 """Weight of the embedding beside the features of form."""
 SEEN = 2
 """Examples that a feature must be found in."""
-SURE = 0.5
+SURE = 0.6
 """Probability of "general" that a sentence needs, set on the voices that ship, each left out in turn."""
 _VOICES = files("llmops_assets.lib.teaching") / "voices"
 
