@@ -1,15 +1,17 @@
 """How well it is told which answers may teach: precision and recall of general, personal and empty, by voice.
 
     python benchmarks/articles.py                  the labelled answers, each voice judged without having been learned
-    python benchmarks/articles.py conversations.csv   also an archive: shares, articles, contradictions, time
+    python benchmarks/articles.py --data FILE.csv [--rows 1000]   also an archive: shares, articles, time
+
+Of an archive `--rows` are taken at equal distances (all: 0).
 
 The voices that ship with the package (llmops_assets/lib/teaching/voices) were seen while the tables of cuts and cues
 were written; each is left out in turn of what is learned. The voices in answers/ were written after the tables were
 fixed and are never learned from: they are the headline.
 """
 
+import argparse
 import csv
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -71,7 +73,7 @@ def by_voice(embed: Embed) -> None:
     print(line("seen voices, each left out", total, kept))
 
 
-def archive(file: Path, embedder: InstalledEmbedder) -> None:
+def archive(file: Path, rows: int, embedder: InstalledEmbedder) -> None:
     """What becomes of a CSV of conversations: shares by kind, articles, contradictions, and what must be zero."""
     with file.open(newline="", encoding="utf-8") as source:
         found = [
@@ -85,6 +87,7 @@ def archive(file: Path, embedder: InstalledEmbedder) -> None:
             }
             for number, row in enumerate(csv.DictReader(source))
         ]
+    found = found[:: max(1, len(found) // rows)][:rows] if rows else found
     started = time.perf_counter()
     made = made_of(found, embedder.vectors, Judge(embedder.embed), max_articles=80)
     seconds = time.perf_counter() - started
@@ -102,11 +105,15 @@ def archive(file: Path, embedder: InstalledEmbedder) -> None:
 
 def main() -> None:
     """Print what the docs quote."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="CSV with instruction or question, response or answer, and intent")
+    parser.add_argument("--rows", type=int, default=0, help="rows of it, at equal distances; 0: all")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         embedder = InstalledEmbedder(Path(folder) / "embeddings.db")
         by_voice(embedder.embed)
-        for name in sys.argv[1:]:
-            archive(Path(name), embedder)
+        if options.data is not None:
+            archive(options.data, options.rows, embedder)
 
 
 if __name__ == "__main__":
