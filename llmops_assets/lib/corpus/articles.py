@@ -24,6 +24,10 @@ LOOKED_UP = 0.6
 """Share of one-case answers among those that say something, above which an intent needs a look-up."""
 
 
+_KEPT = frozenset({"apology"})
+"""What a correction may hold beside general sentences: whoever corrects a complaint's answer words it as it is served."""
+
+
 @dataclass(frozen=True)
 class LeftOut:
     """An answer that is no knowledge: why, with its row, for a person to read."""
@@ -141,7 +145,7 @@ def worked_in(
 
     corrected = [row for row in examples if row["answer"]]
     corrections = [
-        Correction(row["question"], found.text, row["article"])
+        Correction(row["question"], row["answer"] if set(found.cut) <= _KEPT else found.text, row["article"])
         for row, found in zip(corrected, judge.decide([row["answer"] for row in corrected]), strict=True)
         if found.kind == "general"
     ]

@@ -81,6 +81,17 @@ def _cut(reason: str, *patterns: str) -> Cut:
 
 
 SENTENCES: tuple[Cut, ...] = (
+    _cut(
+        "the question restated",
+        r"\b(?:i|we)\s+(?:\w+\s+)?(?:understand|comprehend|see|realise|realize|gather|hear)\s+(?:that\s+)?you(?:'re"
+        r"|'d|\s+are|\s+would"
+        r"|\s+might|\s+may|\s+want|\s+need|\s+wish|\s+have)\s*(?:\w+\s+){0,3}?(?:like|look\w*|seek\w*|try\w*|want\w*"
+        r"|need\w*|wish\w*"
+        r"|to\s+\w+|interested|curious|eager\w*|unsure|having|facing|experienc\w+|encounter\w*|questions?|trouble"
+        r"|difficult\w*|waiting)\b",
+        r"^\W*(?:it\s+)?(?:seems|sounds|looks)\s+like\s+you(?:'re|'d|\s+are|\s+would|\s+want|\s+need)\b"
+        r"|\b(?:i|we)\s+(?:\w+\s+)?(?:understand|appreciate|comprehend|acknowledge)\s+your\s+\w+",
+    ),
     _cut("footer", _FOOTER.pattern),
     _cut(
         "attachment",

@@ -141,3 +141,12 @@ def test_equal_conversations_give_equal_articles_whatever_their_order(words):
     other = articles.made_of(given[::-1], words.vectors, Judge(), max_articles=80)
     assert one.articles == other.articles
     assert Counter(one.left_out) == Counter(other.left_out)
+
+
+def test_a_correction_keeps_its_apology_and_loses_its_signature(words):
+    known = made(words, BOOTS).articles
+    said = "We are sorry. Wet boots are changed at the desk at once."
+    for correction in (said, f"Hi,\n{said}\n\nBest,\nTom"):
+        asked = [{"question": "wet boots?", "answer": correction, "article": known[0].id}] * 3
+        [article] = articles.worked_in(known, asked, words.vectors, Judge()).articles
+        assert article.answer == (said if correction == said else "Wet boots are changed at the desk at once.")
