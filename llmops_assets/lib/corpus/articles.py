@@ -25,7 +25,7 @@ LOOKED_UP = 0.6
 
 
 _KEPT = frozenset({"apology"})
-"""What a correction may hold beside general sentences: whoever corrects a complaint's answer words it as it is served."""
+"""What a correction may hold beside general sentences: an answer to a complaint is worded as it is served."""
 
 
 @dataclass(frozen=True)

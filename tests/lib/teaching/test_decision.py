@@ -89,6 +89,14 @@ def test_history_footers_and_signatures_are_no_part_of_an_answer(tail):
     assert decide(f"Lockers are emptied every night.{tail}").text == "Lockers are emptied every night."
 
 
+@pytest.mark.parametrize(
+    "opening", ["I understand that you would like to swap pass 4471123.", "It sounds like you need another pass."]
+)
+def test_a_question_that_is_restated_is_no_case(opening):
+    found = decide(f"{opening} Passes are swapped at the desk.")
+    assert (found.kind, found.text) == ("general", "Passes are swapped at the desk.")
+
+
 def test_of_a_mixed_answer_the_personal_sentences_go_and_what_leans_on_them():
     mixed = "I've moved your lesson. It starts at ten. Lessons can be moved for free until the evening before."
     assert decide(mixed).text == "Lessons can be moved for free until the evening before."
