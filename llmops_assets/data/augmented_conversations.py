@@ -22,6 +22,7 @@ from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.lib import tables
 from llmops_assets.lib.augmentation import DEFAULT_METHODS, MODELS_MEANING
 from llmops_assets.lib.records import DatasetRef, KnowledgeBase, LakeRef, UseCase
+from llmops_assets.lib.teaching import Judge
 from resources.embedder import InstalledEmbedder
 from resources.lake.base import Lake
 from resources.models import EMBEDDED, Models
@@ -98,6 +99,11 @@ def beside(ref: LakeRef, part: str) -> LakeRef:
     return ref.model_copy(update={"path": PATHS[part]})
 
 
+def undecided_rows(lake: Lake, knowledge: KnowledgeBase) -> set[str]:
+    """Ids of conversations whose answers contradict each other; none of a knowledge base that was written."""
+    return {row["row_id"] for row in read_rows(lake, knowledge.undecided.ref)} if knowledge.undecided else set()
+
+
 def known_sides(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, str]:
     """Identity to side of the last materialization's rows; empty the first time, or after an erasure."""
     last = reading.previous(context, DatasetRef)
@@ -110,7 +116,7 @@ def known_sides(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, str]
     deps=["use_case", labelled_conversations, knowledge_base],
     kinds={"parquet"},
     owners=["team:data-engineering"],
-    code_version="4",
+    code_version="5",
 )
 def augmented_conversations(
     context: dg.AssetExecutionContext,
@@ -122,7 +128,8 @@ def augmented_conversations(
 ) -> dg.MaterializeResult:
     """Question-answer rows per article, from its phrasings and from conversations, with variants and their sides.
 
-    What is dropped on the way (broken, boilerplate, abusive, repeated, a variant that lost its meaning) is kept with
+    What is dropped on the way (broken, boilerplate, abusive, about one case, contradicted, repeated, a variant that
+    lost its meaning) is kept with
     the reason; questions that agents answered in different ways are kept beside it.
     """
     from llmops_assets.lib.corpus.curation import curate
@@ -131,7 +138,8 @@ def augmented_conversations(
     knowledge = reading.read(context, "knowledge_base", KnowledgeBase)
     labelled = reading.days(context, "labelled_conversations", until=run_day(context))
     days = [(str(found), ref.digest) for found, ref in labelled.items()]
-    memory = Memory(context, lake, config, days, knowledge.articles.digest, case.language, embedder.digest)
+    left_open = knowledge.undecided.digest if knowledge.undecided else ""
+    memory = Memory(context, lake, config, days, knowledge.articles.digest, left_open, case.language, embedder.digest)
     if memory.result is not None:
         return memory.result
     sample = sample_days(lake, list(labelled.values()), config.conversations)
@@ -149,6 +157,8 @@ def augmented_conversations(
         held_out_share=config.held_out_share,
         languages=[case.language, *config.languages],
         known=known_sides(context, lake),
+        judge=Judge(embedder.embed),
+        undecided=undecided_rows(lake, knowledge),
     )
     commit = publish(context, lake, files_of(curated, sample), rows=len(curated.rows))
     record = DatasetRef(

@@ -4,6 +4,7 @@ Evaluation is built from the trusted ones alone, so that wrong feedback cannot t
 """
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import date
 
 import dagster as dg
@@ -14,10 +15,14 @@ from llmops_assets.handover import reading
 from llmops_assets.handover.claims import Claims
 from llmops_assets.handover.contents import read_articles
 from llmops_assets.handover.days import read_days, run_day, sample_days
+from llmops_assets.handover.display import address, counted
 from llmops_assets.handover.publishing import materialized, publish
+from llmops_assets.lib import tables
 from llmops_assets.lib.corpus import articles
 from llmops_assets.lib.hashing import hash_json
+from llmops_assets.lib.markup import plain
 from llmops_assets.lib.records import DatasetRef, KnowledgeBase
+from llmops_assets.lib.teaching import Judge
 from resources.embedder import InstalledEmbedder
 from resources.lake.base import Lake
 from resources.use_case import UseCaseFiles
@@ -25,6 +30,15 @@ from resources.workspace import Workspace
 
 NAME = "knowledge_base"
 PATHS = {part: f"data/{NAME}/{part}.jsonl" for part in ("articles", "trusted")}
+LISTS = {part: f"data/{NAME}/{part}.parquet" for part in ("left_out", "contradictions", "undecided")}
+"""For a person: answers that are no knowledge, with the reason; pairs of sentences that cannot both hold; the ids of
+rows that hold one of them."""
+LEFT_OUT: tables.Columns = tuple((n, tables.TEXT) for n in ("row_id", "question", "answer", "intent", "kind", "reason"))
+CONTRADICTIONS: tables.Columns = (
+    *((name, tables.TEXT) for name in ("intent", "one", "other", "reason")),
+    ("conversations", "int64"),
+)
+UNDECIDED: tables.Columns = (("row_id", tables.TEXT),)
 CONSIDERED = 50_000
 """Conversations that articles are made of; of more, a sample by hash."""
 
@@ -33,13 +47,13 @@ CONSIDERED = 50_000
     deps=[labelled_conversations, feedback_examples],
     kinds={"jsonl"},
     owners=["team:data-engineering"],
-    code_version="2",
+    code_version="3",
     check_specs=[
         dg.AssetCheckSpec(
             "every_slot_is_filled",
             asset=NAME,
             blocking=True,
-            description="No stored answer holds a placeholder or a template variable, which a customer would read.",
+            description="No stored answer holds a placeholder, a template variable or HTML.",
         )
     ],
 )
@@ -52,30 +66,41 @@ def knowledge_base(
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """The articles as of the day: trusted, and as served with agreeing corrections from feedback."""
     day, claims = run_day(context), Claims(context)
-    made = articles_of(context, lake, use_case, embedder, workspace, day)
+    judge = Judge(embedder.embed)
+    made = articles_of(context, lake, use_case, embedder, workspace, judge, day)
     trusted = articles.without_leaks(made.articles, embedder.vectors)
     examples = read_days(context, lake, "feedback_examples", day)
-    revision = articles.worked_in(trusted, examples, embedder.vectors)
+    revision = articles.worked_in(trusted, examples, embedder.vectors, judge)
     files = {PATHS["articles"]: articles.to_jsonl(revision.articles), PATHS["trusted"]: articles.to_jsonl(trusted)}
-    commit = publish(context, lake, files, articles=len(revision.articles))
+    undecided = sorted({row for pair in made.contradictions for row in pair.rows})
+    commit = publish(context, lake, {**files, **lists_of(made, undecided)}, articles=len(revision.articles))
     served, source = (
         DatasetRef(name=NAME, ref=lake.uri(commit, path), digest=hash_json(data.decode()), rows=data.count(b"\n"))
         for path, data in files.items()
     )
     unfilled = articles.unfilled(read_articles(lake, served.ref))
-    claims.hold("every_slot_is_filled", not unfilled, f"unfilled slots in {', '.join(unfilled)}", articles=unfilled)
+    told = f"unfilled slots or HTML in {', '.join(unfilled)}"
+    claims.hold("every_slot_is_filled", not unfilled, told, articles=unfilled)
     yield from claims.results()
     claims.insist("Fill them in the knowledge base: nobody may be served a template")
     changed = len(revision.added) + len(revision.replaced) + len(revision.extended)
     yield materialized(
         context,
-        KnowledgeBase(articles=served, trusted=source, corrections=changed),
+        KnowledgeBase(articles=served, trusted=source, corrections=changed, undecided=listed(lake, commit, undecided)),
         lake=lake,
         ref=served.ref,
         digest=served.digest,
         claims=claims,
         articles=served.rows,
         answers_with_unfilled_slots=made.unfilled,
+        answers_by_kind=counted("kind", made.kinds, "answers"),
+        personal_answers=counted("reason", made.reasons("personal"), "answers"),
+        empty_answers=counted("reason", made.reasons("empty"), "answers"),
+        needs_a_look_up=made.look_ups,
+        contradictions=len(made.contradictions),
+        undecided_conversations=len(undecided),
+        answers_left_out=address(lake, lake.uri(commit, LISTS["left_out"])),
+        contradictory_answers=address(lake, lake.uri(commit, LISTS["contradictions"])),
         added_by_feedback=list(revision.added),
         replaced_by_feedback=list(revision.replaced),
         extended_by_feedback=list(revision.extended),
@@ -89,16 +114,19 @@ def articles_of(
     use_case: UseCaseFiles,
     embedder: InstalledEmbedder,
     workspace: Workspace,
+    judge: Judge,
     day: date,
 ) -> articles.Made:
     """The trusted articles of a day: those that were written, or made out of conversations. Failure without any."""
     written = use_case.articles(day)
     if written:
-        return articles.Made(written, 0)
+        # What a company wrote is not judged; markup of the system it was written in is taken out of it.
+        return articles.Made(tuple(article.model_copy(update={"answer": plain(article.answer)}) for article in written))
     days, settings = reading.days(context, "labelled_conversations", until=day).values(), workspace.settings
     made = articles.made_of(
         sample_days(lake, list(days), CONSIDERED),
         embedder.vectors,
+        judge,
         max_articles=settings.max_articles,
         new_intent=settings.new_topic_intent,
         new_day=settings.new_topic_day,
@@ -106,7 +134,25 @@ def articles_of(
     if not made.articles:
         raise dg.Failure(
             "no article could be made out of the conversations: they carry no intents, or fewer than four questions "
-            f"each ({made.unfilled} answers with unfilled slots were left out); give a knowledge base (settings.yaml: "
+            f"each with an answer that holds for every customer (by kind: {dict(made.kinds)}; {made.unfilled} have "
+            f"unfilled slots; {len(made.contradictions)} contradictions); give a knowledge base (settings.yaml: "
             "knowledge)"
         )
     return made
+
+
+def lists_of(made: articles.Made, undecided: list[str]) -> dict[str, bytes]:
+    """Path to bytes of what a person should read, and of the rows that teach nothing until somebody decides."""
+    pairs = [{**asdict(pair), "conversations": len(pair.rows)} for pair in made.contradictions]
+    rows = {
+        "left_out": ([asdict(one) for one in made.left_out], LEFT_OUT),
+        "contradictions": ([{k: v for k, v in pair.items() if k != "rows"} for pair in pairs], CONTRADICTIONS),
+        "undecided": ([{"row_id": row} for row in undecided], UNDECIDED),
+    }
+    return {LISTS[part]: tables.to_parquet(listed, columns) for part, (listed, columns) in rows.items()}
+
+
+def listed(lake: Lake, commit: str, undecided: list[str]) -> DatasetRef:
+    """Where the ids of rows lie whose answers contradict each other."""
+    ref = lake.uri(commit, LISTS["undecided"])
+    return DatasetRef(name=f"{NAME}_undecided", ref=ref, digest=hash_json(undecided), rows=len(undecided))

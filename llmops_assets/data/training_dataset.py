@@ -3,6 +3,7 @@
 Write, audit, publish: a lake branch, Great Expectations and the leakage check on it, then merge and tag.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -20,7 +21,7 @@ from llmops_assets.handover import reading
 from llmops_assets.handover.claims import Claims
 from llmops_assets.handover.contents import read_rows, read_suite
 from llmops_assets.handover.days import run_day
-from llmops_assets.handover.display import address
+from llmops_assets.handover.display import address, counted
 from llmops_assets.handover.memory import Memory, still_there
 from llmops_assets.handover.publishing import materialized, run_tags
 from llmops_assets.lib import tables
@@ -141,7 +142,7 @@ def audited(
     embedder: InstalledEmbedder,
 ) -> DataTerms:
     """Read back what was written and state what it allows, and what it must not hold; the terms of its rows."""
-    from llmops_assets.lib.auditing.placeholders import placeholders
+    from llmops_assets.lib.auditing.placeholders import unservable
     from llmops_assets.lib.corpus import datasets
 
     stored = [r for part in ("rows", "held_out") for r in tables.from_parquet(lake.get(draft.branch, PATHS[part]))]
@@ -154,7 +155,7 @@ def audited(
     claims.hold("no_eval_leakage", not left, f"{len(left)} rows repeat a question of the eval suite", rows=len(left))
     personal = sum(bool(redactor.leaks(row[c])) for row in stored for c in ("question", "answer"))
     claims.hold("no_personal_data_left", not personal, f"{personal} texts show it", rows=personal)
-    unfilled = [row["row_id"] for row in stored if placeholders(row["answer"])]
+    unfilled = [row["row_id"] for row in stored if unservable(row["answer"])]
     told = f"{len(unfilled)} answers hold one: {', '.join(unfilled[:3])}"
     claims.hold("every_slot_is_filled", not unfilled, told, rows=len(unfilled))
     terms = purposes.terms(stored, inputs.case.row_tags)
@@ -166,7 +167,7 @@ def audited(
     deps=["use_case", redacted_conversations, augmented_conversations, knowledge_index, eval_suite],
     kinds={"greatexpectations", "parquet"},
     owners=["team:data-engineering"],
-    code_version="3",
+    code_version="4",
     check_specs=[
         dg.AssetCheckSpec(
             "expectations_hold", asset=NAME, blocking=True, description="Every Great Expectations rule holds."
@@ -184,7 +185,7 @@ def audited(
             "every_slot_is_filled",
             asset=NAME,
             blocking=True,
-            description="No answer to learn holds a placeholder or a template variable, which a customer would read.",
+            description="No answer to learn holds a placeholder, a template variable or HTML.",
         ),
         dg.AssetCheckSpec(
             "every_row_allows_training",
@@ -235,6 +236,8 @@ def training_dataset(
         data_docs=address(lake, lake.uri(draft.merged, PAGE)),
         changes=address(lake, lake.uri(draft.merged, PATHS["changes"])),
         figures={**figures_of(record, parts, changes, inputs), **overview(days, parts.rows, parts.held_out)},
+        conversations_that_teach_nothing=counted("reason", untaught(lake, inputs), "conversations"),
+        listed=address(lake, beside(inputs.augmented.ref, "dropped")),
         inputs=inputs.named,
     )
 
@@ -277,6 +280,12 @@ def figures_of(
         **{f"rows_{change}": count for change, count in changes.counts.items()},
         "terms": dg.MetadataValue.json(record.terms.model_dump(mode="json")),
     }
+
+
+def untaught(lake: Lake, inputs: Inputs) -> dict[str, int]:
+    """Conversations by what kept their answers from being taught: about one case, empty, or contradicted."""
+    reasons = [row["reason"] for row in read_rows(lake, beside(inputs.augmented.ref, "dropped"))]
+    return dict(Counter(r for r in reasons if r.startswith(("personal: ", "empty: ", "contradicted: "))))
 
 
 def changes_since(previous: TrainingSet | None, rows: list[dict], lake: Lake) -> provenance_diff.DatasetDiff:

@@ -108,9 +108,9 @@ class Exchange:
         """Take a text as the answer, in place of whatever was the answer before."""
         self.path, self.draft = path, text
 
-    def hand_over(self) -> None:
-        """Let a person answer: with the release's handover."""
-        self.answer("handover", self.release.bundle.manifest.handover)
+    def hand_over(self, reason: str = "") -> None:
+        """Let a person answer: with the release's handover, after the reason where there is one."""
+        self.answer("handover", f"{reason} {self.release.bundle.manifest.handover}".strip())
 
     def stop_clock(self) -> None:
         """The answer is made: how long its client takes to read it is no time of ours."""

@@ -46,14 +46,16 @@ def build_suite(
 
 
 def _item(slice_: str, question: str, article: Article | None) -> EvalItem:
+    # What needs a look-up must be handed over, as what is out of scope.
+    answered = article if article is not None and article.kind == "answer" else None
     return EvalItem(
         id=hash_json([slice_, question])[:16],
         slice=slice_,
         question=question,
-        article=article.id if article else None,
+        article=answered.id if answered else None,
         intent=article.intent if article else "",
-        reference=article.answer if article else "",
-        facts=article.facts if article else (),
+        reference=answered.answer if answered else "",
+        facts=answered.facts if answered else (),
     )
 
 

@@ -108,7 +108,9 @@ def test_a_redactor_that_fails_in_whatever_way_stops_the_request(one, method):
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-@pytest.mark.parametrize("slot", ["<PERSON_2>", "{{Order Number}}", "[Your Name]", "%{name}", "#{name}"])
+@pytest.mark.parametrize(
+    "slot", ["<PERSON_2>", "{{Order Number}}", "[Your Name]", "%{name}", "#{name}", "<<Name>>", "{{<b>name</b>}}"]
+)
 def test_an_article_with_an_unfilled_slot_is_handed_over(files, tmp_path, slot, streaming):
     root = tmp_path / "gateway"
     root.mkdir()
@@ -153,6 +155,41 @@ def test_a_handover_with_an_unfilled_slot_is_not_sent_either(files, tmp_path, st
         assert "unfilled slot" in refused(gateway, "zzz qqq", streaming=streaming)
         (row,) = gateway.rows()
         assert (row["answer"], row["path"], row["status"]) == ("", "handover", 503)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_no_html_is_sent_whichever_way_an_answer_was_made(files, tmp_path, streaming):
+    root = tmp_path / "gateway"
+    root.mkdir()
+    marked = article("marked", "<p>Bulbs last <b>9 years</b>.</p>", "bulbs last")
+    with Gateway(files, root) as gateway:
+        bundle = files.bundle(root, articles=(marked, *ARTICLES), handover="<b>Somebody</b> will help.")
+        gateway.serve(1, live=bundle.release_id)
+        assert answered(gateway, "bulbs last", streaming=streaming) == ("Bulbs last 9 years.", "matched")
+        gateway.engines[0].answer = "<div>On <i>Monday</i></div>"
+        assert answered(gateway, GENERATED, streaming=streaming) == ("On Monday", "generated")
+        assert answered(gateway, "zzz qqq", streaming=streaming) == ("Somebody will help.", "handover")
+        assert [row["answer"] for row in gateway.rows()] == ["Bulbs last 9 years.", "On Monday", "Somebody will help."]
+
+
+# -- look-ups -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_question_about_one_case_is_handed_over_with_the_reason_however_near_it_is(files, tmp_path, streaming):
+    root = tmp_path / "gateway"
+    root.mkdir()
+    look_up = article("status", "I cannot look into parcels.", "where is my parcel now")
+    look_up = look_up.model_copy(update={"kind": "look_up"})
+    with Gateway(files, root) as gateway:
+        gateway.serve(1, live=files.bundle(root, articles=(*ARTICLES, look_up)).release_id)
+        said = f"I cannot look into parcels. {HANDOVER}"
+        for question in ("where is my parcel now", "where is the parcel?"):
+            assert answered(gateway, question, streaming=streaming) == (said, "handover")
+        assert answered(gateway, "zzz qqq", streaming=streaming) == (HANDOVER, "handover")
+        assert answered(gateway, "delivery of my parcel lamp long", streaming=streaming)[1] == "generated"
+        (prompt,) = gateway.engines[0].asked
+        assert "I cannot look" not in prompt
 
 
 # -- the table ----------------------------------------------------------------------------------------------------

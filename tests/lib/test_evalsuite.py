@@ -3,6 +3,7 @@ from datetime import date
 from support import article
 
 from llmops_assets.lib import evalsuite
+from llmops_assets.lib.judging.grading import grade
 
 NEW = date(2026, 3, 11)
 HELD_OUT = [f"held out question number {n}, what do you say?" for n in range(40)]
@@ -41,3 +42,11 @@ def test_a_sample_takes_the_same_items_of_every_slice():
     few = evalsuite.sample(items, 5)
     assert evalsuite.counts(few) == {"faq": 5, "slang": 5, "typos": 5, "out_of_scope": 1}
     assert evalsuite.sample(items, 5) == few
+
+
+def test_a_question_that_needs_a_look_up_must_be_handed_over():
+    looked_up = article("status", "I cannot look.", held_out=["where is mine?"]).model_copy(update={"kind": "look_up"})
+    [item] = suite([looked_up], out=())
+    assert (item.slice, item.intent, item.article, item.reference) == ("faq", "status", None, "")
+    assert grade(item, "I cannot look. A colleague will.", "handover", None)
+    assert not grade(item, "It takes 3 days.", "matched", "delivery")

@@ -18,6 +18,7 @@ from llmops_assets.lib.records import (
     Candidate,
     DatasetRef,
     FileRef,
+    KnowledgeBase,
     LakeRef,
     ModelRef,
     PromptRef,
@@ -210,3 +211,13 @@ def test_the_chat_is_rendered_in_one_way_with_and_without_passages():
     assert render_chat(messages, "There.").endswith("assistant\nThere.<|im_end|>\n")
     assert build_messages("Be brief.", "Where?")[1]["content"] == "Where?"
     assert COMMIT in str(ref())
+
+
+def test_articles_and_knowledge_bases_of_older_versions_are_read_and_keep_their_names():
+    old = {"id": "a", "intent": "i", "title": "t", "answer": "x", "questions": ["q"]}
+    found = Article.model_validate(old)
+    assert found.kind == "answer"
+    assert found.content_hash == hash_json({**old, "facts": [], "held_out": [], "available_from": None})
+    assert found.model_copy(update={"kind": "look_up"}).content_hash != found.content_hash
+    base = KnowledgeBase.model_validate({"articles": dataset(), "trusted": dataset(), "corrections": 0})
+    assert base.undecided is None

@@ -6,6 +6,7 @@ from llmops_assets.gateway.exchange import Exchange
 from llmops_assets.gateway.steps.base import Step
 from llmops_assets.lib.answering.embedding import Embeds
 from llmops_assets.lib.answering.knowledge import route
+from llmops_assets.lib.records import RouterPolicy
 
 
 class Retrieve(Step):
@@ -37,6 +38,12 @@ class Route(Step):
         if path == "matched":
             exchange.answer(path, exchange.hits[0].answer)
         elif path == "handover":
-            exchange.hand_over()
+            exchange.hand_over(_reason(exchange, policy))
         else:
             exchange.path = path
+
+
+def _reason(exchange: Exchange, policy: RouterPolicy) -> str:
+    """Why a person must answer, where that is known: the question is about one case."""
+    known = [hit for hit in exchange.hits[:1] if hit.kind == "look_up" and hit.similarity >= policy.hand_over_below]
+    return known[0].answer if known else ""

@@ -30,6 +30,7 @@ class Hit:
     question: str
     answer: str
     intent: str
+    kind: Literal["answer", "look_up"] = "answer"
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,8 @@ class KnowledgeIndex:
             own = np.flatnonzero(self._owner == code)
             nearest = own[int(scores[own].argmax())]
             article = self.articles[self._names[code]]
-            hits.append(
-                Hit(article.id, float(best[code]), self.entries[nearest].question, article.answer, article.intent)
-            )
+            question = self.entries[nearest].question
+            hits.append(Hit(article.id, float(best[code]), question, article.answer, article.intent, article.kind))
         return hits
 
     def to_bytes(self) -> bytes:
@@ -132,10 +132,13 @@ class KnowledgeIndex:
 
 
 def route(hits: Sequence[Hit], policy: RouterPolicy) -> AnswerPath:
-    """How a question is answered: with the known answer, by generation with passages, or by a person."""
+    """How a question is answered: with the known answer, by generation with passages, or by a person.
+
+    A question nearest to an article of kind look_up is a person's, however near others are: no text answers it.
+    """
     if not policy.retrieval:
         return "generated"
-    if not hits or hits[0].similarity < policy.hand_over_below:
+    if not hits or hits[0].similarity < policy.hand_over_below or hits[0].kind == "look_up":
         return "handover"
     lead = hits[0].similarity - (hits[1].similarity if len(hits) > 1 else 0.0)
     if hits[0].similarity >= policy.answer_above and lead >= policy.margin:
@@ -144,8 +147,9 @@ def route(hits: Sequence[Hit], policy: RouterPolicy) -> AnswerPath:
 
 
 def passages(hits: Sequence[Hit], policy: RouterPolicy) -> list[str]:
-    """Answers of the nearest articles as passages for the prompt, best first."""
-    return [passage(hit.answer) for hit in hits[: policy.passages]] if policy.retrieval else []
+    """Answers of the nearest articles as passages for the prompt, best first; those that need a look-up hold none."""
+    found = hits[: policy.passages] if policy.retrieval else ()
+    return [passage(hit.answer) for hit in found if hit.kind == "answer"]
 
 
 def passage(answer: str) -> str:

@@ -6,6 +6,7 @@ would read: "Best, <PERSON_2>", "Dear [Your Name]", "order {{Order Number}}".
 
 import re
 
+from llmops_assets.lib.markup import tags
 from llmops_assets.lib.redaction.spans import PLACEHOLDER
 
 _ENTITY = (
@@ -34,6 +35,13 @@ _SLOTS = re.compile(
             r"[%#$]\{[^{}\n]{1,80}(?:\}|$)",
             r"%\([A-Za-z_]\w*\)[sdfr]",
             r"(?<![\w\\}{])\{[A-Za-z_]\w+\}",
+            # Of mail merges and CRMs: <<Name>>, «Name», __NAME__, *|FNAME|*, [[name]], [% name %], <%= name %>,
+            # ##NAME##, @@name@@, $name$, %NAME%.
+            r"<<\s?[A-Za-z_][\w .-]{0,60}\s?>>|«\s?[A-Za-z_][\w .-]{0,60}\s?»|&lt;&lt;[A-Za-z_][\w .-]{0,60}&gt;&gt;",
+            r"(?<!\w)__[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*__(?!\w|\.\w)|\*\|[A-Z_:0-9]+\|\*"
+            r"|\[\[\s?[\w .-]{1,60}\s?\]\]",
+            r"\[%[^\[\]\n]{1,80}%\]|<%[^<>\n]{1,80}%>|##[A-Z_]{2,40}##|@@[A-Za-z_]{2,40}@@"
+            r"|(?<![\w$])\$[A-Za-z_]{2,40}\$(?!\w)|(?<![\w%])%[A-Z]{2,}[A-Z_]*%(?!\w)",
             # Of letters: [name], [Your Name], <order number>. Not a Markdown link, which goes on with a round bracket,
             # nor a single word that is an HTML element.
             rf"\[\s?{_SLOT}\s?\](?!\()",
@@ -51,3 +59,8 @@ def placeholders(text: str) -> list[str]:
     is to be filled in (`[Your Name]`, `<order number>`). Footnotes, comparisons, links and HTML elements are none.
     """
     return [match[0] for match in _SLOTS.finditer(text)]
+
+
+def unservable(text: str) -> list[str]:
+    """What in a text no customer may read, as it stands there: unfilled slots and HTML tags."""
+    return [*placeholders(text), *tags(text)]

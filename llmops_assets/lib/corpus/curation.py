@@ -4,7 +4,7 @@ The whole way in one function; each step is a module beside this one. Nothing is
 """
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from llmops_assets.lib.corpus.deduplication import Conflict, conflicting_answers
 from llmops_assets.lib.corpus.splits import HELD_BACK, HELD_OUT, TRAINING, Placed
 from llmops_assets.lib.labelling import article_links
 from llmops_assets.lib.records import Article
+from llmops_assets.lib.teaching import Judge
 
 Row = Mapping[str, Any]
 
@@ -61,19 +62,25 @@ def curate(
     held_out_share: float = 0.0,
     languages: Iterable[str] = (),
     known: Mapping[str, str] | None = None,
+    judge: Judge | None = None,
+    undecided: Collection[str] = (),
 ) -> Curated:
     """The rows of at most `rows_per_article` questions an article, split, with variants of the training side.
 
     Conversations need row_id, subject, question, answer and language. `known` maps identities to sides that rows were
     given before (`splits.identity`). `rewriters` are models beside the methods, `meaning` the cosine each must reach
-    (`augment`). `languages` are expected beside those that many rows are in.
+    (`augment`). `languages` are expected beside those that many rows are in. A row whose answer is about one case, or
+    says nothing, teaches nothing (`judge`; none: by the tables alone), nor does one of `undecided`: ids of rows whose
+    answers contradict each other.
     """
     expected = quality_filters.expected_languages(conversations, languages)
     speaks = functools.partial(quality_filters.other_language, expected=expected)
     fit, unfit = quality_filters.sort_out(conversations, {**quality_filters.FILTERS, "language": speaks})
+    fit, untaught = taught(fit, judge or Judge(), undecided)
+    answering = [article for article in articles if article.kind == "answer"]
     answers = list(dict.fromkeys(row["answer"] for row in fit))
-    found = article_links(embed(answers), embed([article.answer for article in articles]))
-    by_answer = {text: articles[i].id if i is not None else None for text, i in zip(answers, found, strict=True)}
+    found = article_links(embed(answers), embed([article.answer for article in answering]))
+    by_answer = {text: answering[i].id if i is not None else None for text, i in zip(answers, found, strict=True)}
     links = [by_answer[row["answer"]] for row in fit]
     judged = list(drop_near_duplicates(candidate_rows(articles, fit, links)))
     repeated = [
@@ -102,7 +109,7 @@ def curate(
     return Curated(
         rows=[row for row in chosen if side[row["row_id"]] != HELD_BACK] + varied.rows,
         sides=sides + [Placed(v["row_id"], splits.identity(v), v["parent"], TRAINING) for v in varied.rows],
-        dropped=[*unfit, *repeated, *back, *varied.dropped],
+        dropped=[*unfit, *untaught, *repeated, *back, *varied.dropped],
         conflicts=conflicting_answers(fit, embed),
         similarities=varied.similarities,
         achieved=splitter.achieved(),
@@ -110,3 +117,20 @@ def curate(
         candidates=len(judged),
         duplicate_rate=len(repeated) / len(judged) if judged else 0.0,
     )
+
+
+def taught(rows: Sequence[Row], judge: Judge, undecided: Collection[str]) -> tuple[list[Row], list[dict[str, str]]]:
+    """The rows whose answers hold for every customer, and the others with the reason, `personal: …` or `empty: …`."""
+    answers = list(dict.fromkeys(row["answer"] for row in rows))
+    decided = dict(zip(answers, judge.decide(answers), strict=True))
+    kept, left = [], []
+    for row in rows:
+        found = decided[row["answer"]]
+        reason = f"{found.kind}: {found.reason}" if found.kind != "general" else ""
+        if not reason and row["row_id"] in undecided:
+            reason = "contradicted: undecided"
+        if reason:
+            left.append({"row_id": row["row_id"], "question": row["question"], "reason": reason})
+        else:
+            kept.append(row)
+    return kept, left

@@ -27,12 +27,14 @@ def candidate_rows(
 ) -> list[Row]:
     """Closed-book rows: known phrasings of articles, and conversations linked to one, answered as the article does.
 
-    `links` names the article of every conversation, None where none fits (the row teaches nothing certain).
+    `links` names the article of every conversation, None where none fits (the row teaches nothing certain). Articles
+    that need a look-up teach nothing: they are handed over before a model is asked.
     """
     by_id = {article.id: article for article in articles}
     rows = [
         _row("closed_book", article, question, "knowledge_base", f"knowledge_base//{article.id}/{name(question)}")
         for article in articles
+        if article.kind == "answer"
         for question in article.questions
     ]
     rows += [
@@ -93,7 +95,8 @@ def with_passages(
         if rng.random() >= share or row["article"] not in index.articles:
             result.append(row)
             continue
-        found = [hit.article for hit in index.search_as_new(row["question"], vectors[row["question"]], passages)]
+        hits = index.search_as_new(row["question"], vectors[row["question"]], passages)
+        found = [hit.article for hit in hits if hit.kind == "answer"]
         if row["article"] not in found:
             found = [*found[: passages - 1], row["article"]]
         texts = [passage(index.articles[name].answer) for name in found]

@@ -1,13 +1,28 @@
 """Articles and conversations: which article an answer repeats, and a knowledge base made out of conversations."""
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import Article
+from llmops_assets.lib.teaching.agreement import Contradiction, contradictions
+from llmops_assets.lib.teaching.composition import CONSIDERED, SAME, Vectors, composed, units
+
+Row = Mapping[str, str]
+QUESTIONS_OF_A_SENTENCE = 20
+"""Questions of a sentence that are compared with those of another one."""
+LOOK_UP = {
+    "en": "I cannot look into orders, payments or accounts from here.",
+    "de": "Bestellungen, Zahlungen und Konten kann ich von hier aus nicht einsehen.",
+    "fr": "Je n'ai pas accès aux commandes, aux paiements ni aux comptes.",
+    "es": "Desde aquí no puedo consultar pedidos, pagos ni cuentas.",
+    "nl": "Ik kan van hieruit geen bestellingen, betalingen of accounts inzien.",
+}
+"""What is said before a handover that needs a look into one case, by language (ISO 639-1)."""
 
 
 def article_links(answers: np.ndarray, article_answers: np.ndarray, *, minimum: float = 0.75) -> list[int | None]:
@@ -22,64 +37,116 @@ def article_links(answers: np.ndarray, article_answers: np.ndarray, *, minimum: 
     return [int(i) if scores[row, i] >= minimum else None for row, i in enumerate(best)]
 
 
-def knowledge_from_rows(
-    rows: Sequence[Mapping[str, str]],
-    vectors: Mapping[str, np.ndarray],
-    *,
-    answers_per_intent: int = 3,
-    questions_per_article: int = 8,
-    held_out_share: float = 0.25,
-    max_articles: int = 80,
-) -> list[Article]:
-    """A knowledge base out of conversations when there is none: each intent's typical answers with their questions.
+@dataclass(frozen=True)
+class Sizes:
+    """How large a knowledge base made out of conversations may be."""
 
-    Rows are (question, answer, intent). Answers of one intent are grouped around at most `answers_per_intent` medoids
-    (k-means on embeddings); the questions of a group become phrasings, a share of them held out for evaluation by
-    their hash. Articles carry no facts: they are graded by similarity. Groups with fewer than four questions are left
-    out; of more than `max_articles` groups the largest are kept.
+    answers_per_intent: int = 3
+    questions_per_article: int = 8
+    held_out_share: float = 0.25
+    max_articles: int = 80
+
+
+def knowledge_from_rows(
+    rows: Sequence[Row], look_ups: Sequence[Row], vectors: Vectors, sizes: Sizes | None = None
+) -> tuple[list[Article], list[Contradiction]]:
+    """A knowledge base out of conversations when there is none, and what in them cannot both hold.
+
+    Rows are (row_id, question, answer, intent), their answers general ones. Answers of one intent are put into at most
+    `answers_per_intent` groups; an article holds what the answers of a group have in common, without the sentences
+    that others of the intent contradict. Questions of a group become phrasings, a share of them held out for
+    evaluation by their hash. `look_ups` are questions of intents that are answered by looking into one case: each such
+    intent becomes an article of that kind. Articles carry no facts: they are graded by similarity. Groups with fewer
+    than four questions are left out; of more than `max_articles` the largest are kept.
     """
-    by_intent: dict[str, list[Mapping[str, str]]] = defaultdict(list)
+    sizes = sizes or Sizes()
+    groups: list[tuple[int, Article]] = []
+    against: list[Contradiction] = []
+    for intent, members in _by_intent(rows):
+        found = _contradicted(intent, members, vectors)
+        against += found
+        held = {text for pair in found for text in (pair.one, pair.other)}
+        undecided = {row for pair in found for row in pair.rows}
+        for answers, asked in _groups(members, vectors, sizes.answers_per_intent):
+            answer = composed(Counter(answers), vectors, held)
+            questions = [row["question"] for row in asked if row["row_id"] not in undecided]
+            if answer is not None and (made := _article(intent, answer, questions, sizes)) is not None:
+                groups.append((len(asked), made))
+    for intent, members in _by_intent(look_ups):
+        said = LOOK_UP.get(Counter(row.get("language", "") for row in members).most_common(1)[0][0], LOOK_UP["en"])
+        if (made := _article(intent, said, [row["question"] for row in members], sizes)) is not None:
+            marked = made.model_copy(update={"id": f"{intent[:40]}-look-up", "kind": "look_up"})
+            groups.append((len(members), marked))
+    largest = sorted(groups, key=lambda g: (-g[0], g[1].id))[: sizes.max_articles]
+    return sorted((article for _, article in largest), key=lambda a: a.id), against
+
+
+def _by_intent(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    by_intent: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         if row["intent"]:
             by_intent[row["intent"]].append(row)
-    groups: list[tuple[int, Article]] = []
-    for intent, members in sorted(by_intent.items()):
-        for answer, questions in _answer_groups(members, vectors, answers_per_intent):
-            unique = sorted(set(questions), key=lambda q: hashlib.sha256(q.encode()).hexdigest())
-            if len(unique) < 4:
-                continue
-            held = max(1, min(3, round(len(unique) * held_out_share)))
-            article = Article(
-                id=f"{intent[:40]}-{hash_json(answer)[:8]}",
-                intent=intent,
-                title=unique[held],
-                answer=answer,
-                questions=tuple(unique[held : held + questions_per_article]),
-                held_out=tuple(unique[:held]),
-            )
-            groups.append((len(questions), article))
-    largest = sorted(groups, key=lambda g: (-g[0], g[1].id))[:max_articles]
-    return sorted((article for _, article in largest), key=lambda a: a.id)
+    return sorted(by_intent.items())
 
 
-def _answer_groups(
-    members: Sequence[Mapping[str, str]], vectors: Mapping[str, np.ndarray], count: int
-) -> list[tuple[str, list[str]]]:
+def _article(intent: str, answer: str, questions: Sequence[str], sizes: Sizes) -> Article | None:
+    unique = sorted(set(questions), key=lambda q: hashlib.sha256(q.encode()).hexdigest())
+    if len(unique) < 4:
+        return None
+    held = max(1, min(3, round(len(unique) * sizes.held_out_share)))
+    return Article(
+        id=f"{intent[:40]}-{hash_json(answer)[:8]}",
+        intent=intent,
+        title=unique[held],
+        answer=answer,
+        questions=tuple(unique[held : held + sizes.questions_per_article]),
+        held_out=tuple(unique[:held]),
+    )
+
+
+def _contradicted(intent: str, members: Sequence[Row], vectors: Vectors) -> list[Contradiction]:
+    """What the answers of an intent say against each other; its most frequent sentences are compared."""
+    rows: dict[str, list[Row]] = defaultdict(list)
+    parts = {text: units(text) for text in {row["answer"] for row in members}}
+    for row in members:
+        for unit in parts[row["answer"]]:
+            rows[unit].append(row)
+    ranked = sorted(rows, key=lambda unit: (-len(rows[unit]), unit))[:CONSIDERED]
+    if len(ranked) < 2:
+        return []
+    asked = {unit: sorted({row["question"] for row in rows[unit]})[:QUESTIONS_OF_A_SENTENCE] for unit in ranked}
+    known = vectors([*ranked, *(question for questions in asked.values() for question in questions)])
+    return contradictions(
+        intent,
+        ranked,
+        np.stack([known[unit] for unit in ranked]),
+        [np.stack([known[question] for question in asked[unit]]) for unit in ranked],
+        [[row["row_id"] for row in rows[unit]] for unit in ranked],
+    )
+
+
+def _groups(members: Sequence[Row], vectors: Vectors, count: int) -> list[tuple[list[str], list[Row]]]:
+    """Answers (as often as given) and rows of each group of an intent."""
     from sklearn.cluster import KMeans
 
-    answers = sorted({m["answer"] for m in members})
-    matrix = np.stack([vectors[a] for a in answers])
+    answers = sorted({row["answer"] for row in members})
+    known = vectors(answers)
+    matrix = np.stack([known[answer] for answer in answers])
     if len(answers) <= count:
-        labels, centres = np.arange(len(answers)), matrix
+        labels = _merged(matrix)
     else:
-        fitted = KMeans(count, n_init=3, random_state=0).fit(matrix)
-        labels, centres = fitted.labels_, fitted.cluster_centers_
-    medoids = []
-    for label in range(len(centres)):
-        own = np.flatnonzero(labels == label)
-        medoids.append(answers[own[int((matrix[own] @ centres[label]).argmax())]])
-    group = {answer: int(label) for answer, label in zip(answers, labels, strict=True)}
-    questions: dict[int, list[str]] = defaultdict(list)
-    for member in members:
-        questions[group[member["answer"]]].append(member["question"])
-    return [(medoids[label], asked) for label, asked in sorted(questions.items())]
+        labels = KMeans(count, n_init=3, random_state=0).fit(matrix).labels_.tolist()
+    group = dict(zip(answers, labels, strict=True))
+    found: dict[int, list[Row]] = defaultdict(list)
+    for row in members:
+        found[group[row["answer"]]].append(row)
+    return [([row["answer"] for row in rows], rows) for _, rows in sorted(found.items())]
+
+
+def _merged(matrix: np.ndarray) -> list[int]:
+    """Labels of a few answers: those that say the same as an earlier one have its label."""
+    labels: list[int] = []
+    for place, scores in enumerate(matrix @ matrix.T):
+        alike = [labels[n] for n in range(place) if scores[n] >= SAME]
+        labels.append(alike[0] if alike else place)
+    return labels

@@ -1,10 +1,11 @@
 """Hand-overs of the group data: articles, eval items, datasets and what their rows allow."""
 
 from datetime import date
+from typing import Literal
 
 from pydantic import Field
 
-from llmops_assets.lib.records.base import LakeRef, Record
+from llmops_assets.lib.records.base import LakeRef, Record, later
 
 
 class Article(Record):
@@ -22,6 +23,9 @@ class Article(Record):
     questions: tuple[str, ...] = Field(min_length=1, description="phrasings known to the assistant")
     held_out: tuple[str, ...] = Field((), description="paraphrases for evaluation only")
     available_from: date | None = None
+    kind: Literal["answer", "look_up"] = later(
+        "answer", description="look_up: answered by looking into one case, so a person must; `answer` says why"
+    )
 
 
 class EvalItem(Record):
@@ -94,3 +98,4 @@ class KnowledgeBase(Record):
     articles: DatasetRef
     trusted: DatasetRef = Field(description="without feedback: what evaluation is built from")
     corrections: int = Field(ge=0, description="articles that feedback changed or added")
+    undecided: DatasetRef | None = later(None, description="answers that contradict each other, by row: taught to none")

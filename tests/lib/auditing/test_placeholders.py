@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmops_assets.lib.auditing.placeholders import placeholders
+from llmops_assets.lib.auditing.placeholders import placeholders, unservable
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,10 @@ from llmops_assets.lib.auditing.placeholders import placeholders
         ("on [insert delivery day here]", ["[insert delivery day here]"]),
         ("call [Company Phone Number] or [customer_email]", ["[Company Phone Number]", "[customer_email]"]),
         ("Dear <your name>, order <order number>", ["<your name>", "<order number>"]),
+        ("Dear <<Name>>, dear «First Name»", ["<<Name>>", "«First Name»"]),
+        ("Ask __AGENT_NAME__ or *|FNAME|* or [[customer]]", ["__AGENT_NAME__", "*|FNAME|*", "[[customer]]"]),
+        ("[% name %] and <%= order.id %>", ["[% name %]", "<%= order.id %>"]),
+        ("##ORDER## @@name@@ $first_name$ %LASTNAME%", ["##ORDER##", "@@name@@", "$first_name$", "%LASTNAME%"]),
     ],
 )
 def test_unfilled_slots_are_found_as_they_stand(text, found):
@@ -48,7 +52,14 @@ def test_unfilled_slots_are_found_as_they_stand(text, found):
         "The set {x} and \\text{abc} and lamp LM_200 with IP44 and a DEVICE_A.",
         "Lumen [sic] and more [...]",
         "The 10% (name)s? #1 choice",
+        "Use __init__.py? No: **bold**, __two words__, 5 << 6 >> 2 and «Bonjour!» he said.",
+        "It is 5%OFF% today, $5 to $9, C## and a@@b.",
     ],
 )
 def test_texts_that_only_look_like_it_are_fine(text):
     assert placeholders(text) == []
+
+
+def test_html_may_not_be_served_either():
+    assert unservable("<p>Dear {{name}}</p>") == ["{{name}}", "<p>", "</p>"]
+    assert unservable("Free from 5 < 6 lamps") == []

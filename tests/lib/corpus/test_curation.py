@@ -98,3 +98,18 @@ def test_without_conversations_the_articles_teach(words):
     assert len(found.rows) == 16
     assert found.conflicts == []
     assert found.linked == 0.0
+
+
+def test_rows_about_one_case_and_contradicted_ones_teach_nothing(words):
+    own = "I have sent you the red lamp again and your bulb arrived yesterday"
+    rows = [
+        conversation("own", "where has my red lamp gone to then", own, "s1"),
+        conversation("held", "how is it with the blue parcel these days", ARTICLES[1].answer, "s2"),
+        conversation("free", "tell me more of the green invoice please", ARTICLES[2].answer, "s3"),
+    ]
+    look_up = ARTICLES[0].model_copy(update={"kind": "look_up", "answer": ARTICLES[2].answer, "id": "z"})
+    found = curate([*ARTICLES, look_up], rows, words.embed, seed=1, rows_per_article=6, share=0, undecided={"held"})
+    reasons = {row["row_id"]: row["reason"] for row in found.dropped}
+    assert reasons["own"] == "personal: something done for a customer"
+    assert reasons["held"] == "contradicted: undecided"
+    assert [row["article"] for row in found.rows if row["source"] in ("own", "held", "free")] == ["a2"]

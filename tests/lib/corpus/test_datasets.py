@@ -96,3 +96,13 @@ def test_a_warm_start_learns_all_that_is_new_and_repeats_some_of_the_old():
     assert datasets.with_replay(source[::-1], known, 5, seed=1) == chosen[::-1]
     assert datasets.with_replay(source, set(), 5, seed=1) == source
     assert datasets.with_replay(source, {row["row_id"] for row in source}, 5, seed=1) == source
+
+
+def test_an_article_that_needs_a_look_up_teaches_nothing_and_is_no_passage(words):
+    looked_up = article("status", "I cannot look.", "question of status").model_copy(update={"kind": "look_up"})
+    index = KnowledgeIndex.build([looked_up, *ARTICLES], words)
+    made = datasets.candidate_rows([looked_up, ARTICLES[0]], [], [])
+    assert {row["article"] for row in made} == {"a0"}
+    vectors = words.vectors([row["question"] for row in made])
+    told = datasets.with_passages(made, index, vectors, share=1.0, passages=7, seed=1)
+    assert all("I cannot look." not in row["passages"] and row["passages"] for row in told)

@@ -1,0 +1,151 @@
+"""One decision per answer: general, personal or empty, with the reason and the text that may teach."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from llmops_assets.lib.auditing.placeholders import placeholders
+from llmops_assets.lib.markup import plain
+from llmops_assets.lib.teaching.cues import personal
+from llmops_assets.lib.teaching.cuts import cut_of, without_blocks, words
+from llmops_assets.lib.teaching.kinds import Kind
+from llmops_assets.lib.teaching.learned import Classifier, Embed, Example, examples
+from llmops_assets.lib.teaching.sentences import Sentence, joined, sentences
+
+_OF_THE_COMPANY = re.compile(
+    r"\b(?:call|phone|ring|write|reach|contact|e-?mail|mail|visit|hotline|telephone|tel|address)\b.{0,40}<(?:PHONE"
+    r"|EMAIL|ADDRESS|URL)_\d+>",
+    re.IGNORECASE,
+)
+_LEANS = re.compile(
+    r"^\W*(?:it|it's|its|that|that's|this|they|these|those|he|she|him|them|so|therefore|hence|also|then"
+    r"|please\s+(?:use|keep|check)\s+(?:it|this|that)"
+    r"|es|sie|das|il|elle|cela|eso|esto|dat|het)\b",
+    re.IGNORECASE,
+)
+"""A sentence that is understood only with the one before it."""
+_POLAR = re.compile(r"^\W*(?:yes|no|yep|yup|nope|ja|nein|oui|non|sí|nee)\W*$", re.IGNORECASE)
+REST_WORDS = 5
+"""Words that a sentence beside personal ones needs to stand for itself: shorter ones are their rest."""
+LEARNED: dict[Kind, str] = {"personal": "reads like one case", "empty": "says nothing of the matter"}
+"""Reasons of what no table knows and the classifier tells."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What an answer is, why, what of it may teach (only of a general one), and what was cut from it, by reason."""
+
+    kind: Kind
+    reason: str
+    text: str = ""
+    cut: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """Why a sentence is cut ("": it stays, None: the tables do not know), whether it is of one case, who says so."""
+
+    reason: str | None
+    personal: bool = False
+    learned: bool = False
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Decides on answers: by the tables of cuts and cues, and with `embed` by a classifier where they are silent."""
+
+    embed: Embed | None = None
+    known: Sequence[Example] | None = field(default=None, repr=False)
+
+    def decide(self, answers: Sequence[str]) -> list[Decision]:
+        """A decision for each redacted answer of an agent.
+
+        Greeting, thanks, sign-off, signature, quoted history, footers, notices, lines of bots, hold lines, rating
+        requests, stubs of attachments, questions back and HTML are cut; then sentence by sentence what speaks of one
+        case. What remains is general when it says something; without it the answer is personal where such a sentence
+        was found, and empty else. A list with a step that is cut is cut as a whole: half a procedure is worse than
+        none.
+        """
+        cleared = [without_blocks(plain(answer)) for answer in answers]
+        split = [sentences(body) for body, _ in cleared]
+        ruled = {text: _ruled(text) for text in dict.fromkeys(part.text for parts in split for part in parts)}
+        kinds = self._kinds([text for text, verdict in ruled.items() if verdict.reason is None])
+        told = {text: _told(verdict, kinds.get(text, "general")) for text, verdict in ruled.items()}
+        return [_decided(parts, reasons, told) for parts, (_, reasons) in zip(split, cleared, strict=True)]
+
+    @cached_property
+    def _classifier(self) -> Classifier | None:
+        known = examples() if self.known is None else self.known
+        return None if self.embed is None else Classifier(self.embed, known)
+
+    def _kinds(self, texts: Sequence[str]) -> dict[str, Kind]:
+        if not texts or self._classifier is None:
+            return {}
+        return dict(zip(texts, self._classifier.kinds(texts), strict=True))
+
+
+def decide(answer: str) -> Decision:
+    """The decision on one answer by the tables alone."""
+    return Judge().decide([answer])[0]
+
+
+def _told(ruled: _Verdict, kind: Kind) -> _Verdict:
+    """What the tables say of a sentence, and where they do not know, what was learned."""
+    return ruled if ruled.reason is not None else _Verdict(LEARNED.get(kind, ""), kind == "personal", learned=True)
+
+
+def _decided(parts: list[Sentence], reasons: list[str], found: dict[str, _Verdict]) -> Decision:
+    verdicts = _verdicts(parts, found)
+    told = [v.reason for v in verdicts if v.reason and v.personal]
+    broken = {part.list for part, v in zip(parts, verdicts, strict=True) if part.list and v.reason}
+    kept = [p for p, v in zip(parts, verdicts, strict=True) if not v.reason and p.list not in broken]
+    kept = [p for n, p in enumerate(kept) if not _dangles(p, kept[n + 1 :])]
+    text = joined(kept)
+    cut = tuple(dict.fromkeys([*reasons, *(v.reason for v in verdicts if v.reason and not v.personal)]))
+    least = REST_WORDS if told else 2
+    if any(_informs(part.text, least) for part in kept) and not placeholders(text):
+        return Decision("general", "holds for every customer", text, (*cut, *dict.fromkeys(told)))
+    if told:
+        return Decision("personal", told[0], cut=(*cut, *dict.fromkeys(told[1:])))
+    return Decision("empty", cut[0] if cut else "nothing said", cut=cut[1:])
+
+
+def _verdicts(parts: list[Sentence], found: dict[str, _Verdict]) -> list[_Verdict]:
+    result: list[_Verdict] = []
+    for number, part in enumerate(parts):
+        before = result[-1] if result else _Verdict("")
+        verdict = found[part.text]
+        # A step of a list is read with the others: alone it says too little to be judged.
+        if (_POLAR.match(part.text) and number + 1 < len(parts)) or (part.list and verdict.learned):
+            verdict = _Verdict("")
+        elif not verdict.reason and before.personal and _LEANS.match(part.text):
+            verdict = before
+        result.append(verdict)
+    return result
+
+
+def _ruled(sentence: str) -> _Verdict:
+    """What the tables say of a sentence."""
+    if _OF_THE_COMPANY.search(sentence):
+        return _Verdict("unfilled slot")
+    cut = cut_of(sentence)
+    if (cut is None or cut in _OUTRANKED) and (reason := personal(sentence)) is not None:
+        return _Verdict(reason, personal=True)
+    if cut is not None:
+        return _Verdict(cut)
+    return _Verdict("unfilled slot" if placeholders(sentence) else None)
+
+
+_OUTRANKED = frozenset({"thanks", "apology", "offer of help", "small talk"})
+"""Cuts of sentences that may speak of one case beside it: that is what they are then."""
+
+
+def _informs(sentence: str, least: int) -> bool:
+    return not _POLAR.match(sentence) and len(words(sentence)) >= least
+
+
+def _dangles(part: Sentence, after: list[Sentence]) -> bool:
+    """Whether a sentence announces what does not follow, or answers yes or no to what is not said."""
+    announces = part.text.rstrip().endswith(":") or bool(_POLAR.match(part.text))
+    return announces and not after
