@@ -9,9 +9,12 @@ from collections.abc import Iterator
 
 from llmops_assets.lib.redaction.identifiers import DATE
 from llmops_assets.lib.redaction.spans import Folded, Span
-from llmops_assets.lib.redaction.words import COMMON_WORDS, NEVER_NAMES
+from llmops_assets.lib.redaction.vocabulary import ordinary
+from llmops_assets.lib.redaction.words import COMMON_WORDS, NEVER_NAMES, PLACES
 
 SCORE = 0.92
+LONGEST = 160
+"""Characters an address may have: what is longer is prose in which an address stands."""
 
 _STREET_WORDS = frozenset(
     """
@@ -42,6 +45,19 @@ _PARTICLES = frozenset(
     "ten ter het 's"
     " sur sous en lès am an im bei in zu zur zum ob upon on l d".split()
 )
+_PROSE = (
+    COMMON_WORDS
+    - PLACES
+    - _STREET_WORDS
+    - _UNIT_WORDS
+    - _PARTICLES
+    - frozenset(
+        "new old royal water spring summer winter gold silver black hotel hospital house university center centre library "
+        "museum school post station bridge state long live west market english french german american lady victoria"
+        " general crescent united uk usa us big bank prime may march june april august union student college".split()
+    )
+) | frozenset("i you he she we they my your our his her their is are was were be been it this that these those".split())
+"""Words, capital or small, that no address goes on with: they end a run."""
 _UNIT_NUMBER = re.compile(r"\d{1,5}[A-Za-z]?$|\d{1,4}[A-Za-z]?[/-]\d{1,4}[A-Za-z]?$|[A-Za-z]\d{1,4}$")
 _POSTCODE = re.compile(
     r"(?<![\w/.])(?:\d{4,6}|\d{5}-\d{3,4}|\d{2}-\d{3}|\d{3} ?\d{2,3}|\d{4}-\d{3}|[A-Z]{1,2}\d[A-Z\d]? "
@@ -58,7 +74,10 @@ _ABBREVIATION = re.compile(
     r"|mt|ft|jr|sr|h\.no|h\. ?no|p\.o|c|gen|ing|prof|[\w-]+str|app|dpto|ctra|urb|gral|sta|sto)\.$"
 )
 _BARRIER = re.compile(
-    rf"(?i)(?<!\d){DATE}|\d{{1,2}}:\d{{2}}|[€$£]\s?\d[\d.,]*|\d[\d.,]*\s?(?:[€$£%]|eur\b|euros?\b|usd\b|gbp\b|pln\b)"
+    rf"(?i)(?<!\d){DATE}|\d{{1,2}}:\d{{2}}|(?<![\d-])(?:19|20)\d\d (?:0[1-9]|1[0-2]) (?:0[1-9]|[12]\d|3[01])(?!\d)"
+    r"|\d[\d ]*(?: ?- ?\d[\d ]*)? ?(?:km|kg|kwh|kw|w|v|hz|khz|mhz|ghz|lm|mm|cm|ml|mah|gb|mb|tb|jpy|chf|yen|hours?|hrs"
+    r"|days?|weeks?|months?|years?|minutes?|mins?|stunden|tage|heures|jours|horas|días)\b"
+    r"|\d{1,3}(?: \d{3}){2,}(?!\d)|(?:[01]?\d|2[0-4])[0-5]0 ?- ?(?:[01]?\d|2[0-4])[0-5]0\b|[€$£]\s?\d[\d.,]*|\d[\d.,]*\s?(?:[€$£%]|eur\b|euros?\b|usd\b|gbp\b|pln\b)"
 )
 _CUE = re.compile(
     r"(?i)(?:\b(?:address|adresse|anschrift|lieferadresse|dirección|indirizzo|adres|endereço|domicilio|wohnort"
@@ -80,12 +99,155 @@ def find(text: Folded, *, asked: bool = False, prefilter: bool = True) -> list[S
     if prefilter and not text.has_digit:
         return []
     spans = [s for s in (_judged(text.text, *run) for run in _runs(text.text)) if s is not None]
+    spans += _written(text.text)
     starts = {match.end() for match in _CUE.finditer(text.text)} | ({0} if asked else set())
     for start in sorted(starts):
         span = _behind_cue(text.text, start, asked=asked)
         if span is not None:
             spans.append(span)
-    return spans
+    if asked:
+        spans += _towns(text.text)
+    return _united([s for s in spans if s.end - s.start <= LONGEST])
+
+
+# A street as people type it, in whatever letters: a number and a street word with one to four words between them.
+_ENGLISH_STREET = (
+    r"street|st|road|rd|avenue|ave|lane|ln|drive|dr|way|court|ct|boulevard|blvd|square|sq|terrace|crescent|close|gardens"
+    r"|grove|mews|parkway|pkwy|highway|hwy|row|circle|trail|quay|hill|place|pl|rise|walk|park|green|view"
+)
+_FIRST_WORD = r"rue|avenue|av\.?|boulevard|bd\.?|place|impasse|allée|chemin|quai|cours|route|square|passage"
+_WITH_NUMBER_LAST = (
+    r"calle|c/|avenida|avda\.?|paseo|plaza|camino|carretera|ronda|via|viale|corso|piazza|vicolo|largo|rua|travessa|praça"
+    r"|ul\.?|ulica|al\.|aleja|os\.|osiedle|plac|straße|strasse"
+)
+_HOUSE_NUMBER = r"\d{1,5} ?(?:[A-Za-z]\b)?(?:[-/]\d{1,4}[A-Za-z]?)?"
+_NAME_WORD = r"[^\W\d_][\w.'-]*"
+_CODE = (
+    r"(?:[A-Za-z]{1,2}\d[A-Za-z\d]? ?\d[A-Za-z]{2}|\d{2}-\d{3}|\d{5}(?:-\d{4})?|\d{4} ?[A-Z]{2}|\d{4} ?[a-z]{2}"
+    r"|\d{4}(?:-\d{3})?|[A-Za-z]\d[A-Za-z] ?\d[A-Za-z]\d)"
+)
+_UNIT = r"(?:flat|apt\.?|apartment|unit|suite|room|house|piso|bâtiment|bat\.?|wohnung|lokal|m\.) ?#?\d{1,4}[A-Za-z]?"
+_SHAPES = (
+    re.compile(
+        rf"(?i)(?<![\w.,/-])(?:{_UNIT},? )?(?P<number>{_HOUSE_NUMBER}),? (?P<words>(?:{_NAME_WORD} ){{1,4}}?)"
+        rf"(?P<street>{_ENGLISH_STREET})\b\.?(?: (?:north|south|east|west|[NSEW]{{1,2}})\b)?"
+    ),
+    re.compile(
+        rf"(?i)(?<![\w.,/-])(?P<number>\d{{1,4}} ?(?:bis|ter|quater|[A-Z]\b)?),? (?P<street>{_FIRST_WORD}) "
+        rf"(?P<words>(?:(?:de|du|des|la|le|les|l'|d')[ ]?){{0,3}}{_NAME_WORD}(?: (?!à|a|et|pour|s'il|svp|merci){_NAME_WORD}){{0,2}})"
+    ),
+    re.compile(
+        rf"(?i)(?<![\w.-])(?P<street>{_WITH_NUMBER_LAST}) (?P<words>(?:{_NAME_WORD} ){{0,4}}?{_NAME_WORD}),? "
+        rf"(?:n[°ºr]?\.? ?)?(?P<number>{_HOUSE_NUMBER})(?![\w.,]\d|\w)"
+    ),
+    re.compile(
+        r"(?i)(?<![\w.-])(?P<words>(?:(?:am|an der|auf der|im|in der|zum|zur|alte|neue|lange) )?[^\W\d_][\w-]{2,30}"
+        r"(?P<street>straße|strasse|str\.|gasse|allee|platz|ufer|damm|ring|weg|straat|laan|gracht|plein|kade|dijk|weg|singel"
+        rf"|steeg|gatan|gata|vej|veien|gade|katu|utca)),? (?P<number>{_HOUSE_NUMBER})(?![\w.,]\d|\w)"
+    ),
+)
+_GOES_ON = re.compile(
+    rf"(?i)(?: ?,? ?\n? ?| - )(?:(?P<code>{_CODE})(?![\w-])(?: (?P<town>(?:{_NAME_WORD})(?:[ -](?:am|an der|sur|de|la|sous|im)\b)?"
+    rf"(?:[ -]{_NAME_WORD})?))?|(?<=,)(?P<place>[ \n]?(?:{_NAME_WORD})(?: {_NAME_WORD}){{0,2}})(?=$|[,.;!?\n)]| (?P<next>{_CODE})(?!\w)| [A-Z]{{2}}\b)"
+    rf"|(?P<state>[A-Z]{{2}}|(?<=, )[a-z]{{2}})(?= \d{{5}}\b)|(?P<unit>{_UNIT}))"
+)
+_NO_STREET_NAME = frozenset(
+    "minutes minute hours hour days day weeks week months month years year euros euro dollars pounds times lamps items pieces"
+    " km miles percent of in on at the a an for to more other different per star way ways best right wrong long my your"
+    " bedroom people persons users email mail post tage stunden tag arbeitsplatz parkplatz stellplatz steckplatz".split()
+)
+
+
+def _written(text: str) -> list[Span]:
+    """Streets with their number in any letters, with the town and the postcode that follow."""
+    found = []
+    for shape in _SHAPES:
+        for match in shape.finditer(text):
+            words = [w.lower().strip(".,") for w in re.findall(_NAME_WORD, match["words"])]
+            if not words or not _named(words, match["street"].lower(), match[0]):
+                continue
+            end = match.end()
+            for _ in range(5):
+                more = _GOES_ON.match(text, end)
+                if more is None:
+                    break
+                stop = _until(more)
+                if stop <= end:
+                    break
+                end = stop
+            found.append(Span(match.start(), end, "ADDRESS", SCORE))
+    return found
+
+
+def _named(words: list[str], street: str, whole: str) -> bool:
+    """Whether the words between number and street word can name a street."""
+    if any(word in _NO_STREET_NAME for word in words if word not in _PARTICLES):
+        return False
+    if whole != whole.lower() and any(w[0].isupper() for w in re.findall(_NAME_WORD, whole)):
+        inner = [w for w in re.findall(_NAME_WORD, whole) if w.lower() not in _PARTICLES]
+        if all(w[0].isupper() or _is_street(w) for w in inner):
+            return True
+    # In small letters: short street words ("st", "way", "place") are words of sentences too.
+    if street in ("way", "place", "close", "drive", "court", "park", "green", "view", "row", "walk", "rise", "hill", "pl", "dr", "via", "largo", "route", "cours", "passage", "square", "circle", "place"):
+        return len(words) <= 2 and not any(word in COMMON_WORDS for word in words if word not in _PARTICLES)
+    return not any(word in _PROSE and word not in PLACES for word in words)
+
+
+def _until(more: re.Match[str]) -> int:
+    """Where an address goes on to: to the end of the chunk, or not at all where it holds words of a sentence."""
+    if more["town"]:
+        words = more["town"].split()
+        while words and (words[-1].lower() in _PARTICLES or _of_prose(words[-1])):
+            words.pop()
+        return more.start("town") + len(" ".join(words)) if words else more.end("code")
+    if more["place"]:
+        words = more["place"].split()
+        if any(_of_prose(word) for word in words):
+            return -1
+    return more.end()
+
+
+def _of_prose(word: str) -> bool:
+    lower = word.lower().strip(".,")
+    return lower in _PROSE or (word.islower() and lower not in PLACES and lower not in _PARTICLES and ordinary(lower) and lower not in _TOWNS)
+
+
+_TOWNS = frozenset("bath reading hull wells deal nice tours nancy angers essen ulm bath durham perth boise mobile".split())
+
+
+def _towns(text: str) -> list[Span]:
+    """A town and its postcode alone, in the answer to a question for an address."""
+    pattern = re.compile(rf"(?i)(?:(?P<before>{_NAME_WORD}(?:[ -]{_NAME_WORD}){{0,2}}),? (?:[A-Z]{{2}} )?)?(?<!\w)(?P<code>{_CODE})(?!\w)(?:,? (?P<after>{_NAME_WORD}(?:[ -]{_NAME_WORD}){{0,2}}))?")
+    found = []
+    for match in pattern.finditer(text):
+        start, end = match.span("code")
+        if match["before"]:
+            words = list(re.finditer(_NAME_WORD, match["before"]))
+            while words and _of_prose(words[0][0]):
+                words.pop(0)
+            if words:
+                start = match.start("before") + words[0].start()
+        if match["after"]:
+            words = list(re.finditer(_NAME_WORD, match["after"]))
+            while words and _of_prose(words[-1][0]):
+                words.pop()
+            if words and not _of_prose(words[0][0]):
+                end = match.start("after") + words[-1].end()
+        if (start, end) != match.span("code"):
+            found.append(Span(start, end, "ADDRESS", SCORE))
+    return found
+
+
+def _united(spans: list[Span]) -> list[Span]:
+    """Overlapping addresses as one."""
+    united: list[Span] = []
+    for span in sorted(spans):
+        if united and span.start < united[-1].end:
+            last = united[-1]
+            united[-1] = last._replace(end=max(last.end, span.end))
+        else:
+            united.append(span)
+    return united
 
 
 def _runs(text: str) -> Iterator[tuple[int, int]]:
@@ -104,7 +266,8 @@ def _runs(text: str) -> Iterator[tuple[int, int]]:
             yield start, end
             start = -1
         if belongs and start < 0 and _begins(token):
-            start = match.start()
+            # A particle may begin a run ("Am Mühlbach 7") but is no address by itself.
+            start = end = match.start()
         if belongs and start >= 0:
             last = token_end
             if token.lower().strip(".") not in _PARTICLES:
@@ -120,6 +283,8 @@ def _belongs(token: str) -> bool:
     lower = token.lower().rstrip(".")
     if token[0].isdigit():
         return sum(c.isdigit() for c in token) <= 10
+    if lower in _PROSE:
+        return False
     if token[0].isupper():
         return True
     return lower in _PARTICLES or lower in _STREET_WORDS or lower in _UNIT_WORDS or _street(lower)
@@ -206,6 +371,8 @@ def _behind_cue(text: str, start: int, *, asked: bool) -> Span | None:
         lower = token.lower().rstrip(".")
         stop = token.endswith(".") and not _ABBREVIATION.search(token)
         if any(s < match.end() and match.start() < e for s, e in barriers):
+            break
+        if lower in _PROSE:
             break
         if token[0].islower() and lower not in _PARTICLES and not _is_street(token):
             if lower in COMMON_WORDS:

@@ -17,14 +17,14 @@ from multiprocessing import get_context
 
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import SubjectPattern
-from llmops_assets.lib.redaction import addresses, models, replies
+from llmops_assets.lib.redaction import addresses, links, models, replies
 from llmops_assets.lib.redaction import names as people_names
-from llmops_assets.lib.redaction.identifiers import RECOGNISERS
+from llmops_assets.lib.redaction.recognisers import RECOGNISERS
 from llmops_assets.lib.redaction.memory import known_values
 from llmops_assets.lib.redaction.spans import PLACEHOLDER, Folded, Recogniser, Span, fold, resolve
 from llmops_assets.lib.redaction.subjects import pseudonym
 
-CERTAIN = ("EMAIL", "IBAN", "CARD", "IP", "PHONE", "TRACKING", "SOCIAL_SECURITY")
+CERTAIN = ("EMAIL", "IBAN", "CARD", "IP", "PHONE", "TRACKING", "SOCIAL_SECURITY", "SECRET", "BANK_CODE")
 """Entities whose pattern alone proves personal data: what `leaks` looks for in stored texts."""
 CERTAIN_SCORE = 0.91
 REMEMBERED_TEXTS = 20_000
@@ -206,6 +206,7 @@ class Redactor:
 
     def _patterns(self, text: Folded, asked: frozenset[str]) -> list[Span]:
         spans = [s for r in self._recognisers for s in r.find(text, prefilter=self._prefilter)]
+        spans += links.find(text)
         spans += addresses.find(text, prefilter=self._prefilter)
         spans += people_names.find(text, self._allowed)
         if asked:

@@ -296,6 +296,27 @@ NEVER_NAMES = frozenset(
 )
 """Lower-case words that no name consists of: function words, greetings, roles, wares, months, brands, places."""
 
+PLACES = frozenset(
+    """
+    africa america amsterdam asia athens australia austria barcelona belgium berlin birmingham brazil bristol brussels
+    california canada chicago china cologne copenhagen denmark dublin edinburgh england europe finland florida france
+    frankfurt germany glasgow greece hamburg india ireland italy japan leeds lisbon liverpool london luxembourg madrid
+    manchester mexico milan munich netherlands norway oslo paris poland portugal prague rome rotterdam russia scotland
+    spain sweden switzerland texas turkey ukraine utrecht vienna wales warsaw washington york zurich
+    adelaide albany alexandria alexandra aurora austin beverly boston bradford brittany burgos caracas carolina charleston
+    charlotte chelsea chester clifton cordoba cork dakota dallas denver derby devon durham eugene exeter florence georgia
+    geneva genoa graz hampton havana helena houston israel jackson jordan kent kenya kyoto lancaster lansing leon lille
+    lima lincoln lourdes lyon madison malta marseille melbourne mercedes milan montana naples nice nancy newport norfolk
+    orlando oxford paris perth petersburg phoenix porto preston quebec raleigh regina richmond riga salem salvador santiago
+    savannah selma sienna siena sofia sydney tours trinidad troy valencia verona victoria virginia warwick wellington
+    windsor worcester zaragoza
+    """.split()
+)
+"""Lower-case places, those among them that people are called after too."""
+
+SAINTS = frozenset("san santa santo st saint sainte sankt são sao sint sant fort port lake mount cape los las".split())
+"""What stands before a name in the name of a place."""
+
 COMMON_WORDS = NEVER_NAMES | frozenset(
     """
     abroad absolutely abusive accidentally across active afraid against ahead allowed amazed angry annoyed annoying
