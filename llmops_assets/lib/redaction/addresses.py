@@ -54,7 +54,7 @@ _PROSE = (
     - frozenset(
         "new old royal water spring summer winter gold silver black hotel hospital house university center centre library "
         "museum school post station bridge state long live west market english french german american lady victoria"
-        " general crescent united uk usa us big bank prime may march june april august union student college".split()
+        " general crescent united uk usa us big bank prime union student college".split()
     )
 ) | frozenset("i you he she we they my your our his her their is are was were be been it this that these those".split())
 """Words, capital or small, that no address goes on with: they end a run."""
@@ -79,6 +79,8 @@ _BARRIER = re.compile(
     r"|days?|weeks?|months?|years?|minutes?|mins?|stunden|tage|heures|jours|horas|días)\b"
     r"|\d{1,3}(?: \d{3}){2,}(?!\d)|(?:[01]?\d|2[0-4])[0-5]0 ?- ?(?:[01]?\d|2[0-4])[0-5]0\b|[€$£]\s?\d[\d.,]*|\d[\d.,]*\s?(?:[€$£%]|eur\b|euros?\b|usd\b|gbp\b|pln\b)"
 )
+_GERMAN_PLACE = ("am", "im", "zum", "zur")
+"""How streets begin that have no street word: Am Mühlbach 7."""
 _CUE = re.compile(
     r"(?i)(?:\b(?:address|adresse|anschrift|lieferadresse|dirección|indirizzo|adres|endereço|domicilio|wohnort"
     r"|morada)(?: \w+){0,4}? ?(?:is|to|was|:|=|ist|lautet|est|es|è|jest|é|,)|\b(?:address|adresse|adres"
@@ -94,8 +96,11 @@ _CUE = re.compile(
 )
 
 
-def find(text: Folded, *, asked: bool = False, prefilter: bool = True) -> list[Span]:
-    """Addresses in a text; `asked`: it answers a question for one. Every address holds a digit."""
+def find(text: Folded, *, asked: bool = False, towns: bool = False, prefilter: bool = True) -> list[Span]:
+    """Addresses in a text; every address holds a digit.
+
+    `asked`: it answers a question for one. `towns`: a town with its postcode is one already.
+    """
     if prefilter and not text.has_digit:
         return []
     spans = [s for s in (_judged(text.text, *run) for run in _runs(text.text)) if s is not None]
@@ -105,8 +110,7 @@ def find(text: Folded, *, asked: bool = False, prefilter: bool = True) -> list[S
         span = _behind_cue(text.text, start, asked=asked)
         if span is not None:
             spans.append(span)
-    if asked:
-        spans += _towns(text.text)
+    spans += _towns(text.text, sure=not (asked or towns or _AT.search(text.text)))
     return _united([s for s in spans if s.end - s.start <= LONGEST])
 
 
@@ -122,6 +126,7 @@ _WITH_NUMBER_LAST = (
 )
 _HOUSE_NUMBER = r"\d{1,5} ?(?:[A-Za-z]\b)?(?:[-/]\d{1,4}[A-Za-z]?)?"
 _NAME_WORD = r"[^\W\d_][\w.'-]*"
+_PLACE_WORD = r"[^\W\d_][^\W\d_.'-]*(?:[.'-][^\W\d_]+)*(?!\w)\.?"
 _CODE = (
     r"(?:[A-Za-z]{1,2}\d[A-Za-z\d]? ?\d[A-Za-z]{2}|\d{2}-\d{3}|\d{5}(?:-\d{4})?|\d{4} ?[A-Z]{2}|\d{4} ?[a-z]{2}"
     r"|\d{4}(?:-\d{3})?|[A-Za-z]\d[A-Za-z] ?\d[A-Za-z]\d)"
@@ -129,7 +134,7 @@ _CODE = (
 _UNIT = r"(?:flat|apt\.?|apartment|unit|suite|room|house|piso|bâtiment|bat\.?|wohnung|lokal|m\.) ?#?\d{1,4}[A-Za-z]?"
 _SHAPES = (
     re.compile(
-        rf"(?i)(?<![\w.,/-])(?:{_UNIT},? )?(?P<number>{_HOUSE_NUMBER}),? (?P<words>(?:{_NAME_WORD} ){{1,4}}?)"
+        rf"(?i)(?<![\w.,/-])(?:{_UNIT},? )?(?P<number>{_HOUSE_NUMBER}),? (?P<words>(?:(?:{_NAME_WORD}|\d{{1,3}}(?:st|nd|rd|th)) ){{1,4}}?)"
         rf"(?P<street>{_ENGLISH_STREET})\b\.?(?: (?:north|south|east|west|[NSEW]{{1,2}})\b)?"
     ),
     re.compile(
@@ -141,6 +146,10 @@ _SHAPES = (
         rf"(?:n[°ºr]?\.? ?)?(?P<number>{_HOUSE_NUMBER})(?![\w.,]\d|\w)"
     ),
     re.compile(
+        rf"(?i)(?<![\w.-])(?P<words>(?P<street>am|an der|auf der|im|in der|zum|zur) {_NAME_WORD}(?: {_NAME_WORD})?) "
+        rf"(?P<number>{_HOUSE_NUMBER})(?=,? ?\n?\d{{5}} [^\W\d_])"
+    ),
+    re.compile(
         r"(?i)(?<![\w.-])(?P<words>(?:(?:am|an der|auf der|im|in der|zum|zur|alte|neue|lange) )?[^\W\d_][\w-]{2,30}"
         r"(?P<street>straße|strasse|str\.|gasse|allee|platz|ufer|damm|ring|weg|straat|laan|gracht|plein|kade|dijk|weg|singel"
         rf"|steeg|gatan|gata|vej|veien|gade|katu|utca)),? (?P<number>{_HOUSE_NUMBER})(?![\w.,]\d|\w)"
@@ -148,7 +157,7 @@ _SHAPES = (
 )
 _GOES_ON = re.compile(
     rf"(?i)(?: ?,? ?\n? ?| - )(?:(?P<code>{_CODE})(?![\w-])(?: (?P<town>(?:{_NAME_WORD})(?:[ -](?:am|an der|sur|de|la|sous|im)\b)?"
-    rf"(?:[ -]{_NAME_WORD})?))?|(?<=,)(?P<place>[ \n]?(?:{_NAME_WORD})(?: {_NAME_WORD}){{0,2}})(?=$|[,.;!?\n)]| (?P<next>{_CODE})(?!\w)| [A-Z]{{2}}\b)"
+    rf"(?:[ -]{_NAME_WORD})?))?|(?<=,)(?P<place>[ \n]?(?:{_PLACE_WORD})(?: {_PLACE_WORD}){{0,2}})"
     rf"|(?P<state>[A-Z]{{2}}|(?<=, )[a-z]{{2}})(?= \d{{5}}\b)|(?P<unit>{_UNIT}))"
 )
 _NO_STREET_NAME = frozenset(
@@ -163,7 +172,7 @@ def _written(text: str) -> list[Span]:
     found = []
     for shape in _SHAPES:
         for match in shape.finditer(text):
-            words = [w.lower().strip(".,") for w in re.findall(_NAME_WORD, match["words"])]
+            words = [w.lower().strip(".,") for w in match["words"].split()]
             if not words or not _named(words, match["street"].lower(), match[0]):
                 continue
             end = match.end()
@@ -187,51 +196,80 @@ def _named(words: list[str], street: str, whole: str) -> bool:
         inner = [w for w in re.findall(_NAME_WORD, whole) if w.lower() not in _PARTICLES]
         if all(w[0].isupper() or _is_street(w) for w in inner):
             return True
+    if any(word[0].isdigit() for word in words):
+        return True
     # In small letters: short street words ("st", "way", "place") are words of sentences too.
     if street in ("way", "place", "close", "drive", "court", "park", "green", "view", "row", "walk", "rise", "hill", "pl", "dr", "via", "largo", "route", "cours", "passage", "square", "circle", "place"):
         return len(words) <= 2 and not any(word in COMMON_WORDS for word in words if word not in _PARTICLES)
     return not any(word in _PROSE and word not in PLACES for word in words)
 
 
+_JOINING = frozenset("and y e et und oder or i".split())
+_BEFORE_CODE = re.compile(rf",? (?:[A-Za-z]{{2}} )?{_CODE}(?!\w)")
+
+
 def _until(more: re.Match[str]) -> int:
-    """Where an address goes on to: to the end of the chunk, or not at all where it holds words of a sentence."""
-    if more["town"]:
-        words = more["town"].split()
-        while words and (words[-1].lower() in _PARTICLES or _of_prose(words[-1])):
-            words.pop()
-        return more.start("town") + len(" ".join(words)) if words else more.end("code")
-    if more["place"]:
-        words = more["place"].split()
-        if any(_of_prose(word) for word in words):
-            return -1
-    return more.end()
+    """Where an address goes on to: as far as its words are no sentence's, or -1."""
+    name = "town" if more["town"] else "place"
+    if more[name] is None:
+        return more.end()
+    end = more.end("code") if more["code"] else -1
+    for word in re.finditer(_NAME_WORD, more[name]):
+        lower = word[0].lower().strip(".")
+        if lower in _PROSE or lower in _JOINING:
+            break
+        if lower in _PARTICLES:
+            continue
+        if word[0].islower() and name == "place" and lower not in PLACES and ordinary(lower):
+            # WordNet knows some towns: they are ones where a postcode follows.
+            if not _BEFORE_CODE.match(more.string, more.start(name) + word.end()):
+                break
+        end = more.start(name) + len(more[name][: word.end()].rstrip("."))
+        if word[0].islower() and name == "town":
+            break
+    return end
 
 
 def _of_prose(word: str) -> bool:
     lower = word.lower().strip(".,")
-    return lower in _PROSE or (word.islower() and lower not in PLACES and lower not in _PARTICLES and ordinary(lower) and lower not in _TOWNS)
+    return lower in _PROSE or (word.islower() and lower not in PLACES | _PARTICLES and ordinary(lower))
 
 
-_TOWNS = frozenset("bath reading hull wells deal nice tours nancy angers essen ulm bath durham perth boise mobile".split())
+_AT = re.compile(
+    r"(?i)\b(?:i am|i'm|we are|live|living|lives|located|based|staying|moved|delivered|wohne|wohnen|habite|vivo|abito|woon|mieszkam)"
+    r" (?:now )?(?:at|in|near|to|à|en|a|w)\b"
+)
+# Codes that are hardly anything else: British, Dutch, Polish, with a state, Canadian.
+_SURE_CODE = re.compile(r"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|\d{4} ?[A-Z]{2}|\d{2}-\d{3}|[A-Z]\d[A-Z] ?\d[A-Z]\d")
 
 
-def _towns(text: str) -> list[Span]:
-    """A town and its postcode alone, in the answer to a question for an address."""
+def _towns(text: str, *, sure: bool) -> list[Span]:
+    """A town with its postcode alone; `sure`: only where the code is hardly anything else."""
     pattern = re.compile(rf"(?i)(?:(?P<before>{_NAME_WORD}(?:[ -]{_NAME_WORD}){{0,2}}),? (?:[A-Z]{{2}} )?)?(?<!\w)(?P<code>{_CODE})(?!\w)(?:,? (?P<after>{_NAME_WORD}(?:[ -]{_NAME_WORD}){{0,2}}))?")
     found = []
     for match in pattern.finditer(text):
         start, end = match.span("code")
+        state = re.search(r" [A-Z]{2} $", text[match.start() : start]) is not None
+        if sure and not state and not _SURE_CODE.fullmatch(match["code"]):
+            continue
         if match["before"]:
             words = list(re.finditer(_NAME_WORD, match["before"]))
-            while words and _of_prose(words[0][0]):
+            while words and (_of_prose(words[0][0]) or words[0][0] in _PARTICLES or (sure and words[0][0].islower())):
                 words.pop(0)
+            if any(_of_prose(word[0]) for word in words):
+                words = []
             if words:
                 start = match.start("before") + words[0].start()
         if match["after"]:
             words = list(re.finditer(_NAME_WORD, match["after"]))
-            while words and _of_prose(words[-1][0]):
-                words.pop()
-            if words and not _of_prose(words[0][0]):
+            kept = []
+            for word in words:
+                if _of_prose(word[0]) or word[0].lower() in _JOINING or (word[0].islower() and (sure or kept)):
+                    break
+                kept.append(word)
+            while kept and kept[-1][0].lower() in _PARTICLES:
+                kept.pop()
+            if words := kept:
                 end = match.start("after") + words[-1].end()
         if (start, end) != match.span("code"):
             found.append(Span(start, end, "ADDRESS", SCORE))
@@ -375,7 +413,7 @@ def _behind_cue(text: str, start: int, *, asked: bool) -> Span | None:
         if lower in _PROSE:
             break
         if token[0].islower() and lower not in _PARTICLES and not _is_street(token):
-            if lower in COMMON_WORDS:
+            if lower in COMMON_WORDS or (not asked and lower not in PLACES and ordinary(lower)):
                 break
             small = True
         if lower not in _PARTICLES:
@@ -390,9 +428,9 @@ def _behind_cue(text: str, start: int, *, asked: bool) -> Span | None:
     if not re.search(r"\d", found) or len(re.findall(r"[^\W\d_]{2,}", found)) < 2 or len(found) < 8:
         return None
     tokens = list(_TOKEN.findall(found))
-    if small and not asked and not any(_is_street(t) for t in tokens):
+    if small and not asked and not any(_is_street(t) for t in tokens) and tokens[0].lower() not in _GERMAN_PLACE:
         return None
-    if not ("," in found or "\n" in found or any(_is_street(t) for t in tokens)):
+    if not ("," in found or "\n" in found or any(_is_street(t) for t in tokens) or tokens[0].lower() in _GERMAN_PLACE):
         return None
     if not _HOUSE.search(found) and not _POSTCODE.search(found):
         return None

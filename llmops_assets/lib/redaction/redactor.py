@@ -17,7 +17,7 @@ from multiprocessing import get_context
 
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import SubjectPattern
-from llmops_assets.lib.redaction import addresses, links, models, replies
+from llmops_assets.lib.redaction import addresses, links, mentions, models, replies, things
 from llmops_assets.lib.redaction import names as people_names
 from llmops_assets.lib.redaction.recognisers import RECOGNISERS
 from llmops_assets.lib.redaction.memory import known_values
@@ -178,37 +178,38 @@ class Redactor:
         return [known_values([r.text for r in group], [spans[r] for r in group], self._allowed) for group in readings]
 
     def _readings(self, texts: Sequence[str]) -> list[_Reading]:
-        language = models.language_of(texts) if self._names else ""
+        language = models.language_of(texts)
         asked = [frozenset(), *(replies.asked_for(fold(text)) for text in texts[:-1])]
         return [_Reading(text, a, language) for text, a in zip(texts, asked, strict=False)]
 
     def _read(self, readings: Sequence[_Reading]) -> dict[_Reading, tuple[Span, ...]]:
         """What is found in each text by itself: patterns first, then the language model where it could add a name."""
         folded = [fold(reading.text) for reading in readings]
-        found = [self._patterns(text, reading.asked) for text, reading in zip(folded, readings, strict=True)]
+        found = [self._patterns(text, reading.asked, reading.language) for text, reading in zip(folded, readings, strict=True)]
         waiting: dict[str, list[int]] = {}
         for position, (reading, text) in enumerate(zip(readings, folded, strict=True)):
             if self._names and (
-                not self._prefilter or people_names.candidates(text.text, self._allowed, found[position])
+                not self._prefilter or people_names.candidates(people_names.recased(text.text), self._allowed, found[position])
             ):
                 waiting.setdefault(models.model_for(reading.language), []).append(position)
         for model, positions in sorted(waiting.items()):
-            people = models.people([folded[p].text for p in positions], model)
+            people = models.people([people_names.recased(folded[p].text) for p in positions], model)
             for position, places in zip(positions, people, strict=True):
-                text = folded[position].text
+                text = people_names.recased(folded[position].text)
                 native = model == readings[position].language
                 for start, end in places:
                     found[position] += people_names.plausible(text, start, end, self._allowed, native=native)
         return {
-            reading: tuple(text.original(span) for span in resolve(_joined(spans), text.text))
+            reading: tuple(text.original(span) for span in resolve(_joined(text.text, spans), text.text))
             for reading, text, spans in zip(readings, folded, found, strict=True)
         }
 
-    def _patterns(self, text: Folded, asked: frozenset[str]) -> list[Span]:
+    def _patterns(self, text: Folded, asked: frozenset[str], language: str) -> list[Span]:
         spans = [s for r in self._recognisers for s in r.find(text, prefilter=self._prefilter)]
         spans += links.find(text)
         spans += addresses.find(text, prefilter=self._prefilter)
-        spans += people_names.find(text, self._allowed)
+        spans += people_names.find(text, self._allowed, language)
+        spans += mentions.find(text, self._allowed, language)
         if asked:
             spans += replies.find(text, asked, self._allowed)
         kept = [s for s in spans if not self._is_allowed(text.text[s.start : s.end])]
@@ -274,9 +275,11 @@ def _digits(value: str) -> str:
     return digits if len(digits) >= 6 else ""
 
 
-def _joined(spans: Sequence[Span]) -> list[Span]:
-    """Spans with overlapping names as one: a cue finds the first name, the model the whole."""
-    people = sorted(s for s in spans if s.entity == "PERSON")
+def _joined(text: str, spans: Sequence[Span]) -> list[Span]:
+    """Spans with overlapping names as one, where they are people: a cue finds the first name, the model the whole."""
+    people = things.without(
+        people_names.recased(text), sorted(s for s in spans if s.entity == "PERSON"), people_names.CUED
+    )
     joined: list[Span] = []
     for span in people:
         if joined and span.start < joined[-1].end:

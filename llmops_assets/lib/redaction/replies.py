@@ -60,8 +60,8 @@ def asked_for(text: Folded) -> frozenset[str]:
 def find(text: Folded, asked: frozenset[str], allowed: frozenset[str]) -> list[Span]:
     """What is personal in a text because the turn before asked for it."""
     spans: list[Span] = []
-    if "ADDRESS" in asked:
-        spans += addresses.find(text, asked=True)
+    if asked & {"ADDRESS", "POSTCODE"}:
+        spans += addresses.find(text, asked="ADDRESS" in asked, towns=True)
     count = len(text.text.split())
     if "DATE_OF_BIRTH" in asked:
         spans += [Span(*match.span(), "DATE_OF_BIRTH", 0.95) for match in _DATE.finditer(text.text)]

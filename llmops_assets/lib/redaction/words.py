@@ -153,6 +153,22 @@ AMBIGUOUS_GIVEN_NAMES = frozenset(
 )
 """Given names that are also ordinary words or places: names only after a cue or beside another name."""
 
+ALSO_WORDS = frozenset(
+    """
+    albino alba amber aurora bonnie carol chad chen christian colleen dag daisy dawn domingo earl felicity flora floor
+    franco guy harm harry harsh hazel heather holly horst jade jasmine jenny job joke ken kenya laurens lea lech lee lotte
+    marine mason max milan mona montserrat myrtle ola pascal peter pilar raj raja ram rana randy rani robin roman romeo
+    rosa rosario rosemary rune sally salvador sander santiago sari savannah sherry sofia soledad spencer stein stella tara
+    tiffany toby tore troy tyler valentine verity vidar virginia warren wei yang uma ute fleur merel sterre roos pleun noor
+    victoire aimé aimée honoré prudence constance clemente modesto serena gioia chiara bianca vera viola luce nieves
+    remedios dolores consuelo encarnación asunción concepción visitación inmaculada amparo esperanza paloma rocío gema
+    lourdes mercedes ángel ángeles jesús blanca leone libero rosalinda patience angel angela? liv siri kari terje cara
+    jackson carter lester marvin preston jordan logan maya sierra dakota devin shelby mercy bruno leon mario regina helga
+    tina vita marta anke kai jana enzo carla diana dante olympia andrea alexa ella wanda anita
+    """.replace("?", "").split()
+)
+"""Given names that are words, places or wares in a language of chats: in small letters they need a cue."""
+
 FAMILY_NAMES = frozenset(
     """
     adams ahmed alexander allen anderson andrews armstrong arnold atkinson bailey baker ball banks barker barnes
@@ -210,7 +226,7 @@ FAMILY_NAMES = frozenset(
     svensson sørensen virtanen almeida barbosa carvalho costa dias ferreira fonseca gomes gonçalves lima lopes martins
     mendes oliveira pereira pinto ribeiro rocha silva soares sousa souza teixeira ivanov ivanova kovács nagy novák
     novotná petrov petrova popov smirnov sokolov svoboda szabó tóth volkov chan chen huang kim liu tanaka sato suzuki
-    wang wong yamamoto
+    wang wong yamamoto day bond church savage sharp stark sweet love little major
     """.split()
 )
 
@@ -296,6 +312,17 @@ NEVER_NAMES = frozenset(
 )
 """Lower-case words that no name consists of: function words, greetings, roles, wares, months, brands, places."""
 
+MYTHS = frozenset(
+    """
+    achilles adonis ajax amor aphrodite apollo ares ariadne artemis athena athene atlas aurora bacchus calypso castor ceres
+    cronos cupid demeter diana dionysos electra eos eris eros fortuna freya freyja gaia hades hector helios hera heracles
+    hercules hermes icarus iris isis janus juno jupiter leto loki luna mars medusa mercury minerva morpheus neptune nike
+    nova odin orion orpheus osiris pandora pegasus perseus phoenix pluto pollux poseidon prometheus psyche ra rhea saturn
+    selene siren sirius stella terra thor titan triton ulysses uranus venus vesta victoria vulcan zephyr zeus
+    """.split()
+)
+"""Lower-case gods, heroes and stars that wares are called after: alone, in the middle of a text, nobody's name."""
+
 PLACES = frozenset(
     """
     africa america amsterdam asia athens australia austria barcelona belgium berlin birmingham brazil bristol brussels
@@ -357,7 +384,11 @@ COMMON_WORDS = NEVER_NAMES | frozenset(
     contenta wütend traurig enttäuscht unzufrieden sauer müde krank neu kunde kundin zufrieden desolé désolé désolée
     déçu déçue fâché furieux client cliente nouveau nouvelle content contente ravi inquiet arrabbiato arrabbiata
     deluso delusa preoccupato preoccupata nuovo nuova contento boos teleurgesteld klant nieuw tevreden klientem
-    klientką
+    klientką btw lol omg asap thx ty tysm pls plz idk imo imho fyi tbh brb cu ur thru tho cuz coz bcs gonna wanna gotta
+    kinda dunno lemme gimme yep yup nope nah hmm hm uh um haha hehe lmao smh ttyl jk np yw rn atm dm pm bc w/ w/o aint
+    isnt wasnt arent werent hasnt havent hadnt didnt doesnt couldnt wouldnt shouldnt cant thats whats heres theres hes
+    shes theyre youre ive youve weve theyve ill youll theyll id youd wed im sb sth gr lg vg mfg mgf stp svp mdr ptdr jpp
+    slt bjr cdt xq tb tmb porfa grax ok okey okay alr alright sup yo yea hiya heya mhm aha ah oh hola ciao
     """.split()
 )
 """Words that lower-case text after "i am" and the like is made of; with the endings of adverbs and participles."""

@@ -1,0 +1,205 @@
+"""Names of people in the middle of what is written, in any letters: third persons, who signs, initials, small letters.
+
+names.py finds whom a text introduces, greets or closes with by lists of such words; here the form of a sentence or of
+a last line tells: "explained it to dermot", "olu from your team", "--\\nkim". A small-letter word counts as a name only
+where it is no ordinary English word, and an unknown one only in an English text.
+"""
+
+import re
+from collections.abc import Collection, Iterator
+
+from llmops_assets.lib.redaction.names import CUED, KNOWN, name_at, recased, words
+from llmops_assets.lib.redaction.spans import Folded, Span
+from llmops_assets.lib.redaction.vocabulary import ordinary
+from llmops_assets.lib.redaction.words import (
+    ALSO_WORDS,
+    AMBIGUOUS_GIVEN_NAMES,
+    COMMON_WORDS,
+    FAMILY_NAMES,
+    GIVEN_NAMES,
+    MYTHS,
+    NEVER_NAMES,
+    PARTICLES,
+    PLACES,
+)
+
+SMALL_GIVEN = GIVEN_NAMES - AMBIGUOUS_GIVEN_NAMES - COMMON_WORDS - ALSO_WORDS - PLACES - MYTHS
+"""Given names that are ones in small letters too."""
+
+# What is done with or to a person: behind it stands one, in whatever letters.
+_DONE = re.compile(
+    r"(?i)\b(?:(?:spoke|spoken|speak|speaking|talk|talked|talking|chat|chatted|chatting|dealt|deal|dealing|corresponded"
+    r"|agreed|arranged|discussed (?:it|this|that)) (?:again )?(?:to|with)"
+    r"|(?:tell|told|ask|asked|remind|reminded|thank|let|inform|informed|contacted|phoned|emailed|met|texted|messaged|paid)"
+    r"|(?:helped|served|signed(?: for| off)?|accepted|collected|taken|received|picked up|answered|handled|approved|processed"
+    r"|promised|told|written|confirmed|advised|assured|treated|opened|ordered|paid(?: for)?) by"
+    r"|(?:explained|gave|given|give|hand|handed|showed|said|promised|mentioned|lent|described|reported|left)"
+    r"(?: (?:it|that|this|them|everything|all|the \w+|my \w+|a \w+))*(?: all| over| back| on| in)? (?:to|with|by)"
+    r"|according to|ask(?:ed|ing)? for|on behalf of|(?:a|some) (?:certain|guy|man|woman|lady|person|girl|boy|gentleman|colleague"
+    r"|neighbou?r|friend)(?: from [\w ]{2,20}?)?(?: (?:called|named))?|(?:someone|somebody|one) (?:called|named)|goes by|care of"
+    r"|(?:thanks|kudos|credit|hats off|greetings|regards|love|hugs) (?:to|from)|not (?:me|you) but|instead of)\s+"
+)
+# What is sent somewhere goes to places as often: behind it a common name is asked for.
+_SENT = re.compile(
+    r"(?i)\b(?:sent|send|passed|delivered|forwarded|released|transferred|addressed|shipped|belongs|belong|registered|left|made out"
+    r"|went|goes|given)(?: (?:it|that|this|them|everything|all|the \w+|my \w+|a \w+))*(?: over| back| on)? (?:to|with|by|for)\s+"
+)
+_WORD = r"[^\W\d_](?:[^\W\d_]|['-](?=[^\W\d_]))*"
+_HERE = re.compile(
+    rf"(?i)(?:^\s*|(?<=[\n.!?,]) ?|\b(?:hi|hello|hey|hiya|hallo|hola|bonjour|its|it's|good (?:morning|evening|day)|morning|yes|ok"
+    rf"|this is)[,!.]? )(?P<name>{_WORD}(?: {_WORD}){{0,2}}) (?:here|speaking|again here|calling|writing|on the line"
+    rf"|am apparat|à l'appareil|al habla)\b"
+)
+_DOES = re.compile(
+    rf"(?P<name>{_WORD}(?: {_WORD})?) (?:(?P<sure>from (?:your|the|customer|tech\w*|it\b|accounts?\b|sales\b|support\b|billing"
+    rf"|dispatch|returns\b|logistics|marketing|complaints)|in (?:your|billing|sales|accounts|support|dispatch|returns|customer"
+    rf"|logistics|complaints|the (?:shop|office|store|warehouse|chat))|at (?:your|the (?:shop|desk|counter|store|depot|reception)))"
+    rf"|(?:said|says|told (?:me|us|him|her)|promised|wrote|answered|explained|assured|confirmed|helped (?:me|us)|hung up"
+    rf"|called (?:me|us|back)|rang|phoned|picked up|signed (?:for|it)|has (?:my|the|it)|was (?:very|so|really|rude|kind|nice)"
+    rf"|is (?:my|away|ill|on holiday|not (?:in|at home))))\b"
+)
+_INITIALS = re.compile(
+    r"(?<![\w.])(?:[^\W\d_]\.-? ?){1,3}(?:(?:van|de|von|der|den|di|la|le|el|al|ter|ten) ){0,3}(?P<last>[^\W\d_][\w'-]{2,})"
+)
+_CAPITALS = re.compile(r"(?<![\w-])(?P<first>[^\W\d_a-z]{3,}) (?P<last>[^\W\d_a-z]{2,}(?:[-'][^\W\d_a-z]+)?)(?![\w])")
+_DRESSING = re.compile(r"^[\s~*•–>(-]*|(?:\s+x{1,3}|[\s.!)(:;*~–-]|:-?\))*$")
+_CONTACT = re.compile(r"\d{3}|@|<[A-Z_]+_\d+>|www\.|(?i:\b(?:tel|phone|mobile|e-?mail|customer|order|sent from)\b)")
+_FLOURISH = re.compile(r"(?:--+|~|[-–—]{1,2} ?|\n[-–*] ?)(?P<name>[^\n]{2,40})$")
+LAST_LINES = 5
+
+
+def find(text: Folded, allowed: Collection[str], language: str) -> list[Span]:
+    """Names by the form of the sentence, and in the last lines; `language` is that of the conversation."""
+    read, english = recased(text.text), language == "en"
+    spans = [Span(*span, "PERSON", KNOWN) for span in _in_sentences(read, allowed, english=english)]
+    spans += (Span(*span, "PERSON", CUED) for span in _signed(read, allowed, english=english))
+    spans += (Span(*span, "PERSON", KNOWN) for span in _initials(read, allowed))
+    spans += (Span(*span, "PERSON", KNOWN) for span in _small(read, allowed, english=english))
+    return spans
+
+
+def _in_sentences(text: str, allowed: Collection[str], *, english: bool) -> Iterator[tuple[int, int]]:
+    for match in _DONE.finditer(text):
+        span = name_at(text, match.end(), allowed, small=True)
+        if span is not None and _nameable(text[slice(*span)], english=english):
+            yield span
+    for match in _SENT.finditer(text):
+        span = name_at(text, match.end(), allowed, small=True)
+        if span is not None and _first(text[slice(*span)]) in SMALL_GIVEN:
+            yield span
+    for match in _HERE.finditer(text):
+        span = name_at(text, match.start("name"), allowed, small=True)
+        if span is not None and span[1] == match.end("name") and _nameable(match["name"], english=english):
+            yield span
+    for match in _DOES.finditer(text):
+        span = _ending(text, *match.span("name"), allowed)
+        if span is None:
+            continue
+        found = text[slice(*span)]
+        if _first(found) in SMALL_GIVEN or (match["sure"] and _nameable(found, english=english)):
+            yield span
+    for match in _CAPITALS.finditer(text):
+        first, last = match["first"].lower(), match["last"].lower()
+        if first in SMALL_GIVEN and last not in COMMON_WORDS - FAMILY_NAMES and last not in allowed:
+            yield match.span()
+
+
+def _ending(text: str, start: int, end: int, allowed: Collection[str]) -> tuple[int, int] | None:
+    """The name that ends at a place: of two words the whole, else the second."""
+    for at in (start, start + (re.match(rf"{_WORD} ?", text[start:end]) or [""])[0].__len__()):
+        span = name_at(text, at, allowed, small=True) if at < end else None
+        if span is not None and span[1] == end:
+            return span
+    return None
+
+
+def _first(found: str) -> str:
+    return re.split(r"[ .]", found)[0].lower().split("-")[0]
+
+
+def _nameable(found: str, *, english: bool) -> bool:
+    """Whether what stands where a name stands is one: a common given name, or words that are no ordinary ones."""
+    parts = [part.strip(".").lower() for part in found.split() if part.lower() not in PARTICLES]
+    if not parts or any(part in NEVER_NAMES - FAMILY_NAMES for part in parts[:1]):
+        return False
+    if parts[0] in SMALL_GIVEN or parts[0].split("-")[0] in SMALL_GIVEN:
+        return True
+    if parts[0] in PLACES or parts[0] in MYTHS:
+        return False
+    if found[0].isupper() and parts[0] in GIVEN_NAMES and parts[0] not in ALSO_WORDS - AMBIGUOUS_GIVEN_NAMES:
+        return True
+    if not english or len(parts[0]) < 3 or found.isupper():
+        return False
+    return not any(ordinary(part) and part not in FAMILY_NAMES for part in parts)
+
+
+def _signed(text: str, allowed: Collection[str], *, english: bool) -> Iterator[tuple[int, int]]:
+    """The name in the last lines of a text of several, or behind dashes at its end."""
+    lines = [match for match in re.finditer(r"[^\n]+", text) if match[0].strip()]
+    for number in range(len(lines) - 1, max(0, len(lines) - LAST_LINES), -1):
+        line, before = lines[number], lines[number - 1][0].strip()
+        span = _whole(text, line.start(), line.end(), allowed)
+        if span is not None:
+            closing = len(before.split()) <= 6 and before[-1:] not in ".?!:"
+            if _signs(text[slice(*span)], sure=closing or english) and len(before.split()) > 0:
+                yield span
+                return
+        if _CONTACT.search(line[0]) is None and len(line[0].split()) > 6:
+            return
+    if match := _FLOURISH.search(text):
+        span = _whole(text, *match.span("name"), allowed)
+        if span is not None and _signs(text[slice(*span)], sure=english):
+            yield span
+
+
+def _whole(text: str, start: int, end: int, allowed: Collection[str]) -> tuple[int, int] | None:
+    """The name that is all of a line, but for dashes, kisses and full stops."""
+    line = text[start:end]
+    opening = _DRESSING.match(line)
+    assert opening is not None
+    bare = re.sub(r"(?:\s+x{1,3}|[\s!)(:;*~–-]|(?<!\b\w)\.)*$", "", line[opening.end() :])
+    first = start + opening.end()
+    if not bare or len(bare.split()) > 4 or re.search(r"\d", bare):
+        return None
+    span = name_at(text, first, allowed, small=True)
+    return span if span is not None and span[1] >= first + len(bare) else None
+
+
+def _signs(found: str, *, sure: bool) -> bool:
+    parts = [part.strip(".").lower() for part in found.split() if part.lower() not in PARTICLES]
+    if not parts or any(part in NEVER_NAMES - FAMILY_NAMES - GIVEN_NAMES for part in parts):
+        return False
+    if any(part in GIVEN_NAMES or part.split("-")[0] in GIVEN_NAMES or part in FAMILY_NAMES - COMMON_WORDS for part in parts):
+        return True
+    return sure and not any(ordinary(part) for part in parts if len(part) > 1)
+
+
+def _initials(text: str, allowed: Collection[str]) -> Iterator[tuple[int, int]]:
+    for match in _INITIALS.finditer(text):
+        last = match["last"]
+        if not last[0].isupper() or not match[0][0].isupper() or last.lower() in allowed:
+            continue
+        if last.lower() in FAMILY_NAMES or not ordinary(last.lower()):
+            yield match.span()
+
+
+def _small(text: str, allowed: Collection[str], *, english: bool) -> Iterator[tuple[int, int]]:
+    """Common given names in small letters: of four letters and more, or before a family name."""
+    found = words(text)
+    end = 0
+    for number, word in enumerate(found):
+        lower = word.text
+        if word.start < end or not lower.islower() or lower not in SMALL_GIVEN or lower in allowed:
+            continue
+        if word.start and text[word.start - 1] in "@./_-&=" or text[word.end : word.end + 1] in ("@", "/", "_", "-"):
+            continue
+        span = name_at(text, word.start, allowed, small=True)
+        following = found[number + 1].text.lower() if number + 1 < len(found) else ""
+        if span is None:
+            continue
+        if not english and following not in FAMILY_NAMES:
+            # A word of another language: only as a full name.
+            span = (word.start, word.end) if len(lower) > 4 else None
+        if span is not None and (len(lower) > 3 or following in FAMILY_NAMES - COMMON_WORDS):
+            end = span[1]
+            yield span
