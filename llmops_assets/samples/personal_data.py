@@ -261,6 +261,7 @@ FAMILY_MAKERS: dict[str, tuple[str, Maker]] = {
     "token": ("SECRET", lambda rng, _: _token(rng)),
     "otp": ("SECRET", lambda rng, _: _filled("######", rng)),
     "cvv": ("SECRET", lambda rng, _: _filled("###", rng)),
+    "expiry": ("SECRET", lambda rng, _: f"{rng.randrange(1, 13):02d}/{rng.randrange(26, 32)}"),
     "link": ("SECRET", lambda rng, _: _token(rng, "")),
     "profile": ("USERNAME", lambda rng, c: _profile(rng, c)),
     "plate": ("NUMBER_PLATE", lambda rng, c: _plate(rng, c)),
@@ -275,6 +276,7 @@ FORMS: dict[str, Callable[[str], str]] = {
     "upper": str.upper,
     "initial": lambda value: f"{value[0]}. {value.split(' ', 1)[1]}",
     "reversed": lambda value: ", ".join(reversed(value.split(" ", 1))),
+    "last4": lambda value: re.sub(r"\D", "", value)[-4:],
     "head": lambda value: value[: _half(value)].rstrip(),
     "tail": lambda value: value[_half(value) :].lstrip(),
 }
@@ -489,7 +491,9 @@ def _plate(rng: random.Random, customer: Customer) -> str:
         "en_GB": "@@## @@@", "en_US": "#@@@###", "de_DE": "@@-@@ ####", "fr_FR": "@@-###-@@", "es_ES": "#### @@@",
         "it_IT": "@@ ###@@", "nl_NL": "@@-###-@", "pl_PL": "@@ #####",
     }[customer.locale]  # fmt: skip
-    return _filled(pattern, rng)
+    text = _filled(pattern, rng)
+    # Spanish plates hold no vowels.
+    return re.sub("[AEU]", "K", text) if customer.locale == "es_ES" else text
 
 
 def _turn(template: str, rng: random.Random, customer: Customer) -> dict[str, Any]:

@@ -30,12 +30,13 @@ SMALL_GIVEN = GIVEN_NAMES - AMBIGUOUS_GIVEN_NAMES - COMMON_WORDS - ALSO_WORDS - 
 _DONE = re.compile(
     r"(?i)\b(?:(?:spoke|spoken|speak|speaking|talk|talked|talking|chat|chatted|chatting|dealt|deal|dealing|corresponded"
     r"|agreed|arranged|discussed (?:it|this|that)) (?:again )?(?:to|with)"
+    r"|according to|ask(?:ed|ing)? (?:for|after)|on behalf of"
     r"|(?:tell|told|ask|asked|remind|reminded|thank|let|inform|informed|contacted|phoned|emailed|met|texted|messaged|paid)"
     r"|(?:helped|served|signed(?: for| off)?|accepted|collected|taken|received|picked up|answered|handled|approved|processed"
     r"|promised|told|written|confirmed|advised|assured|treated|opened|ordered|paid(?: for)?) by"
     r"|(?:explained|gave|given|give|hand|handed|showed|said|promised|mentioned|lent|described|reported|left)"
     r"(?: (?:it|that|this|them|everything|all|the \w+|my \w+|a \w+))*(?: all| over| back| on| in)? (?:to|with|by)"
-    r"|according to|ask(?:ed|ing)? for|on behalf of|(?:a|some) (?:certain|guy|man|woman|lady|person|girl|boy|gentleman|colleague"
+    r"|(?:a|some) (?:certain|guy|man|woman|lady|person|girl|boy|gentleman|colleague"
     r"|neighbou?r|friend)(?: from [\w ]{2,20}?)?(?: (?:called|named))?|(?:someone|somebody|one) (?:called|named)|goes by|care of"
     r"|(?:thanks|kudos|credit|hats off|greetings|regards|love|hugs) (?:to|from)|not (?:me|you) but|instead of)\s+"
 )
@@ -96,7 +97,7 @@ def _in_sentences(text: str, allowed: Collection[str], *, english: bool) -> Iter
         if span is None:
             continue
         found = text[slice(*span)]
-        if _first(found) in SMALL_GIVEN or (match["sure"] and _nameable(found, english=english)):
+        if _first(found) in SMALL_GIVEN or (match["sure"] and _nameable(found, english=english, place=True)):
             yield span
     for match in _CAPITALS.finditer(text):
         first, last = match["first"].lower(), match["last"].lower()
@@ -117,13 +118,15 @@ def _first(found: str) -> str:
     return re.split(r"[ .]", found)[0].lower().split("-")[0]
 
 
-def _nameable(found: str, *, english: bool) -> bool:
+def _nameable(found: str, *, english: bool, place: bool = False) -> bool:
     """Whether what stands where a name stands is one: a common given name, or words that are no ordinary ones."""
     parts = [part.strip(".").lower() for part in found.split() if part.lower() not in PARTICLES]
     if not parts or any(part in NEVER_NAMES - FAMILY_NAMES for part in parts[:1]):
         return False
     if parts[0] in SMALL_GIVEN or parts[0].split("-")[0] in SMALL_GIVEN:
         return True
+    if parts[0] in PLACES and place and found[0].isupper():
+        return parts[0] not in COMMON_WORDS
     if parts[0] in PLACES or parts[0] in MYTHS:
         return False
     if found[0].isupper() and parts[0] in GIVEN_NAMES and parts[0] not in ALSO_WORDS - AMBIGUOUS_GIVEN_NAMES:
@@ -140,15 +143,15 @@ def _signed(text: str, allowed: Collection[str], *, english: bool) -> Iterator[t
         line, before = lines[number], lines[number - 1][0].strip()
         span = _whole(text, line.start(), line.end(), allowed)
         if span is not None:
-            closing = len(before.split()) <= 6 and before[-1:] not in ".?!:"
-            if _signs(text[slice(*span)], sure=closing or english) and len(before.split()) > 0:
+            closing = len(before.split()) <= 7 and before[-1:] not in ".?!:"
+            if _signs(text[slice(*span)], sure=closing or english, closing=closing):
                 yield span
                 return
         if _CONTACT.search(line[0]) is None and len(line[0].split()) > 6:
             return
     if match := _FLOURISH.search(text):
         span = _whole(text, *match.span("name"), allowed)
-        if span is not None and _signs(text[slice(*span)], sure=english):
+        if span is not None and _signs(text[slice(*span)], sure=english, closing=False):
             yield span
 
 
@@ -165,11 +168,14 @@ def _whole(text: str, start: int, end: int, allowed: Collection[str]) -> tuple[i
     return span if span is not None and span[1] >= first + len(bare) else None
 
 
-def _signs(found: str, *, sure: bool) -> bool:
+def _signs(found: str, *, sure: bool, closing: bool) -> bool:
+    """Whether the words of a line are a name: a common one, or none ordinary; behind a closing any in capitals."""
     parts = [part.strip(".").lower() for part in found.split() if part.lower() not in PARTICLES]
     if not parts or any(part in NEVER_NAMES - FAMILY_NAMES - GIVEN_NAMES for part in parts):
         return False
     if any(part in GIVEN_NAMES or part.split("-")[0] in GIVEN_NAMES or part in FAMILY_NAMES - COMMON_WORDS for part in parts):
+        return True
+    if closing and found[0].isupper() and not any(part in COMMON_WORDS for part in parts):
         return True
     return sure and not any(ordinary(part) for part in parts if len(part) > 1)
 

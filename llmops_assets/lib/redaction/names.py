@@ -86,7 +86,7 @@ _WEAK = (
     r"|\bto|\band|\bby|\bunder"
 )
 _CLOSING = (
-    r"thx|thnx|tx|ta|bye(?: bye)?|cheerio|see you|speak soon|take care|all the best|xx?x?|tschüs+|ciao|rgds|brgds|br|kr"
+    r"(?:thx|thanks|thank you|cheers|regards|danke|merci|gracias|grazie)(?: [^\W\d_]+){1,4}|thx|thnx|tx|ta|bye(?: bye)?|cheerio|see you|speak soon|take care|all the best|xx?x?|tschüs+|ciao|rgds|brgds|br|kr"
     r"|(?:(?:kind|best|warm|many|with kind|with best) )?(?:regards|wishes|greetings)|thanks(?: again| so much| "
     r"a lot| in advance| very much)?"
     r"|(?:many )?thanks(?: in advance)?|thank you(?: so much| very much| in advance)?|cheers|sincerely"
@@ -123,7 +123,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:(?:\.-|['-])[^\W\d_]+)*")
 _INITIAL = re.compile(r"[^\W\d_]\.")
 _TITLE_WORD = re.compile(rf"(?i){_TITLE}")
 _FOLLOWS_NAME = re.compile(
-    r"(?i)\s*(?:$|[,.!;\n)?]|-\s|(?:and|here|with|from|calling|writing|speaking|again|my|i|the|but|your"
+    r"(?i)\s*(?:$|[,.!;\n)?]|-\s|(?:and|here|with|from|calling|writing|speaking|again|btw|on|at|not|my|i|the|but|your"
     r"|account|order|und|et|y|e|en|i|oraz|aus|van|con)\b)"
 )
 _NATIONAL = re.compile(r"(?i).{2,}(?:ian|ish|ese|ean|ant|ist|ism|ing|ed|ly|ness|tion|ful|able|ible|less)$")
@@ -318,7 +318,7 @@ def _behind_cue(
         if title[0] == title[0].upper():
             return None
         return name_at(text, at, allowed, small=english and title.strip(".") in ("mr", "mrs", "ms", "dr"))
-    span = name_at(text, at, allowed, small=True)
+    span = name_at(text, at, allowed, small=True, loose=bool(match["introduction"]))
     if span is None:
         return None
     found = text[slice(*span)]
@@ -339,7 +339,11 @@ def _behind_cue(
             return span if parts[0].lower() not in COMMON_WORDS or _given(parts[0]) else None
         if _given(parts[0]):
             return span
-        return span if 2 <= len(parts) <= 4 and _FOLLOWS_NAME.match(text, span[1]) else None
+        follows = _FOLLOWS_NAME.match(text, span[1]) is not None
+        if len(parts) == 1:
+            return span if english and follows and len(found) > 2 and not ordinary(found) else None
+        told = any(p in GIVEN_NAMES | FAMILY_NAMES - COMMON_WORDS or not ordinary(p) for p in parts)
+        return span if len(parts) <= 4 and follows and told else None
     if match["relation"]:
         return span if parts[0].lower() not in COMMON_WORDS or _given(parts[0]) else None
     return span if _may_greet(text, span) else None

@@ -179,8 +179,8 @@ class Redactor:
 
     def _readings(self, texts: Sequence[str]) -> list[_Reading]:
         language = models.language_of(texts)
-        asked = [frozenset(), *(replies.asked_for(fold(text)) for text in texts[:-1])]
-        return [_Reading(text, a, language) for text, a in zip(texts, asked, strict=False)]
+        asked = replies.asked_over([fold(text) for text in texts])
+        return [_Reading(text, a, language) for text, a in zip(texts, asked, strict=True)]
 
     def _read(self, readings: Sequence[_Reading]) -> dict[_Reading, tuple[Span, ...]]:
         """What is found in each text by itself: patterns first, then the language model where it could add a name."""

@@ -21,14 +21,14 @@ from llmops_assets.lib.redaction.words import (
 
 _DETERMINER = re.compile(
     r"(?i)(?:^|[^\w'])(?:the|a|an|this|that|these|those|each|every|another|any|some|which|what|your|our|my|their|his|her"
-    r"|new|old|one|two|three|four|five|six|ten|\d{1,3} ?x?|both|no|replacement|spare|broken|faulty|second|third|called|named"
+    r"|new|old|one|two|three|four|five|six|ten|\d{1,3} ?x?|both|no|replacement|spare|broken|faulty|second|third"
     r"|model|colou?r|ein(?:e[nmrs]?)?|das|dem|den|des|zwei|drei|welche[rsn]?|un|une|le|les|cette|ce|deux|el|los|las|unos?|dos"
     r"|esta|este|lo|gli|het|een|twee|de|nowa|nowy|dwie|dwa) $"
 )
 _WARE = (
     r"lamps?|lights?|bulbs?|chairs?|sofas?|couch(?:es)?|tables?|desks?|beds?|mattress(?:es)?|shelf|shelves|rugs?|mirrors?|stools?"
     r"|cabinets?|wardrobes?|cushions?|curtains?|vases?|clocks?|stands?|lampshades?|apps?|plans?|models?|versions?|editions?"
-    r"|series|collections?|range|line|colou?rs?|themes?|phones?|cases?|routers?|printers?|watch(?:es)?|speakers?|headphones?"
+    r"|series|collections?|range|colou?rs?|themes?|phones?|cases?|routers?|printers?|watch(?:es)?|speakers?|headphones?"
     r"|earbuds|bikes?|scooters?|strollers?|prams?|shoes?|boots?|sneakers?|dress(?:es)?|jackets?|coats?|jeans|shirts?|bags?"
     r"|backpacks?|wallets?|rings?|necklaces?|perfumes?|creams?|teas?|coffees?|machines?|kettles?|mixers?|ovens?|grills?"
     r"|heaters?|fans?|vacuums?|robots?|cameras?|drones?|consoles?|keyboards?|mice|monitors?|tablets?|laptops?|chargers?"
@@ -45,6 +45,12 @@ _WARE_AFTER = re.compile(
     rf"|leather|velvet|double|single|large|small)\b|(?:{_WARE})\b|\d{{1,4}}\b(?! (?:of|january|february|march|april|may|june|july)))"
 )
 _WARE_BEFORE = re.compile(rf"(?i)\b(?:{_WARE}|colou?r|shade|finish|farbe|couleur|color) ?[:\"']? ?$")
+_SIZE = re.compile(r"(?i)(?:mini|pro|max|plus|lite|ultra|xl|xxl|ii|iii|iv|air|smart|classic|deluxe|led)$")
+_CALLED = re.compile(
+    rf"(?i:\b(?:the|a|an|this|that|two|three|your|our|new|der|die|das|la|le|el|il|het|de) )(?P<name>[^\W\d_a-z][^\W\d_]{{2,}})"
+    rf"(?={_WARE_AFTER.pattern.removeprefix('(?i)')})"
+)
+_WARE_NAMED = re.compile(rf"(?i:\b(?:{_WARE}) )(?P<name>[^\W\d_a-z][^\W\d_]{{2,}})(?! [^\W\d_a-z])")
 _PLACE_BEFORE = re.compile(
     r"(?i)\b(?:in|to|from|near|at|via|through|around|across|within|outside|into|towards|between|toward|ship(?:s|ping)? to|of"
     r"|nach|aus|bei|à|en|de|a|da|naar|uit|w|do|z|en|hasta|desde|hacia|vers|depuis|city of|downtown|region) (?:the )?$"
@@ -64,9 +70,28 @@ def without(text: str, people: Sequence[Span], cued: float) -> list[Span]:
     """The people without those that are wares or places; what scores `cued` or more stays."""
     kept = []
     for span in people:
+        if span.score < cued:
+            verb = _VERB.match(text, span.start, span.end)
+            if verb is not None and _begins_sentence(text, span.start):
+                span = span._replace(start=verb.end())
         if span.score >= cued or not _is_thing(text, span):
             kept.append(span)
     return kept
+
+
+def called(text: str) -> frozenset[str]:
+    """Lower-case words that a text uses as names of wares: "the Stella lamp", "Lampe Klara", "two Oscars"."""
+    found = {match["name"].lower() for match in _CALLED.finditer(text)}
+    found |= {match["name"].lower() for match in _WARE_NAMED.finditer(text)}
+    return frozenset(found - COMMON_WORDS)
+
+
+_VERB = re.compile(r"(?:Will|May|Can|Mark|Grant|Bill|Hope|Chase|Drew|Sue|Pat|Rob|Is|Does|Has|Did) (?=[^\W\d_])")
+
+
+def _begins_sentence(text: str, start: int) -> bool:
+    before = text[:start].rstrip(" \"'(")
+    return not before or before[-1] in ".!?\n:"
 
 
 def _is_thing(text: str, span: Span) -> bool:
@@ -81,6 +106,8 @@ def _is_thing(text: str, span: Span) -> bool:
         return True
     if all(part in PLACES or part in SAINTS for part in parts) and not _STATED.match(after):
         return _PLACE_BEFORE.search(before) is not None or _listed(before, after)
+    if len(parts) > 1 and (_SIZE.match(parts[-1]) or re.fullmatch(_WARE, parts[-1])):
+        return parts[-1] not in FAMILY_NAMES
     if _WARE_AFTER.match(after) or _WARE_BEFORE.search(before):
         return not _is_full_name(parts)
     if len(parts) > 1:

@@ -307,7 +307,11 @@ NEVER_NAMES = frozenset(
     finland florida france frankfurt germany glasgow greece hamburg india indian ireland italy japan japanese leeds
     lisbon liverpool london luxembourg madrid manchester mexico milan munich netherlands norway oslo paris poland
     portugal prague rome rotterdam russia scotland spain sweden switzerland texas turkey ukraine utrecht vienna wales
-    warsaw washington york zurich
+    warsaw washington york zurich nachbar nachbarin nachbarn kollege kollegin kollegen freundin freund tochter sohn mutter
+    vater bruder schwester ehemann ehefrau chef chefin fahrer fahrerin bote techniker zusteller lampe lampen leuchte stuhl
+    sessel tisch bett teppich regal wochenende grüße abend woche voisin voisine collègue mari femme lampes chaise canapé
+    journée soirée vecino vecina lámpara silla mesa semana vicino vicina sedia divano buurman buurvrouw stoel weekend lamp
+    lamps sofa chair table desk bed rug shelf mirror router printer speaker headphones bike stroller producer singer author
     """.split()
 )
 """Lower-case words that no name consists of: function words, greetings, roles, wares, months, brands, places."""
