@@ -352,7 +352,8 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     _cued(
         "ORDER_NUMBER",
         "order|orders|purchase|bestellung|commande|pedido|ordine|bestelling|zamówienie|zamówienia|encomenda|auftrag",
-        0.92,
+        # Surer than the shapes of telephone and card numbers, which an order number may have by chance.
+        0.975,
     ),
     _cued("TICKET_NUMBER", "ticket|case|incident|complaint|request|sr|vorgang|sprawa|dossier", 0.91),
     _cued(
@@ -507,12 +508,12 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     Recogniser(
         "USERNAME",
         re.compile(
-            r"(?i)\b(?:users?|account|profile|member|konto|benutzer|nutzer|compte|utilisateur|cuenta|usuario|utente|gebruiker|login"
+            r"(?i)\b(?:users?|tag|gamer ?tag|ign|psn|steam|battle ?tag|xbox|account|profile|member|konto|benutzer|nutzer|compte|utilisateur|cuenta|usuario|utente|gebruiker|login"
             r"|handle|insta(?:gram)?|telegram|skype|discord|snap(?:chat)?|tiktok|twitter)"
-            r"(?:[ :='\"]{1,3}|\b(?:is|name|called|named|ist)\b ?){1,4}(?P<value>@?[A-Za-z](?=[\w.-]*[\d_.])[\w.-]{2,40}\w)"
+            r"(?:[ :='\"]{1,3}|\b(?:is|name|called|named|ist)\b ?){1,4}(?P<value>@?[^\W\d_](?=[\w.-]*\d|[\w-]*_\w|[a-z]+\.[a-z])[\w.-]{2,40}\w)"
         ),
         0.86,
-        words=("user", "account", "profile", "member", "konto", "nutzer", "compte", "utilisateur", "cuenta", "usuario",
+        words=("user", "tag", "ign", "psn", "steam", "xbox", "account", "profile", "member", "konto", "nutzer", "compte", "utilisateur", "cuenta", "usuario",
                "utente", "gebruiker", "login", "handle", "insta", "telegram", "skype", "discord", "snap", "tiktok",
                "twitter"),
         accepts=lambda match: re.search(r"\.\w+/|\.(?:com|html?|php|pdf)$", match["value"]) is None,
@@ -521,7 +522,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     # A name and a number joined is a chosen name: no product is written so.
     Recogniser(
         "USERNAME",
-        re.compile(r"(?<![\w.@/-])[a-z][a-z]{2,20}(?:[._][a-z]{1,20})?[._]\d{1,6}(?![\w.@/-]|\.\w)"),
+        re.compile(r"(?<![\w.@/-])[^\W\d_A-Z][^\W\d_A-Z]{2,20}(?:[._][^\W\d_A-Z]{1,20})?[._]\d{1,6}(?![\w.@/-]|\.\w)"),
         0.65,
         digit=True,
     ),

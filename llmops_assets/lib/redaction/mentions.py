@@ -14,6 +14,7 @@ from llmops_assets.lib.redaction.vocabulary import ordinary
 from llmops_assets.lib.redaction.words import (
     ALSO_WORDS,
     AMBIGUOUS_GIVEN_NAMES,
+    BRANDS,
     COMMON_WORDS,
     FAMILY_NAMES,
     GIVEN_NAMES,
@@ -23,6 +24,11 @@ from llmops_assets.lib.redaction.words import (
     PLACES,
 )
 
+_DEPARTMENTS = frozenset(
+    "sales claims returns billing accounts accounting dispatch warehouse reception marketing legal complaints retention"
+    " compliance logistics escalations fraud lettings bookings reservations finance purchasing maintenance engineering"
+    " head office hq chatbot bot assistant parliament god jesus christmas".split()
+)
 SMALL_GIVEN = GIVEN_NAMES - AMBIGUOUS_GIVEN_NAMES - COMMON_WORDS - ALSO_WORDS - PLACES - MYTHS
 """Given names that are ones in small letters too."""
 
@@ -31,19 +37,22 @@ _DONE = re.compile(
     r"(?i)\b(?:(?:spoke|spoken|speak|speaking|talk|talked|talking|chat|chatted|chatting|dealt|deal|dealing|corresponded"
     r"|agreed|arranged|discussed (?:it|this|that)) (?:again )?(?:to|with)"
     r"|according to|ask(?:ed|ing)? (?:for|after)|on behalf of"
-    r"|(?:tell|told|ask|asked|remind|reminded|thank|let|inform|informed|contacted|phoned|emailed|met|texted|messaged|paid)"
+    r"|(?:tell|told|ask|asked|remind|reminded|thank|let|inform|informed|contacted|phoned|emailed|met|texted|messaged)"
     r"|(?:helped|served|signed(?: for| off)?|accepted|collected|taken|received|picked up|answered|handled|approved|processed"
     r"|promised|told|written|confirmed|advised|assured|treated|opened|ordered|paid(?: for)?) by"
     r"|(?:explained|gave|given|give|hand|handed|showed|said|promised|mentioned|lent|described|reported|left)"
     r"(?: (?:it|that|this|them|everything|all|the \w+|my \w+|a \w+))*(?: all| over| back| on| in)? (?:to|with|by)"
     r"|(?:a|some) (?:certain|guy|man|woman|lady|person|girl|boy|gentleman|colleague"
     r"|neighbou?r|friend)(?: from [\w ]{2,20}?)?(?: (?:called|named))?|(?:someone|somebody|one) (?:called|named)|goes by|care of"
-    r"|(?:thanks|kudos|credit|hats off|greetings|regards|love|hugs) (?:to|from)|not (?:me|you) but|instead of)\s+"
+    r"|(?:thanks|kudos|credit|hats off|greetings|regards|love|hugs) (?:to|from)|not (?:me|you) but|(?:he|she|who|they|man|woman|lady|guy|driver|agent|colleague) (?:\w+ )?(?:is|was|were|are)"
+    r" (?:called|named)|(?:boss|manager|contact|owner|neighbou?r|partner|colleague|assistant|recipient|addressee|helper|landlord"
+    r"|husband|wife|son|daughter|brother|sister|friend|mum|mom|dad|name)(?:'s name)? (?:is|was|are)(?: called)?"
+    r"|(?:contact|attention|attn\.?|fao|f\.a\.o\.?|z\.? ?hd\.?|c/o|recipient|addressee|deliver|caller|tenant|shame on you|not to)[:,]?)\s+['\"(]?"
 )
 # What is sent somewhere goes to places as often: behind it a common name is asked for.
 _SENT = re.compile(
     r"(?i)\b(?:sent|send|passed|delivered|forwarded|released|transferred|addressed|shipped|belongs|belong|registered|left|made out"
-    r"|went|goes|given)(?: (?:it|that|this|them|everything|all|the \w+|my \w+|a \w+))*(?: over| back| on)? (?:to|with|by|for)\s+"
+    r"|went|goes|given)(?: (?:it|that|this|them|everything|all|the \w+|my \w+|a \w+))*(?: over| back| on)? (?:to|with|by|for)\s+['\"(]?"
 )
 _WORD = r"[^\W\d_](?:[^\W\d_]|['-](?=[^\W\d_]))*"
 _HERE = re.compile(
@@ -69,14 +78,32 @@ _FLOURISH = re.compile(r"(?:--+|~|[-–—]{1,2} ?|\n[-–*] ?)(?P<name>[^\n]{2,
 LAST_LINES = 5
 
 
-def find(text: Folded, allowed: Collection[str], language: str) -> list[Span]:
-    """Names by the form of the sentence, and in the last lines; `language` is that of the conversation."""
+def find(text: Folded, allowed: Collection[str], language: str, known: Collection[Span] = ()) -> list[Span]:
+    """Names by the form of the sentence, and in the last lines; `language` is that of the conversation.
+
+    `known` are people that were found already: "and olu" behind one of them is a name too.
+    """
     read, english = recased(text.text), language == "en"
     spans = [Span(*span, "PERSON", KNOWN) for span in _in_sentences(read, allowed, english=english)]
     spans += (Span(*span, "PERSON", CUED) for span in _signed(read, allowed, english=english))
     spans += (Span(*span, "PERSON", KNOWN) for span in _initials(read, allowed))
     spans += (Span(*span, "PERSON", KNOWN) for span in _small(read, allowed, english=english))
+    people = [*spans, *(span for span in known if span.entity == "PERSON")]
+    spans += (Span(*span, "PERSON", KNOWN) for span in _beside(read, people, allowed, english=english))
     return spans
+
+
+_BESIDE = re.compile(r"(?i),? (?:and|&|or|und|et|y|e|en) ")
+
+
+def _beside(
+    text: str, people: Collection[Span], allowed: Collection[str], *, english: bool
+) -> Iterator[tuple[int, int]]:
+    for person in people:
+        joint = _BESIDE.match(text, person.end)
+        span = name_at(text, joint.end(), allowed, small=True) if joint else None
+        if span is not None and _nameable(text[slice(*span)], english=english):
+            yield span
 
 
 def _in_sentences(text: str, allowed: Collection[str], *, english: bool) -> Iterator[tuple[int, int]]:
@@ -97,7 +124,8 @@ def _in_sentences(text: str, allowed: Collection[str], *, english: bool) -> Iter
         if span is None:
             continue
         found = text[slice(*span)]
-        if _first(found) in SMALL_GIVEN or (match["sure"] and _nameable(found, english=english, place=True)):
+        known = _first(found) in SMALL_GIVEN or (found[0].isupper() and _first(found) in GIVEN_NAMES & PLACES)
+        if known or (match["sure"] and _nameable(found, english=english, place=True)):
             yield span
     for match in _CAPITALS.finditer(text):
         first, last = match["first"].lower(), match["last"].lower()
@@ -131,8 +159,11 @@ def _nameable(found: str, *, english: bool, place: bool = False) -> bool:
         return False
     if found[0].isupper() and parts[0] in GIVEN_NAMES and parts[0] not in ALSO_WORDS - AMBIGUOUS_GIVEN_NAMES:
         return True
-    if not english or len(parts[0]) < 3 or found.isupper():
+    if not english or len(parts[0]) < 3 or (found.isupper() and len(found) < 4):
         return False
+    if found[0].isupper() and not found.isupper():
+        # No sentence begins here: a capital word is a name, a maker or a department.
+        return not any(part in COMMON_WORDS - FAMILY_NAMES or part in _DEPARTMENTS or part in BRANDS for part in parts)
     return not any(ordinary(part) and part not in FAMILY_NAMES for part in parts)
 
 

@@ -151,16 +151,15 @@ def recased(text: str) -> str:
     letters = [c for c in PLACEHOLDER.sub("", text) if c.isalpha()]
     if len(letters) < 8 or sum(c.isupper() for c in letters) < SHOUTED * len(letters):
         return text
-    return re.sub(r"[^\W\d_]+(?:'[^\W\d_]+)?", _recased_word, text)
-
-
-def _recased_word(match: re.Match[str]) -> str:
-    word, lower = match[0], match[0].lower()
-    if len(lower) != len(word) or (match.start() and match.string[match.start() - 1] in "<_"):
-        return word
-    if lower in COMMON_WORDS or (ordinary(lower) and lower not in GIVEN_NAMES | FAMILY_NAMES):
-        return lower
-    return word[0] + lower[1:]
+    pieces, last, given = [], 0, False
+    for match in re.finditer(r"(?<![<_])(?<![^\W_])[^\W\d_]+(?:'[^\W\d_]+)?", text):
+        word, lower = match[0], match[0].lower()
+        if len(lower) != len(word):
+            continue
+        ordinary_word = lower in COMMON_WORDS or (not given and ordinary(lower) and lower not in GIVEN_NAMES | FAMILY_NAMES)
+        pieces += [text[last : match.start()], lower if ordinary_word else word[0] + lower[1:]]
+        last, given = match.end(), lower in GIVEN_NAMES and not ordinary_word
+    return "".join([*pieces, text[last:]])
 
 
 def candidates(text: str, allowed: Collection[str], taken: Iterable[Span]) -> bool:
@@ -265,8 +264,13 @@ def name_at(
     return (position, end) if count and any(c.isalpha() for c in text[position:end]) else None
 
 
+_CONTRACTED = re.compile(r"^(?:i|you|he|she|it|we|they|who|what|that|there|[a-z]+n)'(?:m|re|ve|ll|d|t|s)$")
+
+
 def _may_continue(word: str, allowed: Collection[str], *, first: bool, small: bool, loose: bool) -> bool:
     lower = word.lower()
+    if _CONTRACTED.search(lower):
+        return False
     if lower in allowed and (first or lower not in FAMILY_NAMES):
         return False
     if word[0].isupper():

@@ -17,7 +17,7 @@ from multiprocessing import get_context
 
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import SubjectPattern
-from llmops_assets.lib.redaction import addresses, links, mentions, models, replies, things
+from llmops_assets.lib.redaction import addresses, links, mentions, models, replies, scripts, things
 from llmops_assets.lib.redaction import names as people_names
 from llmops_assets.lib.redaction.recognisers import RECOGNISERS
 from llmops_assets.lib.redaction.memory import known_values
@@ -209,7 +209,8 @@ class Redactor:
         spans += links.find(text)
         spans += addresses.find(text, prefilter=self._prefilter)
         spans += people_names.find(text, self._allowed, language)
-        spans += mentions.find(text, self._allowed, language)
+        spans += mentions.find(text, self._allowed, language, spans)
+        spans += scripts.find(text)
         if asked:
             spans += replies.find(text, asked, self._allowed)
         kept = [s for s in spans if not self._is_allowed(text.text[s.start : s.end])]

@@ -24,7 +24,8 @@ _QUESTIONS = {
     "CARD": r"card number|digits (?:of|on) (?:your|the) (?:\w+ )?card|kartennummer|numéro de (?:la |votre )?carte"
     r"|número de (?:la |su )?tarjeta|number (?:on|of) (?:your|the) (?:\w+ )?card",
     "SECRET": r"\b(?:pass ?word|pass ?code|pin|otp|passwort|kennwort|mot de passe|contraseña|cvv|cvc)\b"
-    r"|(?:security|verification|confirmation|one[- ]time|access|sms) code|code (?:from|in|that|which|we|you (?:got|received))",
+    r"|(?:security|verification|confirmation|one[- ]time|access|sms) code|code (?:from|in|that|which|we|you (?:got|received))"
+    r"|digits?\b[^.?]*\b(?:sent|text|sms|app|received|message)|\bsent (?:you )?(?:a|the|another|your) (?:\w+ )?(?:code|pin)",
     "NUMBER_PLATE": r"\b(?:number|licen[cs]e|registration) ?plate|\bregistration (?:number|of)|kennzeichen"
     r"|immatriculation|matrícula|\btarga\b|kenteken",
     "BANK_CODE": r"sort ?code|routing number|\bblz\b|bankleitzahl|\bbic\b|\bswift\b",
@@ -56,7 +57,7 @@ _QUESTIONS = {
 _PATTERNS = {entity: re.compile(f"(?i){pattern}") for entity, pattern in _QUESTIONS.items()}
 _ASKS = re.compile(
     r"(?i)\?|\b(?:please|could you|can you|may i|can i|need|require|provide|confirm|tell|give|share|enter|send"
-    r"|type|state|bitte|veuillez"
+    r"|type|state|sent|bitte|veuillez"
     r"|por favor|per favore|graag|proszę)\b"
 )
 _MORE = re.compile(
@@ -123,7 +124,11 @@ def find(text: Folded, asked: frozenset[str], allowed: frozenset[str]) -> list[S
     if entity and text.has_digit:
         spans += _codes(text.text, entity, bare=_bare(text.text))
     if entity == "SECRET":
-        spans += [Span(*match.span(), "SECRET", 0.65) for match in re.finditer(r"(?=\S*[\d!#$%&*_])\S{4,}", text.text)]
+        spans += [
+            Span(*match.span(), "SECRET", 0.65)
+            for match in re.finditer(r"(?=[^\s]*[\d#$%&*_])[^\s<>]{3,}(?<![.,;!?])", text.text)
+            if not _QUANTITY.match(text.text, match.end())
+        ]
     if "EMAIL" in asked:
         spans += _mailbox(text.text, count)
     if "USERNAME" in asked:

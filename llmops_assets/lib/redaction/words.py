@@ -139,12 +139,31 @@ GIVEN_NAMES = frozenset(
     kristine kristy lamar latasha latoya lamont lester lonnie lucille mabel mackenzie makayla mandy marlene marvin
     melody melvin meredith mildred mindy misty mitch monique myrtle natasha norma olga preston priscilla rachael
     ramona regina rhonda roderick rodney roxanne sabrina savannah seth shane shelby sherri sherry stacy tabitha tamika
-    tammy tasha terrence tracie tricia troy tyler tyrone velma vickie wallace wilma yesenia
+    tammy tasha terrence tracie tricia troy tyler tyrone velma vickie wallace wilma yesenia madison harper kaylee aubrey
+    addison hailey skylar landon wyatt jaxon nora mila eliana delilah ezra silas ezekiel malik darius tyrese deshawn lakisha
+    keisha imani zahra layla leyla yara youssef yusuf karim rachid samira salma khadija mariam mehdi nabil rania dalia hala
+    huda jamila kamal khaled laila latifa majid malika mansour mounir nasser noura omran osama rami rashida reza sahar said
+    salim sana shirin soraya tarek waleed yasmine youssra zaid ziad amara chiamaka chinedu emeka ifeoma kelechi nkechi
+    obinna olumide oluwaseun tunde yinka folake adaeze babajide funmi kwame ama kofi abena akosua sipho nomsa thabo lerato
+    zanele bongani tendai farai rutendo wanjiru njeri kamau otieno achieng mwangi aylin cem deniz derya elif emine
+    fatih gizem hakan ibrahim ismail kemal leyla mehmet merve oğuz özlem pınar selin serkan sibel tolga yasemin yilmaz
+    anastasios dimitris eleni giannis giorgos katerina kostas nikos panagiotis sofia stavros vasilis yannis aigerim alisher
+    azamat dinara nursultan timur ainur bolat olzhas anush armen aram gayane hayk nino tamar zurab levan ketevan dmytro
+    iryna kateryna mykola natalia oleksandr olena oleksii serhii svitlana tetiana volodymyr yulia bogdana desislava georgi
+    ivanka plamen stoyan todor ana-maria andreea bogdan cristina dragos gabriela ionut ioana mihai radu roxana stefan
+    teodora vlad aino aleksi hanna juho jussi kaarina matti mikko niko pauliina petteri sanna satu teemu
+    aoife brendan ciara cian conor deirdre eoin fionn grainne maeve niamh oisin orla padraig roisin sinead siobhan siobhán
+    angharad dafydd eleri emrys gwyneth iestyn llinos megan rhian rhodri sioned callum catriona ewan fraser hamish iain
+    morag mhairi alistair tamsin imogen aiko akira daichi emi hana haruka hinata kaito kaori kazuki mai makoto mariko
+    masato mayumi megumi miyuki naoki natsumi ren rin ryota shota sora takumi yui yuka yuto bao chau dung hien hoa hung
+    khanh lan linh minh ngoc phuong quan quynh thanh thao thu trang tuan viet hyun jiho jimin jiwoo minjun
+    seoyeon sooyeon yejin youngho xin ying hui jun lei ting xia yan zhen
     """.split()
 )
 
 AMBIGUOUS_GIVEN_NAMES = frozenset(
     """
+    said hung dung ren lan can ling trang thu sora misty harper taylor madison
     april art austin bill bob brook chase chip chuck clay cliff dale dean dick dolly drew faith florence ford frank
     gene georgia glen grace grant hope hunter iris ivy jack jasper jewel jordan josh joy june lance lily logan mark
     may melody mercedes merry miles nick norma olive page paige paris pat patience pearl penny pierce ray reed rich
@@ -164,6 +183,8 @@ ALSO_WORDS = frozenset(
     remedios dolores consuelo encarnación asunción concepción visitación inmaculada amparo esperanza paloma rocío gema
     lourdes mercedes ángel ángeles jesús blanca leone libero rosalinda patience angel angela? liv siri kari terje cara
     jackson carter lester marvin preston jordan logan maya sierra dakota devin shelby mercy bruno leon mario regina helga
+    said mai ren sora hung dung thu lan lei misty donna dirk evert bart ting sana elif deniz amara hana ama chau jun yan quan
+    trang ling bao hui xin ying rin emi kamal delilah tamar nino aram can cem mina nora lala ravi deepa sakura
     tina vita marta anke kai jana enzo carla diana dante olympia andrea alexa ella wanda anita
     """.replace("?", "").split()
 )
@@ -327,6 +348,21 @@ MYTHS = frozenset(
 )
 """Lower-case gods, heroes and stars that wares are called after: alone, in the middle of a text, nobody's name."""
 
+BRANDS = frozenset(
+    """
+    adidas aldi alibaba aliexpress allianz amd android anker apple asus audi aws axa bahn barclays belkin bmw bosch bose braun
+    canon carrefour citroen costco decathlon deezer dell deliveroo deutsche disney dropbox dyson ebay electrolux epson etsy
+    evri fedex fiat fitbit fritz fritzbox garmin glovo gmail gopro hermes honda hotmail hsbc huawei hue hulu hyundai icloud
+    ikea intel jabra jbl kia klarna kobo lego lenovo lg lidl lloyds logitech lyft maersk mastercard matter mazda medion miele
+    monzo motorola nespresso nissan nokia nvidia opel oneplus osram outlook panasonic paypal peugeot philips pinterest
+    playstation porsche postnl prusa qualcomm razer reddit renault revolut roku roomba ryanair safari santander sennheiser
+    sharp shein shopify siemens signal skoda snapchat sonos sony spotify stripe subaru tado temu tesco tesla thalia thread
+    threads tiktok tomtom toyota trustpilot tplink uber ubuntu ups vodafone volkswagen volvo vw waze wechat whatsapp wise
+    xiaomi yale yamaha yodel zalando zara zigbee
+    """.split()
+)
+"""Lower-case makers, shops and carriers that chats speak of: no names where only their form says so."""
+
 PLACES = frozenset(
     """
     africa america amsterdam asia athens australia austria barcelona belgium berlin birmingham brazil bristol brussels
@@ -348,7 +384,7 @@ PLACES = frozenset(
 SAINTS = frozenset("san santa santo st saint sainte sankt são sao sint sant fort port lake mount cape los las".split())
 """What stands before a name in the name of a place."""
 
-COMMON_WORDS = NEVER_NAMES | frozenset(
+COMMON_WORDS = NEVER_NAMES | (BRANDS - FAMILY_NAMES - GIVEN_NAMES) | frozenset(
     """
     abroad absolutely abusive accidentally across active afraid against ahead allowed amazed angry annoyed annoying
     another anxious anymore appalled apparent asking aware away awful bad based beyond bill blocked bored bothered
