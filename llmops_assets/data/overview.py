@@ -7,8 +7,9 @@ from typing import Any
 from llmops_assets.handover.display import bars, counted
 from llmops_assets.lib.records import DatasetRef
 
-KINDS = ("source", "rejected", "masked")
-"""What days count: rows by source, rows by reason of rejection, masked values by entity."""
+KINDS = ("source", "rejected", "masked", "written")
+"""What days count: rows by source, by reason of rejection, by script, language and who reads them; masked values by
+entity."""
 KEPT = 50
 
 
@@ -37,6 +38,7 @@ def overview(
         "conversations_by_source": counted("source", totals["source"], "conversations"),
         "rejections_by_reason": counted("reason", totals["rejected"], "conversations"),
         "masked_by_entity": counted("entity", totals["masked"], "values"),
+        "written_in": counted("script, language and reader", totals["written"]),
         "rows_by_article": counted("article", topics),
         "rows_by_side": counted("side", sides),
     }

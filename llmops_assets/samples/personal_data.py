@@ -127,7 +127,7 @@ WORLD_FIRST = _words(
     "Ebubekir Zeynep Aroha Tevita Makoa Jisoo Seojun Thuận Phượng Gulnara Rustam Eero Aino Ásdís Björk Ilse-Marie Dagny"
 )
 WORLD_LAST = _words(
-    "Adeyemi Boateng Mokoena Eze Abenov Sarsenova Yıldırım Çelik Hakobyan Gelashvili Ní-Bhriain MacGiolla Dlamini "
+    "Adeyemi Boateng Mokoena Eze Abenov Sarsenova Doğan Çelik Hakobyan Gelashvili Ní-Bhriain MacGiolla Dlamini "
     "Okonkwo Karaca Tūhoe Taufahema Kealoha Bak Seong Trần Võ Yusupova Nazarov Rautio Salmela Jónsdóttir Guðmundsson"
 )
 CARRIERS = ("1Z################", "JD##################", "@@#########@@")
@@ -375,7 +375,7 @@ def _customer(rng: random.Random, locales: tuple[str, ...] = (), world: float = 
 
 @dataclass(frozen=True)
 class Family:
-    """Conversations of one voice or situation, as templates; `locales` are the countries of its people, all if empty."""
+    """Conversations of one voice or situation, as templates; `locales` are its people's countries, all if empty."""
 
     name: str
     conversations: tuple[tuple[str, ...], ...]
@@ -466,7 +466,12 @@ def _voiced(rng: random.Random, customer: Customer) -> str:
 def _misspelt(rng: random.Random, customer: Customer) -> str:
     mailbox, host = customer.email.split("@")
     return rng.choice(
-        (f"{mailbox}@{host.replace('.', ',')}", f"{mailbox} @{host}", f"{mailbox}@ {host}", f"{mailbox}@{host.split('.')[0]}")
+        (
+            f"{mailbox}@{host.replace('.', ',')}",
+            f"{mailbox} @{host}",
+            f"{mailbox}@ {host}",
+            f"{mailbox}@{host.split('.')[0]}",
+        )
     )
 
 

@@ -13,7 +13,8 @@ def redactor() -> Redactor:
 
 
 WRITTEN = {
-    "en": "we know [14 Maple Street]; we know [14b Sycamore Avenue, Leeds LS1 4AP]; we know [Flat 3, 21 Mill Lane]"
+    "en": "we know [14 Maple Street]; we know [14 osmelin lane, pelgro]"
+    "; we know [14b Sycamore Avenue, Leeds LS1 4AP]; we know [Flat 3, 21 Mill Lane]"
     "; we know [221 W 43rd St, Tucson, AZ 85701]; we know [PO Box 4821, Akron 44301]",
     "de": "es ist [Lindenstraße 12]; es ist [Lindenstr. 12, 28195 Bremen]; es ist [Am Mühlbach 7, 93047 Regensburg]",
     "fr": "voilà [12 rue des Tilleuls, 69002 Lyon]; voilà [8 avenue Victor Hugo]",
@@ -28,7 +29,7 @@ WRITTEN = {
     "lines": "we know [14 Maple Street\nLeeds LS1 4AP]",
 }
 CUED = {
-    "en": "my address is [14 osmelin lane, pelgro]; I live at [14 Osmelin, Leeds]; I moved to [14 Osmelin, Leeds]"
+    "en": "I live at [14 Osmelin, Leeds]; I moved to [14 Osmelin, Leeds]"
     "; ship it to [14 Osmelin, Leeds]; I am based in [14 Osmelin, Leeds]"
     "; return it to my home at [14 Osmelin, Leeds]",
     "de": "meine Adresse ist [Osmelin 14, Bremen]; ich wohne in [Osmelin 14, Bremen]",

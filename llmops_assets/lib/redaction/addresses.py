@@ -4,8 +4,10 @@ A run is an address when it has a street word with a number, or a house number a
 a cue ("my address is", "ship it to") less is asked of it and small letters may stand in it.
 """
 
+import bisect
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from llmops_assets.lib.redaction.identifiers import DATE
 from llmops_assets.lib.redaction.spans import Folded, Span
@@ -52,8 +54,9 @@ _PROSE = (
     - _UNIT_WORDS
     - _PARTICLES
     - frozenset(
-        "new old royal water spring summer winter gold silver black hotel hospital house university center centre library "
-        "museum school post station bridge state long live west market english french german american lady victoria"
+        "new old royal water spring summer winter gold silver black hotel hospital house university center centre "
+        "library museum school post station bridge state long live west market english french german american"
+        " lady victoria"
         " general crescent united uk usa us big bank prime union student college".split()
     )
 ) | frozenset("i you he she we they my your our his her their is are was were be been it this that these those".split())
@@ -75,9 +78,11 @@ _ABBREVIATION = re.compile(
 )
 _BARRIER = re.compile(
     rf"(?i)(?<!\d){DATE}|\d{{1,2}}:\d{{2}}|(?<![\d-])(?:19|20)\d\d (?:0[1-9]|1[0-2]) (?:0[1-9]|[12]\d|3[01])(?!\d)"
-    r"|\d[\d ]*(?: ?- ?\d[\d ]*)? ?(?:km|kg|kwh|kw|w|v|hz|khz|mhz|ghz|lm|mm|cm|ml|mah|gb|mb|tb|jpy|chf|yen|hours?|hrs"
+    r"|(?<!\d)\d[\d ]{0,10}(?: ?- ?\d[\d ]{0,10})? ?(?:km|kg|kwh|kw|w|v|hz|khz|mhz|ghz|lm|mm|cm|ml|mah|gb|mb|tb"
+    r"|jpy|chf|yen|hours?|hrs"
     r"|days?|weeks?|months?|years?|minutes?|mins?|stunden|tage|heures|jours|horas|días)\b"
-    r"|\d{1,3}(?: \d{3}){2,}(?!\d)|(?:[01]?\d|2[0-4])[0-5]0 ?- ?(?:[01]?\d|2[0-4])[0-5]0\b|[€$£]\s?\d[\d.,]*|\d[\d.,]*\s?(?:[€$£%]|eur\b|euros?\b|usd\b|gbp\b|pln\b)"
+    r"|(?<!\d)\d{1,3}(?: \d{3}){2,4}(?!\d)|(?:[01]?\d|2[0-4])[0-5]0 ?- ?(?:[01]?\d|2[0-4])[0-5]0\b"
+    r"|[€$£]\s?\d[\d.,]*|(?<![\d.,])\d[\d.,]{0,15}\s?(?:[€$£%]|eur\b|euros?\b|usd\b|gbp\b|pln\b)"
 )
 _GERMAN_PLACE = ("am", "im", "zum", "zur")
 """How streets begin that have no street word: Am Mühlbach 7."""
@@ -116,17 +121,19 @@ def find(text: Folded, *, asked: bool = False, towns: bool = False, prefilter: b
 
 # A street as people type it, in whatever letters: a number and a street word with one to four words between them.
 _ENGLISH_STREET = (
-    r"street|st|road|rd|avenue|ave|lane|ln|drive|dr|way|court|ct|boulevard|blvd|square|sq|terrace|crescent|close|gardens"
+    r"street|st|road|rd|avenue|ave|lane|ln|drive|dr|way|court|ct|boulevard|blvd|square|sq|terrace|crescent"
+    r"|close|gardens"
     r"|grove|mews|parkway|pkwy|highway|hwy|row|circle|trail|quay|hill|place|pl|rise|walk|park|green|view"
 )
 _FIRST_WORD = r"rue|avenue|av\.?|boulevard|bd\.?|place|impasse|allée|chemin|quai|cours|route|square|passage"
 _WITH_NUMBER_LAST = (
-    r"calle|c/|avenida|avda\.?|paseo|plaza|camino|carretera|ronda|via|viale|corso|piazza|vicolo|largo|rua|travessa|praça"
+    r"calle|c/|avenida|avda\.?|paseo|plaza|camino|carretera|ronda|via|viale|corso|piazza|vicolo|largo|rua"
+    r"|travessa|praça"
     r"|ul\.?|ulica|al\.|aleja|os\.|osiedle|plac|straße|strasse"
 )
 _HOUSE_NUMBER = r"\d{1,5} ?(?:[A-Za-z]\b)?(?:[-/]\d{1,4}[A-Za-z]?)?"
-_NAME_WORD = r"[^\W\d_][\w.'-]*"
-_PLACE_WORD = r"[^\W\d_][^\W\d_.'-]*(?:[.'-][^\W\d_]+)*(?!\w)\.?"
+_NAME_WORD = r"[^\W\d_][\w.'-]{0,30}"
+_PLACE_WORD = r"[^\W\d_][^\W\d_.'-]{0,30}(?:[.'-][^\W\d_]{1,30}){0,4}(?!\w)\.?"
 _CODE = (
     r"(?:[A-Za-z]{1,2}\d[A-Za-z\d]? ?\d[A-Za-z]{2}|\d{2}-\d{3}|\d{5}(?:-\d{4})?|\d{4} ?[A-Z]{2}|\d{4} ?[a-z]{2}"
     r"|\d{4}(?:-\d{3})?|[A-Za-z]\d[A-Za-z] ?\d[A-Za-z]\d)"
@@ -134,12 +141,14 @@ _CODE = (
 _UNIT = r"(?:flat|apt\.?|apartment|unit|suite|room|house|piso|bâtiment|bat\.?|wohnung|lokal|m\.) ?#?\d{1,4}[A-Za-z]?"
 _SHAPES = (
     re.compile(
-        rf"(?i)(?<![\w.,/-])(?:{_UNIT},? )?(?P<number>{_HOUSE_NUMBER}),? (?P<words>(?:(?:{_NAME_WORD}|\d{{1,3}}(?:st|nd|rd|th)) ){{1,4}}?)"
+        rf"(?i)(?<![\w.,/-])(?:{_UNIT},? )?(?P<number>{_HOUSE_NUMBER}),? (?P<words>(?:(?:{_NAME_WORD}"
+        rf"|\d{{1,3}}(?:st|nd|rd|th)) ){{1,4}}?)"
         rf"(?P<street>{_ENGLISH_STREET})\b\.?(?: (?:north|south|east|west|[NSEW]{{1,2}})\b)?"
     ),
     re.compile(
         rf"(?i)(?<![\w.,/-])(?P<number>\d{{1,4}} ?(?:bis|ter|quater|[A-Z]\b)?),? (?P<street>{_FIRST_WORD}) "
-        rf"(?P<words>(?:(?:de|du|des|la|le|les|l'|d')[ ]?){{0,3}}{_NAME_WORD}(?: (?!à|a|et|pour|s'il|svp|merci){_NAME_WORD}){{0,2}})"
+        rf"(?P<words>(?:(?:de|du|des|la|le|les|l'|d')[ ]?){{0,3}}{_NAME_WORD}(?: (?!à|a|et|pour|s'il|svp"
+        rf"|merci){_NAME_WORD}){{0,2}})"
     ),
     re.compile(
         rf"(?i)(?<![\w.-])(?P<street>{_WITH_NUMBER_LAST}) (?P<words>(?:{_NAME_WORD} ){{0,4}}?{_NAME_WORD}),? "
@@ -151,19 +160,23 @@ _SHAPES = (
     ),
     re.compile(
         r"(?i)(?<![\w.-])(?P<words>(?:(?:am|an der|auf der|im|in der|zum|zur|alte|neue|lange) )?[^\W\d_][\w-]{2,30}"
-        r"(?P<street>straße|strasse|str\.|gasse|allee|platz|ufer|damm|ring|weg|straat|laan|gracht|plein|kade|dijk|weg|singel"
+        r"(?P<street>straße|strasse|str\.|gasse|allee|platz|ufer|damm|ring|weg|straat|laan|gracht|plein|kade"
+        r"|dijk|weg|singel"
         rf"|steeg|gatan|gata|vej|veien|gade|katu|utca)),? (?P<number>{_HOUSE_NUMBER})(?![\w.,]\d|\w)"
     ),
 )
 _GOES_ON = re.compile(
-    rf"(?i)(?: ?,? ?\n? ?| - )(?:(?P<code>{_CODE})(?![\w-])(?: (?P<town>(?:{_NAME_WORD})(?:[ -](?:am|an der|sur|de|la|sous|im)\b)?"
+    rf"(?i)(?: ?,? ?\n? ?| - )(?:(?P<code>{_CODE})(?![\w-])(?: (?P<town>(?:{_NAME_WORD})(?:[ -](?:am|an der|sur"
+    rf"|de|la|sous|im)\b)?"
     rf"(?:[ -]{_NAME_WORD})?))?|(?<=,)(?P<place>[ \n]?(?:{_PLACE_WORD})(?: {_PLACE_WORD}){{0,2}})"
     rf"|(?P<state>[A-Z]{{2}}|(?<=, )[a-z]{{2}})(?= \d{{5}}\b)|(?P<unit>{_UNIT}))"
 )
 _NO_STREET_NAME = frozenset(
-    "minutes minute hours hour days day weeks week months month years year euros euro dollars pounds times lamps items pieces"
-    " km miles percent of in on at the a an for to more other different per star way ways best right wrong long my your"
-    " bedroom people persons users email mail post tage stunden tag arbeitsplatz parkplatz stellplatz steckplatz".split()
+    "minutes minute hours hour days day weeks week months month years year euros euro dollars pounds times lamps items"
+    " pieces km miles percent of in on at the a an for to more other different per star way ways best right"
+    " wrong long my your"
+    " bedroom people persons users email mail post tage stunden tag arbeitsplatz parkplatz stellplatz"
+    " steckplatz".split()
 )
 
 
@@ -199,7 +212,30 @@ def _named(words: list[str], street: str, whole: str) -> bool:
     if any(word[0].isdigit() for word in words):
         return True
     # In small letters: short street words ("st", "way", "place") are words of sentences too.
-    if street in ("way", "place", "close", "drive", "court", "park", "green", "view", "row", "walk", "rise", "hill", "pl", "dr", "via", "largo", "route", "cours", "passage", "square", "circle", "place"):
+    if street in (
+        "way",
+        "place",
+        "close",
+        "drive",
+        "court",
+        "park",
+        "green",
+        "view",
+        "row",
+        "walk",
+        "rise",
+        "hill",
+        "pl",
+        "dr",
+        "via",
+        "largo",
+        "route",
+        "cours",
+        "passage",
+        "square",
+        "circle",
+        "place",
+    ):
         return len(words) <= 2 and not any(word in COMMON_WORDS for word in words if word not in _PARTICLES)
     return not any(word in _PROSE and word not in PLACES for word in words)
 
@@ -220,10 +256,10 @@ def _until(more: re.Match[str]) -> int:
             break
         if lower in _PARTICLES:
             continue
-        if word[0].islower() and name == "place" and lower not in PLACES and ordinary(lower):
-            # WordNet knows some towns: they are ones where a postcode follows.
-            if not _BEFORE_CODE.match(more.string, more.start(name) + word.end()):
-                break
+        doubtful = word[0].islower() and name == "place" and lower not in PLACES and ordinary(lower)
+        # WordNet knows some towns: they are ones where a postcode follows.
+        if doubtful and not _BEFORE_CODE.match(more.string, more.start(name) + word.end()):
+            break
         end = more.start(name) + len(more[name][: word.end()].rstrip("."))
         if word[0].islower() and name == "town":
             break
@@ -236,7 +272,8 @@ def _of_prose(word: str) -> bool:
 
 
 _AT = re.compile(
-    r"(?i)\b(?:i am|i'm|we are|live|living|lives|located|based|staying|moved|delivered|wohne|wohnen|habite|vivo|abito|woon|mieszkam)"
+    r"(?i)\b(?:i am|i'm|we are|live|living|lives|located|based|staying|moved|delivered|wohne|wohnen|habite|vivo"
+    r"|abito|woon|mieszkam)"
     r" (?:now )?(?:at|in|near|to|à|en|a|w)\b"
 )
 # Codes that are hardly anything else: British, Dutch, Polish, with a state, Canadian.
@@ -245,7 +282,10 @@ _SURE_CODE = re.compile(r"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|\d{4} ?[A-Z]{2}|\d{2}
 
 def _towns(text: str, *, sure: bool) -> list[Span]:
     """A town with its postcode alone; `sure`: only where the code is hardly anything else."""
-    pattern = re.compile(rf"(?i)(?:(?P<before>{_NAME_WORD}(?:[ -]{_NAME_WORD}){{0,2}}),? (?:[A-Z]{{2}} )?)?(?<!\w)(?P<code>{_CODE})(?!\w)(?:,? (?P<after>{_NAME_WORD}(?:[ -]{_NAME_WORD}){{0,2}}))?")
+    pattern = re.compile(
+        rf"(?i)(?<![\w.'-])(?:(?P<before>{_NAME_WORD}(?:[ -]{_NAME_WORD}){{0,2}}),? (?:[A-Z]{{2}} )?)?(?<!\w)"
+        rf"(?P<code>{_CODE})(?!\w)(?:,? (?P<after>{_NAME_WORD}(?:[ -]{_NAME_WORD}){{0,2}}))?"
+    )
     found = []
     for match in pattern.finditer(text):
         start, end = match.span("code")
@@ -290,14 +330,14 @@ def _united(spans: list[Span]) -> list[Span]:
 
 def _runs(text: str) -> Iterator[tuple[int, int]]:
     """Runs of address words: capital words, numbers, particles, street and unit words, commas and line breaks."""
-    barriers = [match.span() for match in _BARRIER.finditer(text)]
+    barriers = _barriers(text)
     start = end = last = -1
     for match in _TOKEN.finditer(text):
         token_end = match.end()
         token = match[0]
         if token.endswith(".") and not _ABBREVIATION.search(token):
             token, token_end = token[:-1], token_end - 1
-        blocked = any(s < token_end and match.start() < e for s, e in barriers)
+        blocked = _blocked(barriers, match.start(), token_end)
         belongs = not blocked and _belongs(token)
         joined = start >= 0 and _GAP.fullmatch(text, last, match.start()) is not None
         if start >= 0 and not (joined and belongs):
@@ -315,6 +355,17 @@ def _runs(text: str) -> Iterator[tuple[int, int]]:
             start = -1
     if start >= 0:
         yield start, end
+
+
+@functools.lru_cache(maxsize=16)
+def _barriers(text: str) -> tuple[tuple[int, int], ...]:
+    return tuple(match.span() for match in _BARRIER.finditer(text))
+
+
+def _blocked(barriers: Sequence[tuple[int, int]], start: int, end: int) -> bool:
+    """Whether a day, an hour, an amount or a measure stands in [start, end)."""
+    at = bisect.bisect_left(barriers, (end, -1))
+    return at > 0 and barriers[at - 1][1] > start
 
 
 def _belongs(token: str) -> bool:
@@ -340,7 +391,8 @@ def _street(lower: str) -> bool:
 def _judged(text: str, start: int, end: int) -> Span | None:
     """The run as an address, cut to where it begins, or None."""
     run = text[start:end]
-    if not re.search(r"\d", run):
+    # A table of a thousand words is no address; the streets in it are found by their shape.
+    if end - start > 3 * LONGEST or not re.search(r"\d", run):
         return None
     chunks = [(m.start(), m[0]) for m in re.finditer(r"[^,\n]+", run)]
     tokens = [m[0].lower().rstrip(".") for m in _TOKEN.finditer(run)]
@@ -394,7 +446,7 @@ def _street_beside_number(body: str) -> bool:
 
 def _behind_cue(text: str, start: int, *, asked: bool) -> Span | None:
     """What stands between a cue and the end of the sentence, as far as its words can belong to an address."""
-    barriers = [match.span() for match in _BARRIER.finditer(text)]
+    barriers = _barriers(text)
     end = at = start
     small = False
     if asked:
@@ -408,7 +460,7 @@ def _behind_cue(text: str, start: int, *, asked: bool) -> Span | None:
         token = match[0]
         lower = token.lower().rstrip(".")
         stop = token.endswith(".") and not _ABBREVIATION.search(token)
-        if any(s < match.end() and match.start() < e for s, e in barriers):
+        if _blocked(barriers, match.start(), match.end()) or match.end() - start > LONGEST:
             break
         if lower in _PROSE:
             break

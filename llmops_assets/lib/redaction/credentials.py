@@ -28,7 +28,8 @@ _KEY = (
     r"|service)[ _-]?(?:key|token|secret|code)s?|token|apikey"
 )
 _ONE_TIME = (
-    r"pin(?:[ -]?(?:code|number|nummer))?|puk|m?tan|otp|2fa(?: code)?|mfa code|passcode|einmal(?:code|kennwort|passwort)"
+    r"pin(?:[ -]?(?:code|number|nummer))?|puk|m?tan|otp|2fa(?: code)?|mfa code|passcode|einmal(?:code|kennwort"
+    r"|passwort)"
     r"|(?:security|verification|confirmation|authenti\w+|login|log-in|access|one[ -]time|door|gate|key ?box|lock|entry"
     r"|unlock|alarm|safe) (?:code|pin|password|number)"
     r"|(?:sms|bestätigungs|sicherheits|zugangs|verifizierungs|tür)-?code|code (?:de|d') ?(?:vérification|sécurité"
@@ -36,7 +37,8 @@ _ONE_TIME = (
     r"|sicurezza|otp)|verificatiecode|kod (?:weryfikacyjny|sms)"
 )
 _SENT = (
-    r"\bcode\b[^.!?\n]{0,40}?\b(?:text(?:ed)?|sms|sent|send|got|received|message|app|authenticator|e-?mail(?:ed)?|phone)"
+    r"\bcode\b[^.!?\n]{0,40}?\b(?:text(?:ed)?|sms|sent|send|got|received|message|app|authenticator"
+    r"|e-?mail(?:ed)?|phone)"
     r"\b[^.!?\n\d]{0,25}"
 )
 _IS = r"(?:\s*[:=]\s*|\s+(?:is|was|were|ist|war|lautet|est|es|è|jest|é|said|says|now|to)(?:\s*:)?\s+|\s+)"
@@ -61,7 +63,9 @@ def _password(match: re.Match[str]) -> bool:
     if len(value) < 3 or lower in _STATES or "<" in value:
         return False
     between = match.string[match.end("cue") : match.start("value")]
-    odd = re.search(r"\d|[^\w\s]|[a-z][A-Z]", value) is not None and not re.fullmatch(r"[A-Za-z]+(?:['-][A-Za-z]+)+", value)
+    odd = re.search(r"\d|[^\w\s]|[a-z][A-Z]", value) is not None and not re.fullmatch(
+        r"[A-Za-z]+(?:['-][A-Za-z]+)+", value
+    )
     if re.search(r"[:=\"']\s*$", between) or match["value"][:1] in "\"'":
         return odd or not ordinary(lower) or match["value"][:1] in "\"'"
     if between.strip():
@@ -93,22 +97,53 @@ def _one_time(match: re.Match[str]) -> bool:
     before = match.string[max(0, match.start() - 16) : match.start("cue")]
     if _THING_CODE.search(before) or "<" in match["value"]:
         return False
-    return not re.match(r" ?(?:%|€|eur\b|euros?\b|minutes?\b|hours?\b|days?\b|times\b)", match.string[match.end("value") :])
+    return not re.match(
+        r" ?(?:%|€|eur\b|euros?\b|minutes?\b|hours?\b|days?\b|times\b)", match.string[match.end("value") :]
+    )
 
 
 _CARD_WORD = re.compile(r"(?i)card|\bcv[vc]|karte|carte|tarjeta|carta di|visa\b|master ?card|amex|kaart|karta")
 
 RECOGNISERS: tuple[Recogniser, ...] = (
-    Recogniser("SECRET", re.compile(rf"(?<![\w-])(?:{_SHAPES})(?![\w])"), 0.99, words=(
-        "sk", "pk", "rk", "wk", "whsec", "gh", "github", "glpat", "xox", "aiza", "ya29", "akia", "asia", "agpa", "aroa",
-        "npm", "pypi", "hf_", "sg.", "dop", "shp", "sq0", "key-", "eaa", "ac", "r8_",
-    )),  # fmt: skip
-    Recogniser(
-        "SECRET", re.compile(r"(?<![\w-])eyJ[\w-]{5,}\.[\w-]{2,}(?:\.[\w-]*)?(?![\w])"), 0.99, words=("eyj",)
-    ),  # fmt: skip
     Recogniser(
         "SECRET",
-        re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----(?:[A-Za-z0-9+/=\s-]{0,8000}?-----END [A-Z ]{0,20}KEY-----)?"),
+        re.compile(rf"(?<![\w-])(?:{_SHAPES})(?![\w])"),
+        0.99,
+        words=(
+            "sk",
+            "pk",
+            "rk",
+            "wk",
+            "whsec",
+            "gh",
+            "github",
+            "glpat",
+            "xox",
+            "aiza",
+            "ya29",
+            "akia",
+            "asia",
+            "agpa",
+            "aroa",
+            "npm",
+            "pypi",
+            "hf_",
+            "sg.",
+            "dop",
+            "shp",
+            "sq0",
+            "key-",
+            "eaa",
+            "ac",
+            "r8_",
+        ),
+    ),
+    Recogniser("SECRET", re.compile(r"(?<![\w-])eyJ[\w-]{5,}\.[\w-]{2,}(?:\.[\w-]*)?(?![\w])"), 0.99, words=("eyj",)),
+    Recogniser(
+        "SECRET",
+        re.compile(
+            r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----(?:[A-Za-z0-9+/=\s-]{0,8000}?-----END [A-Z ]{0,20}KEY-----)?"
+        ),
         0.99,
         words=("-----begin",),
     ),
@@ -120,15 +155,35 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         accepts=_key,
     ),
     Recogniser(
-        "SECRET", re.compile(r"(?<![\w+/=.@-])[A-Za-z0-9+/_-]{32,200}={0,2}(?![\w+/=@-])"), 0.9, digit=True, accepts=_mixed
+        "SECRET",
+        re.compile(r"(?<![\w+/=.@-])[A-Za-z0-9+/_-]{32,200}={0,2}(?![\w+/=@-])"),
+        0.9,
+        digit=True,
+        accepts=_mixed,
     ),
     Recogniser(
         "SECRET",
-        re.compile(rf"(?i)(?<![\w-])(?P<cue>{_PASSWORD})(?P<between>{_IS})(?P<value>[\"']?[^\s<>]{{3,64}}?)(?=[.,;!?)\"']*(?:\s|$))"),
+        re.compile(
+            rf"(?i)(?<![\w-])(?P<cue>{_PASSWORD})(?P<between>{_IS})(?P<value>[\"']?[^\s<>]{{3,64}}?)(?=[.,;!?)"
+            rf"\"']*(?:\s|$))"
+        ),
         0.95,
         words=(
-            "pass", "pw", "kennwort", "mdp", "contraseña", "wachtwoord", "hasło", "senha", "palavra", "key", "code",
-            "schlüssel", "clé", "clave", "p/w",
+            "pass",
+            "pw",
+            "kennwort",
+            "mdp",
+            "contraseña",
+            "wachtwoord",
+            "hasło",
+            "senha",
+            "palavra",
+            "key",
+            "code",
+            "schlüssel",
+            "clé",
+            "clave",
+            "p/w",
         ),
         accepts=_password,
     ),
@@ -141,11 +196,28 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     ),
     Recogniser(
         "SECRET",
-        re.compile(rf"(?i)(?<![\w-])(?P<cue>{_ONE_TIME})\b{_SAYS}(?P<value>(?:[A-Z]{{1,2}}-)?\d{{3,4}}[ -]?\d{{0,4}})(?![\w%]|[.,]\d)"),
+        re.compile(
+            rf"(?i)(?<![\w-])(?P<cue>{_ONE_TIME})\b{_SAYS}(?P<value>(?:[A-Z]{{1,2}}-)?\d{{3,4}}[ -]?\d{{0,4}})"
+            rf"(?![\w%]|[.,]\d)"
+        ),
         0.92,
         digit=True,
-        words=("pin", "puk", "tan", "otp", "2fa", "mfa", "code", "kennwort", "passwort", "password", "number", "código",
-               "codice", "kod"),
+        words=(
+            "pin",
+            "puk",
+            "tan",
+            "otp",
+            "2fa",
+            "mfa",
+            "code",
+            "kennwort",
+            "passwort",
+            "password",
+            "number",
+            "código",
+            "codice",
+            "kod",
+        ),
         accepts=_one_time,
     ),
     Recogniser(
@@ -159,7 +231,10 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     # "code is 482913": four to eight digits right behind it.
     Recogniser(
         "SECRET",
-        re.compile(r"(?i)\b(?P<cue>code)(?:\s*[:=]\s*|\s+(?:is|was|ist|lautet|est|es|è)\s+)(?P<value>\d{4,8}|\d{3}[ -]\d{3})(?![\w%-]|[.,]\d)"),
+        re.compile(
+            r"(?i)\b(?P<cue>code)(?:\s*[:=]\s*|\s+(?:is|was|ist|lautet|est|es|è)\s+)(?P<value>\d{4,8}"
+            r"|\d{3}[ -]\d{3})(?![\w%-]|[.,]\d)"
+        ),
         0.88,
         digit=True,
         words=("code",),
@@ -179,7 +254,8 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         "SECRET",
         re.compile(
             r"(?i)\b(?:exp(?:iry|ires?|iration)?(?: date)?|valid (?:until|thru|through|till|to)|gültig bis|ablaufdatum"
-            r"|expire(?: le| fin)?|date d'expiration|caduca(?: en)?|caducidad|válida hasta|scadenza|good (?:thru|through))"
+            r"|expire(?: le| fin)?|date d'expiration|caduca(?: en)?|caducidad|válida hasta|scadenza"
+            r"|good (?:thru|through))"
             r"[ :.]{0,3}(?P<value>(?:0?[1-9]|1[0-2]) ?[/-] ?(?:20)?[2-4]\d)(?![\w/.-]\d|\w)"
         ),
         0.92,

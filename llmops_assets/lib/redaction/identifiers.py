@@ -36,12 +36,15 @@ _DATE_OR_TIME = re.compile(
     r"|(?<![\d-])(?:19|20)\d\d (?:0?[1-9]|1[0-2]) (?:0?[1-9]|[12]\d|3[01])(?![\d-]| \d)"
 )
 _UNIT_AFTER = re.compile(
-    r"(?i) ?(?:%|°|[€$£¥₹]|(?:eur|euros?|usd|gbp|pln|chf|jpy|sek|nok|dkk|czk|huf|aud|cad|cny|brl|mxn|try|yen|kč|kr|francs?|zł|dollars?|pounds?|cents?|rupees?|rs|inr|hours?|hrs?|days?|weeks?"
+    r"(?i) ?(?:%|°|[€$£¥₹]|(?:eur|euros?|usd|gbp|pln|chf|jpy|sek|nok|dkk|czk|huf|aud|cad|cny|brl|mxn|try|yen|kč"
+    r"|kr|francs?|zł|dollars?|pounds?|cents?|rupees?|rs|inr|hours?|hrs?|days?|weeks?"
     r"|months?|years?|minutes?|mins?|seconds?|times|points?|miles|km|kg|grams?|mm|cm|m|ml|litres?|watts?|kw|kwh|w|v|mah"
     r"|lumens?|lm|colou?rs?|pixels?|px|mb|gb|tb|kb|mbps|hz|khz|mhz|ghz|rpm|items|units|pieces|customers|people|users"
     r"|ma|va|kb|db|k|ft|inches|stunden|tage|stück|heures|jours|horas|días|uur|dagen)\b)"
 )
-_MONEY_BEFORE = re.compile(r"(?i)(?:[€$£¥₹]|\b(?:eur|usd|gbp|chf|jpy|rs\.?|inr|pln|price|costs?|preis|prix|precio|prezzo)) ?$")
+_MONEY_BEFORE = re.compile(
+    r"(?i)(?:[€$£¥₹]|\b(?:eur|usd|gbp|chf|jpy|rs\.?|inr|pln|price|costs?|preis|prix|precio|prezzo)) ?$"
+)
 _PHONE_WORD = re.compile(
     r"(?i)\b(?:call|phone|telephone|tel|mobile|cell|reach|ring|dial|sms|text me|fax|whats ?app|landline"
     r"|contact|callback"
@@ -53,14 +56,17 @@ _PHONE_WORD = re.compile(
 _HOURS = re.compile(r"(?:[01]?\d|2[0-4])[0-5]\d ?- ?(?:[01]?\d|2[0-4])[0-5]\d")
 # What is counted, sold or repaired has numbers too: those are the company's, not a person's.
 _THING_BEFORE = re.compile(
-    r"(?i)(?:\b(?:art(?:icle|ikel|ículo|icolo|ykuł)?s?|artikelnummer|items?|models?|modells?|modèle|modelo|modello|skus?|ean|gtin"
+    r"(?i)(?:\b(?:art(?:icle|ikel|ículo|icolo|ykuł)?s?|artikelnummer|items?|models?|modells?|modèle|modelo"
+    r"|modello|skus?|ean|gtin"
     r"|upc|isbn|mpn|asin|part|spare part|product|produkt|produit|producto|prodotto|catalogue|catalog|hsn?|type|typ"
-    r"|errors?|error code|fehler|fehlercode|erreur|fout|błąd|code d'erreur|fault|exception|status|version|build|firmware"
+    r"|errors?|error code|fehler|fehlercode|erreur|fout|błąd|code d'erreur|fault|exception|status|version|build"
+    r"|firmware"
     r"|update|patch|release|kb|voucher|coupon|promo(?:tion)?|discount|gutschein|rabattcode|bon|batch|lot|charge|series"
     r"|serie|colou?r|ral|pantone|dimension|size|chapter|page|section|norm|standard|line|channel|bus|tram|flight"
     r"|route|train|plan|tariff|room|opening hours|open|hours|öffnungszeiten|horaires?)"
-    r"(?:[ -]?(?:numbers?|no\.?|nr\.?|nummer|codes?|n°|ids?))?[ :#.=]{0,3}(?:(?:is|was|of|the|ist|and|or|und|oder|from|to)\b ?){0,2}"
-    r"(?:[A-Z0-9/_.-]*\d[A-Z0-9/_.-]*(?:,? (?:and|or|und|oder|to|,)? ?)){0,3}[A-Z]?-?)$"
+    r"(?:[ -]?(?:numbers?|no\.?|nr\.?|nummer|codes?|n°|ids?))?[ :#.=]{0,3}(?:(?:is|was|of|the|ist|and|or|und"
+    r"|oder|from|to)\b ?){0,2}"
+    r"(?:(?=[^\s]{0,20}\d)[A-Z0-9/_.-]{1,24}(?:,? (?:and|or|und|oder|to|,)? ?)){0,3}[A-Z]?-?)$"
 )
 
 
@@ -196,13 +202,16 @@ _SPOKEN = (
 )
 
 _CAR = re.compile(
-    r"(?i)\b(?:cars?|vans?|vehicles?|trucks?|parked|plates?|registration|reg|motorbike|number ?plate|auto|wagen|fahrzeug"
+    r"(?i)\b(?:cars?|vans?|vehicles?|trucks?|parked|plates?|registration|reg|motorbike|number ?plate|auto|wagen"
+    r"|fahrzeug"
     r"|kennzeichen|pkw|lkw|geparkt|voitures?|véhicule|immatricul\w+|plaque|garée?|coches?|matrícula|vehículo"
     r"|macchina|targa|veicolo|kenteken|samochód|rejestracyjn\w+)\b"
 )
 _PLATE_CUE = (
-    r"(?:licen[cs]e|number|registration|car|vehicle)?[ -]?(?:plates?|reg(?:istration)?)(?: (?:number|no\.?|mark))?|licen[cs]e tag"
-    r"|kennzeichen|nummernschild|plaque(?: d'immatriculation)?|immatriculation|matrícula|targa|kenteken|tablica rejestracyjna"
+    r"(?:licen[cs]e|number|registration|car|vehicle)?[ -]?(?:plates?|reg(?:istration)?)(?: (?:number|no\.?|mark)"
+    r")?|licen[cs]e tag"
+    r"|kennzeichen|nummernschild|plaque(?: d'immatriculation)?|immatriculation|matrícula|targa|kenteken"
+    r"|tablica rejestracyjna"
 )
 _PLATE_SHAPES = {
     "uk": r"[A-Z]{2}\d{2} ?[A-Z]{3}",
@@ -221,13 +230,25 @@ def _plates() -> tuple[Recogniser, ...]:
         "NUMBER_PLATE",
         re.compile(
             rf"(?i)\b(?:{_PLATE_CUE})\b(?:[ :#=]|\b(?:is|was|are|of|the|my|ist|lautet|est|es|è)\b){{1,6}}"
-            r"(?P<value>(?-i:(?=[A-Z0-9ÄÖÜ -]*\d)[A-Z0-9ÄÖÜ]{1,8}(?:[ -][A-Z0-9ÄÖÜ]{1,5}){0,2})|(?=[a-z]*\d)[a-z0-9]{4,8}(?: (?=\w*\d)\w{2,4})?)(?!\w)"
+            r"(?P<value>(?-i:(?=[A-Z0-9ÄÖÜ -]{0,14}\d)[A-Z0-9ÄÖÜ]{1,8}(?:[ -][A-Z0-9ÄÖÜ]{1,5}){0,2})"
+            r"|(?=[a-z]{0,7}\d)[a-z0-9]{4,8}(?: (?=\w*\d)\w{2,4})?)(?!\w)"
         ),
         0.96,
         digit=True,
-        words=("plate", "reg", "licen", "kennzeichen", "nummernschild", "plaque", "immatric", "matrícula", "targa",
-               "kenteken", "tablica"),
-    )  # fmt: skip
+        words=(
+            "plate",
+            "reg",
+            "licen",
+            "kennzeichen",
+            "nummernschild",
+            "plaque",
+            "immatric",
+            "matrícula",
+            "targa",
+            "kenteken",
+            "tablica",
+        ),
+    )
     shapes = Recogniser(
         "NUMBER_PLATE",
         re.compile(rf"(?<![\w-])(?:{'|'.join(_PLATE_SHAPES.values())})(?![\w-])"),
@@ -384,7 +405,8 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     Recogniser(
         "ID_NUMBER",
         re.compile(
-            r"(?<![\w/-])(?!(?:ISO|IEC|EN|DIN|RFC|KB|CVE|RAL|HTTP|ERR|ERROR|E|SKU|EAN|PN|UL|USB|IP|GB|EU)(?![A-Z]))(?:[A-Z]{1,5}[-/_#]?\d{5,}(?:[-/]?[A-Z0-9]{1,8})*"
+            r"(?<![\w/-])(?!(?:ISO|IEC|EN|DIN|RFC|KB|CVE|RAL|HTTP|ERR|ERROR|E|SKU|EAN|PN|UL|USB|IP|GB|EU)"
+            r"(?![A-Z]))(?:[A-Z]{1,5}[-/_#]?\d{5,}(?:[-/]?[A-Z0-9]{1,8})*"
             r"|(?:TKT|TICKET|TT|CASE|REF|RMA|CUST|ACC|ACCT|SR|INC|REQ|CS|TR|REQ|CRM|MEM|ID|RE|CU|KD)[-_#/]?\d{3,}[\w-]*"
             r"|[A-Z]{2,5}(?:-[A-Z0-9]*\d{2,}[A-Z0-9]*){2,}|\d{3,}-\d{5,}(?:-\d{2,})*|20\d\d[-/]\d{4,})(?![\w-])"
         ),
@@ -508,16 +530,43 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     Recogniser(
         "USERNAME",
         re.compile(
-            r"(?i)\b(?:users?|tag|gamer ?tag|ign|psn|steam|battle ?tag|xbox|account|profile|member|konto|benutzer|nutzer|compte|utilisateur|cuenta|usuario|utente|gebruiker|login"
+            r"(?i)\b(?:users?|tag|gamer ?tag|ign|psn|steam|battle ?tag|xbox|account|profile|member|konto"
+            r"|benutzer|nutzer|compte|utilisateur|cuenta|usuario|utente|gebruiker|login"
             r"|handle|insta(?:gram)?|telegram|skype|discord|snap(?:chat)?|tiktok|twitter)"
-            r"(?:[ :='\"]{1,3}|\b(?:is|name|called|named|ist)\b ?){1,4}(?P<value>@?[^\W\d_](?=[\w.-]*\d|[\w-]*_\w|[a-z]+\.[a-z])[\w.-]{2,40}\w)"
+            r"(?:[ :='\"]{1,3}|\b(?:is|name|called|named|ist)\b ?){1,4}(?P<value>@?[^\W\d_](?=[\w.-]*\d"
+            r"|[\w-]*_\w|[a-z]+\.[a-z])[\w.-]{2,40}\w)"
         ),
         0.86,
-        words=("user", "tag", "ign", "psn", "steam", "xbox", "account", "profile", "member", "konto", "nutzer", "compte", "utilisateur", "cuenta", "usuario",
-               "utente", "gebruiker", "login", "handle", "insta", "telegram", "skype", "discord", "snap", "tiktok",
-               "twitter"),
+        words=(
+            "user",
+            "tag",
+            "ign",
+            "psn",
+            "steam",
+            "xbox",
+            "account",
+            "profile",
+            "member",
+            "konto",
+            "nutzer",
+            "compte",
+            "utilisateur",
+            "cuenta",
+            "usuario",
+            "utente",
+            "gebruiker",
+            "login",
+            "handle",
+            "insta",
+            "telegram",
+            "skype",
+            "discord",
+            "snap",
+            "tiktok",
+            "twitter",
+        ),
         accepts=lambda match: re.search(r"\.\w+/|\.(?:com|html?|php|pdf)$", match["value"]) is None,
-    ),  # fmt: skip
+    ),
     Recogniser("USERNAME", re.compile(r"(?<![\w.])@[A-Za-z_][\w.]{2,30}\b"), 0.85, words=("@",)),
     # A name and a number joined is a chosen name: no product is written so.
     Recogniser(
@@ -556,7 +605,8 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     Recogniser(
         "BANK_CODE",
         re.compile(
-            r"(?i)\b(?:sort[ -]?code|routing(?: (?:number|no\.?))?|\baba\b(?: number)?|blz|bankleitzahl|bsb)[ :=#]*(?:(?:is|ist|of)\b ?)?"
+            r"(?i)\b(?:sort[ -]?code|routing(?: (?:number|no\.?))?|\baba\b(?: number)?|blz|bankleitzahl|bsb)"
+            r"[ :=#]*(?:(?:is|ist|of)\b ?)?"
             r"(?P<value>\d{2}[ -]?\d{2}[ -]?\d{2}(?:\d{3})?|\d{3}[ -]?\d{3}(?:[ -]?\d{2,3})?)(?![\w-])"
         ),
         0.95,
@@ -565,7 +615,10 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     ),
     Recogniser(
         "BANK_CODE",
-        re.compile(r"(?i)\b(?:bic|swift)(?:[ /-]?(?:code|bic))?[ :=]*(?:(?:is|ist)\b ?)?(?P<value>(?-i:[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?))(?!\w)"),
+        re.compile(
+            r"(?i)\b(?:bic|swift)(?:[ /-]?(?:code|bic))?[ :=]*(?:(?:is|ist)"
+            r"\b ?)?(?P<value>(?-i:[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?))(?!\w)"
+        ),
         0.93,
         words=("bic", "swift"),
     ),
@@ -580,7 +633,8 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     Recogniser(
         "COORDINATES",
         re.compile(
-            r"\d{1,2}° ?\d{1,2}['′] ?(?:\d{1,2}(?:\.\d+)?[\"″]? ?)?[NS][ ,;]{1,2}\d{1,3}° ?\d{1,2}['′] ?(?:\d{1,2}(?:\.\d+)?[\"″]? ?)?[EWO]"
+            r"\d{1,2}° ?\d{1,2}['\u2032] ?(?:\d{1,2}(?:\.\d+)?[\"\u2033]? ?)?[NS][ ,;]{1,2}"
+            r"\d{1,3}° ?\d{1,2}['\u2032] ?(?:\d{1,2}(?:\.\d+)?[\"\u2033]? ?)?[EWO]"
         ),
         0.95,
         digit=True,
@@ -596,7 +650,10 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     ),
     Recogniser(
         "COORDINATES",
-        re.compile(r"(?i)(?:///|\b(?:what3words|w3w)\W{1,4}(?:is |are )?)(?P<value>[^\W\d_]{3,20}\.[^\W\d_]{3,20}\.[^\W\d_]{3,20})\b"),
+        re.compile(
+            r"(?i)(?:///|\b(?:what3words|w3w)\W{1,4}(?:is |are )?)"
+            r"(?P<value>[^\W\d_]{3,20}\.[^\W\d_]{3,20}\.[^\W\d_]{3,20})\b"
+        ),
         0.95,
         words=("///", "what3words", "w3w"),
     ),

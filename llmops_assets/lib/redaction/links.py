@@ -12,7 +12,8 @@ from llmops_assets.lib.redaction.vocabulary import ordinary
 
 SCORE = 0.98
 _URL = re.compile(
-    r"(?i)(?<![\w@])(?:(?:https?|ftp|wss?)://|www\.|(?=[\w-]{2,40}(?:\.[\w-]{2,40}){0,3}\.(?:com|org|net|io|de|fr|es|it|nl|pl"
+    r"(?i)(?<![\w@])(?:(?:https?|ftp|wss?)://|www\.|(?=[\w-]{2,40}(?:\.[\w-]{2,40}){0,3}\.(?:com|org|net|io|de"
+    r"|fr|es|it|nl|pl"
     r"|eu|uk|me|app|dev|shop|example|co)/))[^\s<>\"]{3,2000}"
 )
 _USER_INFO = re.compile(r"(?i)(?:https?|ftp|wss?)://([^/@\s:]+(?::[^/@\s]*)?)@")
@@ -21,19 +22,24 @@ _SECRET_KEY = re.compile(
     r"(?i)tok|sig|secret|pass|pwd|auth|key|session|sid|code|otp|hash|nonce|jwt|state|signature|hmac|ticket|magic|invite"
 )
 _PERSON_KEY = re.compile(
-    r"(?i)^(?:.*[_.-])?(?:e?-?mail|user(?:name|id)?|uid|login|name|firstname|lastname|first|last|phone|tel|mobile|customer|client"
-    r"|account|member|id|order|ref|reference|iban|dob|birth\w*|address|zip|postcode|to|cid|pid|uuid|guid|track\w*|parcel|invoice)$"
+    r"(?i)^(?:.*[_.-])?(?:e?-?mail|user(?:name|id)?|uid|login|name|firstname|lastname|first|last|phone|tel"
+    r"|mobile|customer|client"
+    r"|account|member|id|order|ref|reference|iban|dob|birth\w*|address|zip|postcode|to|cid|pid|uuid|guid"
+    r"|track\w*|parcel|invoice)$"
 )
 _PROFILE = re.compile(
-    r"(?i)/(?:u|users?|in|profiles?|people|person|members?|accounts?|customers?|clients?|contact|kunden|konto|~|author)/"
+    r"(?i)/(?:u|users?|in|profiles?|people|person|members?|accounts?|customers?|clients?|contact|kunden|konto|~"
+    r"|author)/"
     r"([^/?#\s]+)"
 )
 _SOCIAL = re.compile(
     r"(?i)(?:facebook|fb|instagram|twitter|x|tiktok|github|gitlab|t|vk|threads|pinterest|xing|medium|snapchat|twitch"
     r"|paypal)\.(?:com|me|net|org)/(?:add/|profile/|paypalme/)?(@?[\w.-]{2,60})"
 )
-_PAGES = frozenset("help about login signin signup settings search explore home privacy terms support contact me new edit "
-                   "share sharer intent groups events pages watch p reel status hashtag orgs topics company".split())
+_PAGES = frozenset(
+    "help about login signin signup settings search explore home privacy terms support contact me new edit "
+    "share sharer intent groups events pages watch p reel status hashtag orgs topics company".split()
+)
 _ENCODED_MAIL = re.compile(r"(?i)[\w.+-]{1,64}(?:%40|@)[\w-]{1,63}(?:(?:\.|%2e)[\w-]{1,63}){1,5}")
 _TRAILING = ".,;:!?)]}'\""
 
@@ -50,9 +56,10 @@ def find(text: Folded) -> list[Span]:
 
 
 def _parts(url: str) -> Iterator[tuple[int, int, str]]:
-    if found := _USER_INFO.match(url):
-        yield *found.span(1), "SECRET"
-    for found in _ENCODED_MAIL.finditer(url, _USER_INFO.match(url).end() if _USER_INFO.match(url) else 0):
+    user = _USER_INFO.match(url)
+    if user is not None:
+        yield *user.span(1), "SECRET"
+    for found in _ENCODED_MAIL.finditer(url, user.end() if user is not None else 0):
         yield *found.span(), "EMAIL"
     query = re.search(r"[?#;]", url)
     path_end = query.start() if query else len(url)

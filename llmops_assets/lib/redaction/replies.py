@@ -24,8 +24,10 @@ _QUESTIONS = {
     "CARD": r"card number|digits (?:of|on) (?:your|the) (?:\w+ )?card|kartennummer|numéro de (?:la |votre )?carte"
     r"|número de (?:la |su )?tarjeta|number (?:on|of) (?:your|the) (?:\w+ )?card",
     "SECRET": r"\b(?:pass ?word|pass ?code|pin|otp|passwort|kennwort|mot de passe|contraseña|cvv|cvc)\b"
-    r"|(?:security|verification|confirmation|one[- ]time|access|sms) code|code (?:from|in|that|which|we|you (?:got|received))"
-    r"|digits?\b[^.?]*\b(?:sent|text|sms|app|received|message)|\bsent (?:you )?(?:a|the|another|your) (?:\w+ )?(?:code|pin)",
+    r"|(?:security|verification|confirmation|one[- ]time|access|sms) code|code (?:from|in|that|which|we"
+    r"|you (?:got|received))"
+    r"|digits?\b[^.?]{0,40}\b(?:sent|text|sms|app|received|message)|\bsent (?:you )?(?:a|the|another|your)"
+    r" (?:\w+ )?(?:code|pin)",
     "NUMBER_PLATE": r"\b(?:number|licen[cs]e|registration) ?plate|\bregistration (?:number|of)|kennzeichen"
     r"|immatriculation|matrícula|\btarga\b|kenteken",
     "BANK_CODE": r"sort ?code|routing number|\bblz\b|bankleitzahl|\bbic\b|\bswift\b",
@@ -38,18 +40,25 @@ _QUESTIONS = {
     "DATE_OF_BIRTH": r"(?:date of|day of) birth|\bdob\b|birth ?(?:date|day)|were you born|geburtsdatum"
     r"|date de naissance|fecha de nacimiento|data di nascita|geboortedatum|data urodzenia",
     "ADDRESS": r"(?<!mail )(?<!mail)(?<!ip )\baddress\b|\b(?:delivery|shipping|billing|home|postal) address"
-    r"|where (?:do|should|shall|can|would) (?:you|we|i)\b[^?]*\b(?:live|send|ship|deliver|bring|collect|pick)|what (?:street|town|city)"
-    r"|which (?:street|town|city)|\b(?:town|street|house number|street and number)\b[^.]*\?|(?<!mail)(?<!mail-)adresse(?! (?:e-?)?mail)|anschrift"
+    r"|where (?:do|should|shall|can|would) (?:you|we|i)\b[^?]{0,60}\b(?:live|send|ship|deliver|bring|collect"
+    r"|pick)|what (?:street|town|city)"
+    r"|which (?:street|town|city)|\b(?:town|street|house number|street and number)\b[^.?]{0,60}\?|(?<!mail)"
+    r"(?<!mail-)adresse(?! (?:e-?)?mail)|anschrift"
     r"|dirección|indirizzo|\badres\b",
     "USERNAME": r"\b(?:user ?name|user ?id|login|handle|nick(?:name)?|screen name)|benutzername|identifiant|usuario"
     r"|gebruikersnaam|nome utente",
     "PERSON": r"\b(?:your|the|full|first|last|sur|family|account|legal) ?names?\b"
-    r"|\bwhom? (?:am i|i am|i'm|do i|are we|is this|is it|was it|is on|have i|is speaking|is writing)|who's (?:this|there|speaking|on)"
+    r"|\bwhom? (?:am i|i am|i'm|do i|are we|is this|is it|was it|is on|have i|is speaking|is writing)"
+    r"|who's (?:this|there|speaking|on)"
     r"|speaking (?:to|with)\s*\?|(?:whom|who) (?:i am|i'm|we are) (?:speaking|talking|chatting|dealing)"
-    r"|(?:what|how) (?:may|can|should|shall|do|must) (?:i|we) (?:call|address) you|your good name|who (?:placed|ordered|signed|booked)"
-    r"|mit wem (?:spreche|schreibe|habe)|wie (?:heißen|heisst|heißt) (?:sie|du)|wer (?:sind|ist da|spricht)|qui (?:suis-je|est à|êtes)"
-    r"|à qui (?:ai-je|je|est)|comment vous appelez|con quién (?:hablo|tengo)|cómo (?:se llama|te llamas)|con chi (?:parlo|sto)"
-    r"|come si chiama|met wie|hoe heet|z kim|jak się|com quem|whose name|what(?:'s| is) (?:the|your) name|name on (?:the|your)"
+    r"|(?:what|how) (?:may|can|should|shall|do|must) (?:i|we) (?:call|address) you|your good name|who (?:placed"
+    r"|ordered|signed|booked)"
+    r"|mit wem (?:spreche|schreibe|habe)|wie (?:heißen|heisst|heißt) (?:sie|du)|wer (?:sind|ist da|spricht)"
+    r"|qui (?:suis-je|est à|êtes)"
+    r"|à qui (?:ai-je|je|est)|comment vous appelez|con quién (?:hablo|tengo)|cómo (?:se llama|te llamas)"
+    r"|con chi (?:parlo|sto)"
+    r"|come si chiama|met wie|hoe heet|z kim|jak się|com quem|whose name|what(?:'s| is) (?:the|your) name"
+    r"|name on (?:the|your)"
     r"|(?:ihr|dein|ihren|deinen"
     r"|vollständige\w*) name|votre nom|su nombre|tu nombre|(?:il )?(?:suo|tuo) nome|(?:uw|je) naam|imię"
     r"|nazwisko|may i have (?:your|the) name|account holder",
@@ -61,9 +70,12 @@ _ASKS = re.compile(
     r"|por favor|per favore|graag|proszę)\b"
 )
 _MORE = re.compile(
-    r"(?i)\b(?:(?:the )?(?:rest|remaining|remainder)|(?:second|other|last|next|first|missing) (?:half|part|digits?|bit|piece|block|group"
-    r"|numbers?|letters?|line)|and (?:then|after|the|what)|(?:only|just) (?:half|part|the first)|go on|continue|carry on|what comes"
-    r"|how does it (?:go on|end)|incomplete|not complete|too short|digits? (?:is|are) missing|der rest|weiter|und dann|la suite|et après"
+    r"(?i)\b(?:(?:the )?(?:rest|remaining|remainder)|(?:second|other|last|next|first|missing) (?:half|part"
+    r"|digits?|bit|piece|block|group"
+    r"|numbers?|letters?|line)|and (?:then|after|the|what)|(?:only|just) (?:half|part|the first)|go on|continue"
+    r"|carry on|what comes"
+    r"|how does it (?:go on|end)|incomplete|not complete|too short|digits? (?:is|are) missing|der rest|weiter"
+    r"|und dann|la suite|et après"
     r"|el resto|y después|il resto|e poi)\b"
 )
 """A question for what is missing of the answer before."""
@@ -73,6 +85,8 @@ _CODE = re.compile(
 )
 _DATE = re.compile(rf"(?i)(?<!\d){DATE}")
 _LOGIN = re.compile(r"(?<![\w@.])[A-Za-z][\w.-]{2,40}(?<![.-])")
+ASKED = 0.89
+"""Score of a code that was asked for: what a shape alone says of a number is weaker, a checksum stronger."""
 _SHORT = 12
 """A reply of more words is read like any other text, but for its address."""
 
@@ -150,19 +164,27 @@ def _codes(text: str, entity: str, *, bare: bool) -> list[Span]:
         places += [
             match.span()
             for match in _PART.finditer(text)
-            if re.search(r"\d", match[0]) and (len(match[0]) > 2 or len(text.split()) <= 2)
+            if re.search(r"\d", match[0])
+            and (len(match[0]) > 2 or len(text.split()) <= 2)
             and not _QUANTITY.match(text, match.end())
+            and not re.fullmatch(r"\d+[.,]\d{1,2}", match[0])
         ]
     if bare and entity == "NUMBER_PLATE":
-        places += [m.span() for m in re.finditer(r"(?i)\b[A-Z0-9]{1,7}(?:[ -][A-Z0-9]{1,5}){0,2}\b", text) if re.search(r"\d", m[0])]
+        places += [
+            m.span()
+            for m in re.finditer(r"(?i)\b[A-Z0-9]{1,7}(?:[ -][A-Z0-9]{1,5}){0,2}\b", text)
+            if re.search(r"\d", m[0])
+        ]
     return [
-        Span(start, end, entity, 0.65)
+        Span(start, end, entity, ASKED)
         for start, end in places
         if not any(first < end and start < last for first, last in dates)
     ]
 
 
-_QUANTITY = re.compile(r"(?i) ?(?:%|€|euros?|eur|usd|dollars?|pounds?|lamps?|items?|pieces?|times|days?|weeks?|hours?|minutes?|of|x)\b")
+_QUANTITY = re.compile(
+    r"(?i) ?(?:%|€|euros?|eur|usd|dollars?|pounds?|lamps?|items?|pieces?|times|days?|weeks?|hours?|minutes?|of|x)\b"
+)
 
 
 def _mailbox(text: str, count: int) -> list[Span]:
@@ -171,7 +193,7 @@ def _mailbox(text: str, count: int) -> list[Span]:
     for match in re.finditer(r"[\w.+-]*@[\w.-]*|(?<![\w@])[\w+-]+(?:[._][\w-]+)+|[^\W\d_]{2,}\d+", text):
         value = match[0].rstrip(".")
         if len(value) > 2:
-            found.append(Span(match.start(), match.start() + len(value), "EMAIL", 0.66))
+            found.append(Span(match.start(), match.start() + len(value), "EMAIL", ASKED))
     if not found and count <= 3:
         found = [
             Span(word.start, word.end, "EMAIL", 0.64) for word in names.words(text) if not ordinary(word.text.lower())

@@ -9,7 +9,7 @@ import functools
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from llmops_assets.lib.redaction.spans import PLACEHOLDER, Folded, Span
 
@@ -18,14 +18,17 @@ FOREIGN_SHARE = 0.3
 """Share of letters of another script from which on a text counts as written in it: a name or a word of it is less."""
 _NAMES = {
     "LATIN": "Latin", "GREEK": "Greek", "CYRILLIC": "Cyrillic", "ARMENIAN": "Armenian", "HEBREW": "Hebrew",
-    "ARABIC": "Arabic", "DEVANAGARI": "Devanagari", "BENGALI": "Bengali", "GURMUKHI": "Gurmukhi", "GUJARATI": "Gujarati",
+    "ARABIC": "Arabic", "DEVANAGARI": "Devanagari", "BENGALI": "Bengali", "GURMUKHI": "Gurmukhi",
+    "GUJARATI": "Gujarati",
     "TAMIL": "Tamil", "TELUGU": "Telugu", "KANNADA": "Kannada", "MALAYALAM": "Malayalam", "SINHALA": "Sinhala",
-    "THAI": "Thai", "LAO": "Lao", "KHMER": "Khmer", "MYANMAR": "Myanmar", "GEORGIAN": "Georgian", "ETHIOPIC": "Ethiopic",
+    "THAI": "Thai", "LAO": "Lao", "KHMER": "Khmer", "MYANMAR": "Myanmar", "GEORGIAN": "Georgian",
+    "ETHIOPIC": "Ethiopic",
     "CJK": "Han", "HIRAGANA": "Kana", "KATAKANA": "Kana", "HANGUL": "Hangul", "BOPOMOFO": "Han",
 }  # fmt: skip
 """First word of a character's Unicode name -> script; what is not here is "other"."""
 LANGUAGES = {
-    "Greek": "el", "Cyrillic": "ru", "Armenian": "hy", "Hebrew": "he", "Arabic": "ar", "Devanagari": "hi", "Bengali": "bn",
+    "Greek": "el", "Cyrillic": "ru", "Armenian": "hy", "Hebrew": "he", "Arabic": "ar", "Devanagari": "hi",
+    "Bengali": "bn",
     "Tamil": "ta", "Thai": "th", "Georgian": "ka", "Han": "zh", "Kana": "ja", "Hangul": "ko",
 }  # fmt: skip
 """Script -> the language whose model would read it."""
@@ -53,6 +56,11 @@ def script_of(text: str) -> str:
     return max((name for name in counts if name != "Latin"), key=lambda name: (counts[name], name))
 
 
+def has_cues(script: str) -> bool:
+    """Whether names behind cues are found in a script."""
+    return script in _CUES
+
+
 def unread(text: str, read: Collection[str]) -> str:
     """The script of a text that no model of the languages `read` reads; "" for one that is."""
     script = script_of(text)
@@ -61,7 +69,11 @@ def unread(text: str, read: Collection[str]) -> str:
 
 _LETTER = r"[^\W\d_]"
 _CYRILLIC, _GREEK = r"[А-ЯЁІЇЄҐ][а-яёіїєґ'-]+", r"[Α-ΩΆΈΉΊΌΎΏ][α-ωάέήίόύώϊϋΐΰς]+"
-_ARABIC_WORD, _HEBREW_WORD, _DEVANAGARI_WORD = r"[\u0621-\u064a\u066e-\u06d3]+", r"[\u05d0-\u05ea'\"]+", r"[\u0900-\u0963]+"
+_ARABIC_WORD, _HEBREW_WORD, _DEVANAGARI_WORD = (
+    r"[\u0621-\u064a\u066e-\u06d3]+",
+    r"[\u05d0-\u05ea'\"]+",
+    r"[\u0900-\u0963]+",
+)
 _CUES: dict[str, tuple[re.Pattern[str], ...]] = {
     "Cyrillic": (
         re.compile(
@@ -69,11 +81,13 @@ _CUES: dict[str, tuple[re.Pattern[str], ...]] = {
             rf"(?P<value>{_CYRILLIC}(?: {_CYRILLIC}){{0,2}})"
         ),
         re.compile(
-            rf"(?i:с уважением|з повагою|всего доброго|спасибо|с наилучшими(?: пожеланиями)?|поздрави|с уважение)[,.! \n]{{1,4}}"
+            rf"(?i:с уважением|з повагою|всего доброго|спасибо|с наилучшими(?: пожеланиями)?|поздрави"
+            rf"|с уважение)[,.! \n]{{1,4}}"
             rf"(?P<value>{_CYRILLIC}(?: {_CYRILLIC}){{0,2}})"
         ),
         re.compile(
-            rf"(?i:здравствуйте|добрый день|привет|уважаем(?:ый|ая)|вітаю|добрий день|здравейте|господин|госпожа)[, ]{{1,3}}"
+            rf"(?i:здравствуйте|добрый день|привет|уважаем(?:ый|ая)|вітаю|добрий день|здравейте|господин"
+            rf"|госпожа)[, ]{{1,3}}"
             rf"(?P<value>{_CYRILLIC}(?: {_CYRILLIC}){{0,2}})(?=[,!. ])"
         ),
         re.compile(rf"(?i:меня зовут|мене звати)\s+(?P<value>{_LETTER}+(?: {_LETTER}+)?)(?=[,.!\n]|$)"),
@@ -84,39 +98,49 @@ _CUES: dict[str, tuple[re.Pattern[str], ...]] = {
             rf"(?P<value>{_GREEK}(?: {_GREEK}){{0,2}})"
         ),
         re.compile(
-            rf"(?i:με εκτίμηση|ευχαριστώ(?: πολύ)?|χαιρετισμούς|φιλικά)[,.! \n]{{1,4}}(?P<value>{_GREEK}(?: {_GREEK}){{0,2}})"
+            rf"(?i:με εκτίμηση|ευχαριστώ(?: πολύ)?|χαιρετισμούς|φιλικά)"
+            rf"[,.! \n]{{1,4}}(?P<value>{_GREEK}(?: {_GREEK}){{0,2}})"
         ),
         re.compile(rf"(?i:κύριε|κυρία|αγαπητ(?:έ|ή)|κ\.)\s+(?P<value>{_GREEK}(?: {_GREEK})?)"),
     ),
     "Han": (
         re.compile(
-            r"(?:我叫|我的名字(?:是|叫)|我是|姓名[:：是]? ?|名叫|联系人[:：]? ?|聯絡人[:：]? ?|收件人[:：是]? ?|我姓)(?:做)? ?"
+            r"(?:我叫|我的名字(?:是|叫)|我是|姓名[:：是]? ?|名叫|联系人[:：]? ?"
+            r"|聯絡人[:：]? ?|收件人[:：是]? ?|我姓)(?:做)? ?"
             r"(?P<value>[\u4e00-\u9fff]{2,4}(?=[,，。.!！、;；\s我的]|$)|[\u4e00-\u9fff·]{2,3})"
         ),
         re.compile(r"(?P<value>[\u4e00-\u9fff]{1,3})(?=先生|女士|小姐|老师)"),
     ),
     "Kana": (
         re.compile(
-            r"(?:私の名前は|名前は|氏名[は:：]|わたしは|私は|お名前[:：])(?P<value>[\u4e00-\u9fff\u30a0-\u30ff々]{2,8}(?:[ 　][\u4e00-\u9fff\u30a0-\u30ff々]{1,6})?)"
+            r"(?:私の名前は|名前は|氏名[は:：]|わたしは|私は|お名前[:：])"
+            r"(?P<value>[\u4e00-\u9fff\u30a0-\u30ff々]{2,8}(?:[ 　][\u4e00-\u9fff\u30a0-\u30ff々]{1,6})?)"
             r"(?=です|と申|といい|と言|だ|。|、|$|\s)"
         ),
-        re.compile(r"(?P<value>[\u4e00-\u9fff\u30a0-\u30ff々]{2,8}(?:[ 　][\u4e00-\u9fff\u30a0-\u30ff々]{1,6})?)(?=と申します|といいます|と言います)"),
+        re.compile(r"(?P<value>[\u4e00-\u9fff\u30a0-\u30ff々]{2,8}(?:[ 　][\u4e00-\u9fff\u30a0-\u30ff々]{1,6})?)"
+                   r"(?=と申します|といいます|と言います)"),
         re.compile(r"(?P<value>[\u4e00-\u9fff\u30a0-\u30ff々]{2,6})(?=さん|様(?!子|々))"),
     ),
     "Hangul": (
-        re.compile(r"(?:제 이름은|저는|이름은|성함은) ?(?P<value>[\uac00-\ud7a3]{2,4}?)(?=입니다|이에요|예요|이라고|라고)"),
+        re.compile(
+            r"(?:제 이름은|저는|이름은|성함은) ?(?P<value>[\uac00-\ud7a3]{2,4}?)"
+            r"(?=입니다|이에요|예요|이라고|라고)"
+        ),
         re.compile(r"(?P<value>[\uac00-\ud7a3]{2,4}) ?(?=님|씨)"),
     ),
     "Arabic": (
-        re.compile(rf"(?:اسمي|إسمي|أنا اسمي|معك|باسم|الاسم[: ])\s*(?P<value>{_ARABIC_WORD}(?: (?!و|أ|ال(?:طلب|فاتورة)){_ARABIC_WORD}){{0,2}})"),
+        re.compile(rf"(?:اسمي|إسمي|أنا اسمي|معك|باسم|الاسم[: ])\s*(?P<value>{_ARABIC_WORD}(?: (?!و|أ|ال(?:طلب"
+                   rf"|فاتورة)){_ARABIC_WORD}){{0,2}})"),
         re.compile(rf"(?:السيدة?|الأستاذة?|أستاذ|نام من|اسم من)\s+(?P<value>{_ARABIC_WORD}(?: {_ARABIC_WORD})?)"),
-        re.compile(rf"(?:مع (?:أطيب )?التحيات|تحياتي|شكرا)[،,. \n]{{1,3}}(?P<value>{_ARABIC_WORD}(?: {_ARABIC_WORD})?)\s*$"),
+        re.compile(rf"(?:مع (?:أطيب )?التحيات|تحياتي|شكرا)"
+                   rf"[،,. \n]{{1,3}}(?P<value>{_ARABIC_WORD}(?: {_ARABIC_WORD})?)\s*$"),
     ),
     "Hebrew": (
         re.compile(rf"(?:קוראים לי|שמי|השם שלי(?: הוא)?|בברכה,?)\s+(?P<value>{_HEBREW_WORD}(?: {_HEBREW_WORD})?)"),
     ),
     "Devanagari": (
-        re.compile(rf"(?:मेरा (?:शुभ )?नाम|नाम[: ]|माझे नाव|माझं नाव)\s*(?P<value>{_DEVANAGARI_WORD}(?: (?!है|हूँ|आहे){_DEVANAGARI_WORD}){{0,2}})"),
+        re.compile(rf"(?:मेरा (?:शुभ )?नाम|नाम[: ]|माझे नाव|माझं नाव)\s*(?P<value>{_DEVANAGARI_WORD}(?: (?!है"
+                   rf"|हूँ|आहे){_DEVANAGARI_WORD}){{0,2}})"),
         re.compile(rf"(?:श्री|श्रीमती|सुश्री)\s+(?P<value>{_DEVANAGARI_WORD}(?: {_DEVANAGARI_WORD})?)"),
         re.compile(rf"(?P<value>{_DEVANAGARI_WORD}) जी\b"),
     ),
@@ -135,14 +159,3 @@ def find(text: Folded) -> list[Span]:
         for pattern in patterns
         for match in pattern.finditer(text.text)
     ]
-
-
-def coverage(texts: Sequence[str], language: str, read: Collection[str]) -> tuple[str, str, str]:
-    """Script and language of a conversation and who reads it: "model" of its own, "rules", or "cues" only."""
-    scripts = Counter(script for text in texts if (script := script_of(text)))
-    foreign = [script for script in scripts if script != "Latin"]
-    script = max(foreign, key=lambda name: (scripts[name], name)) if foreign else "Latin" if scripts else ""
-    if script in ("", "Latin"):
-        return script, language, "model" if language in read else "rules"
-    language = LANGUAGES.get(script, "?")
-    return script, language, "model" if language in read else "cues" if script in _CUES else "nothing"

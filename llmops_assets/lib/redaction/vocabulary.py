@@ -7,6 +7,7 @@ The words are those of WordNet that spaCy's English pipelines carry for their le
 import functools
 import re
 from pathlib import Path
+from typing import Any
 
 from llmops_assets.lib.redaction import models
 from llmops_assets.lib.redaction.words import COMMON_WORDS, FAMILY_NAMES, GIVEN_NAMES
@@ -46,7 +47,7 @@ def english() -> frozenset[str]:
         return frozenset()
     import srsly
 
-    tables = srsly.read_msgpack(table)
+    tables: Any = srsly.read_msgpack(table)
     found: set[str] = set()
     for name in ("lemma_index", "lemma_exc"):
         for words in tables.get(name, {}).values():
