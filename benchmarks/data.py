@@ -18,9 +18,14 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from llmops_assets.data import redacted_conversations as stage
-from llmops_assets.lib.auditing import conversations
+from llmops_assets.lib.auditing import conversations, expectations
+from llmops_assets.lib.auditing.days import write_day
+from llmops_assets.lib.redaction import load_subject_key
 from llmops_assets.samples import generator
 from resources import open_lake
+from resources.conversations import Conversations
+from resources.redactor import Redactors
+from resources.use_case import UseCaseFiles
 from resources.workspace import Settings, Workspace
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -58,18 +63,20 @@ def write_archive(home: Path, rows: int) -> list[date]:
 def ingest(home: Path, days: list[date]) -> Spent:
     """Ingest days one after the other, as one worker of a back-fill does."""
     workspace = Workspace(home)
-    lake, redactor = open_lake(workspace), workspace.redactor()
-    rules = workspace.use_case().expectations.get(stage.NAME, ())
+    files = UseCaseFiles(workspace.settings)
+    case = files.read()
+    lake, redactor = open_lake(workspace), Redactors(workspace.subject_key, files).of(case)
+    rules = case.expectations.get(stage.NAME, ())
     # Language model and Great Expectations load on first use: that is a process's start, not a day's work.
     redactor.redact(["Warm up: I am Anna Smith."])
     row = {"row_id": "a", "day": str(days[0]), "subject": "", "question": "q", "answer": "a", "rating": 0}
-    stage.expectations.validate(stage.NAME, [[row]], rules)
+    expectations.validate(stage.NAME, [[row]], rules)
     rows = masked = 0
     began, began_cpu = time.perf_counter(), time.process_time()
     for day in days:
         with workspace.scratch() as scratch:
-            cleared = conversations.redacted(workspace.read(day), day, redactor)
-            tally = stage.write_day(cleared, scratch / "day.parquet", scratch / "quarantine.parquet")
+            cleared = conversations.redacted(Conversations(workspace).read(day), day, redactor)
+            tally = write_day(cleared, scratch / "day.parquet", scratch / "quarantine.parquet")
             with lake.transaction(f"Conversations of {day}", {}, name="benchmark") as draft:
                 draft.put(stage.path_of(day), scratch / "day.parquet")
                 draft.put(stage.quarantine_of(day), scratch / "quarantine.parquet")
@@ -88,7 +95,7 @@ def measured(rows: int, processes: int) -> list[Spent]:
         home = Path(folder) / "home"
         days = write_archive(home, rows)
         open_lake(Workspace(home))
-        Workspace(home).redactor()  # makes the key before workers ask for it
+        load_subject_key(Workspace(home).subject_key)  # made before workers ask for it
         with ProcessPoolExecutor(processes, mp_context=SPAWN) as pool:
             return list(pool.map(ingest, [home] * processes, [days[n::processes] for n in range(processes)]))
 

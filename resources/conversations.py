@@ -36,7 +36,8 @@ class Conversations:
                 new_day=settings.new_topic_day,
                 limit=settings.limit,
             )
-            shape, index = Shape(mapping=settings.mapping), home / "sources" / f"{INBOX}.json"
+            shape = Shape(mapping=settings.mapping, agents=settings.agents)
+            index = home / "sources" / f"{INBOX}.json"
             found.append(Files(INBOX, str(inbox), shape, form=settings.source_format, spread=spread, index=index))
         now, log_url = datetime.now(UTC), self._workspace.log_url
         found += [open_source(entry, home=home, log_url=log_url, now=now) for entry in settings.sources]

@@ -35,6 +35,9 @@ class Settings(BaseModel):
     source: Path | None = Field(None, description="a file or a folder of conversations; none: <home>/inbox")
     source_format: str = Field("", description="jsonl, csv or parquet where a file's ending does not say it")
     mapping: dict[str, str] = Field({}, description="our column -> the file's column, where names differ")
+    agents: tuple[str, ...] = Field(
+        (), description="ids, addresses, domains (@shop.example) or roles that answer, where the file does not say it"
+    )
     first_day: date | None = Field(
         None, description="rows without a time (or with `replay`) are spread over days from here on"
     )
@@ -54,6 +57,10 @@ class Settings(BaseModel):
         description="at most so many rows of a file, evenly spaced, and an eighth of it of the new topic; none: all",
     )
     base_model: str = Field("smollm2-135m-instruct", description="wheel model, folder or hub id")
+    redaction_model: Path | None = Field(
+        None,
+        description="folder of an English spaCy pipeline that finds names in conversations; none: the installed one",
+    )
     dagster_port: int = Field(3000, ge=1, le=65535)
     gateway_port: int = Field(8730, ge=1, le=65535)
     mlflow_port: int = Field(8740, ge=1, le=65535)

@@ -1,6 +1,7 @@
 """What is asked of the changes that the documentation describes; tests/test_docs.py makes them in a copy of the sources
 and calls a function of this module in a process of its own."""
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -127,6 +128,38 @@ def method(home: Path, tiny: Path) -> None:
     candidate = Candidate.model_validate(record_of(result, "candidate"))
     assert candidate.tuned == made
     assert candidate.manifest.adapter == made.engine_file
+
+
+def layout(folder: Path) -> None:
+    """The layout is recognised, tells who said what to whom, and keeps out what it does not know."""
+    from llmops_assets.lib.sources import read_rows
+
+    def entry(side: str, said: str, scope: str = "shared") -> dict[str, str]:
+        return {"side": side, "said": said, "scope": scope, "at": f"{DAY}T10:00:00"}
+
+    case = {
+        "id": "d1",
+        "client": {"number": 3, "email": "anna@mail.example"},
+        "entries": [
+            entry("client", "Is it loud?"),
+            entry("robot", "Beep."),
+            entry("desk", "They always ask.", "desk"),
+            entry("desk", "Who may see this?", "planet"),
+            entry("guest", "Mine is loud."),
+            entry("desk", "No, it is silent.\n\n> Is it loud?"),
+        ],
+    }
+    file = folder / "cases.jsonl"
+    file.write_text(json.dumps(case) + "\n")
+    (row,) = read_rows(file)
+    assert (row.question, row.answer, row.subject) == ("Is it loud?", "No, it is silent.", "anna@mail.example")
+    assert dict(row.left_out) == {
+        "bot": 1, "private": 1, "unknown visibility": 1, "third person": 1, "quoted mail": 1
+    }  # fmt: skip
+    case["entries"][0]["side"] = "nobody"
+    file.write_text(json.dumps(case) + "\n")
+    with pytest.raises(ValueError, match="entry 0: side is none of client, desk"):
+        list(read_rows(file))
 
 
 def step(folder: Path) -> None:

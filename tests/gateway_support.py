@@ -37,6 +37,9 @@ from llmops_assets.lib.records import (
 )
 from llmops_assets.lib.redaction import Redactor
 
+HANDOVER = "A colleague of one will help."
+GENERATED = "delivery of my lamp?"
+"""A question that no phrasing matches: the engine answers."""
 ARTICLES = (
     article("delivery", "Delivery takes 3 to 5 days.", "how long does delivery take"),
     article("returns", "Returns are free within 30 days.", "how can i return a lamp"),

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
+import pytest
 import yaml
 from scripted_target import Said, ScriptedTarget
 from support import article, dataset
@@ -37,6 +38,7 @@ from llmops_assets.lib.records import (
     UseCase,
 )
 from resources.lake.base import Lake
+from resources.models import Models
 from resources.registry import Registry
 
 JUDGEMENT = [candidate, quality_report, safety_report, gate]
@@ -190,3 +192,17 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
     assert not result.success
     events = [event for event in result.all_events if event.is_step_failure]
     return "\n".join(str(event.step_failure_data.error) for event in events)
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory):
+    """The store is shared by a module: making one takes seconds."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    return Registry(f"sqlite:///{folder / 'mlflow.db'}", ui="http://mlflow.example", artifacts=folder / "artifacts")
+
+
+@pytest.fixture
+def world(lake, registry, tmp_path, root):
+    """An installation on hand-made upstreams."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield World(instance, lake, registry, ScriptedTarget(lake, Models(tmp_path / "models")), root)

@@ -198,6 +198,16 @@ def test_the_gateway_step_of_contributing_changes_what_it_says(root, tmp_path):
     ask_of(root, copy, "step", tmp_path / "gateway")
 
 
+def test_the_layout_of_contributing_is_recognised_and_keeps_out_what_it_does_not_know(root, tmp_path):
+    change = Change(root, "Add a layout")
+    assert len(change.files) == 3
+    copy = change.apply(root, tmp_path / "copy", __init__=("    Zendesk(),\n", "    Deskly(),\n    Zendesk(),\n"))
+    table = copy / "llmops_assets" / "lib" / "sources" / "layouts" / "__init__.py"
+    imported = "from llmops_assets.lib.sources.layouts.deskly import Deskly\n"
+    table.write_text(table.read_text().replace("\nLAYOUTS:", f"\n{imported}\nLAYOUTS:"))
+    ask_of(root, copy, "layout", tmp_path)
+
+
 class Controller(BaseHTTPRequestHandler):
     """A controller as the fleet target of CONTRIBUTING expects it: it keeps what it is given, and serves no release of
     which it has nothing."""

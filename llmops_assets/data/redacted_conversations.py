@@ -86,7 +86,7 @@ def claim(claims: Claims, found: days.Audit, volume: str | None) -> None:
     partitions_def=DAILY,
     kinds={"presidio", "greatexpectations", "parquet"},
     owners=["team:data-engineering"],
-    code_version="5",
+    code_version="6",
     freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=48), warn_window=timedelta(hours=30)),
     check_specs=[
         dg.AssetCheckSpec(
@@ -143,7 +143,13 @@ def redacted_conversations(
             claims.insist(f"{MAIN_UNTOUCHED} {draft.branch}")
     assert draft.merged is not None
     ref = lake.uri(draft.merged, path_of(day))
-    counts = day_counts(source=tally.sources, rejected=tally.reasons, masked=tally.masked, written=tally.written)
+    counts = day_counts(
+        source=tally.sources,
+        rejected=tally.reasons,
+        left_out=tally.left_out_reasons,
+        masked=tally.masked,
+        written=tally.written,
+    )
     totals = {"quarantined": tally.rejected.total(), "masked": tally.masked.total()}
     record = DatasetRef(name=NAME, ref=ref, digest=tally.digest, rows=tally.rows, counts={**totals, **counts})
     yield materialized(
@@ -162,7 +168,8 @@ def redacted_conversations(
 
 
 def shown(tally: days.Tally) -> dict[str, Any]:
-    """Counts by source, by reason of rejection and by masked entity as tables, and a chart of what was masked."""
+    """Counts by source, by reason of rejection, of what was left out of the conversations and by masked entity as
+    tables, and a chart of what was masked."""
     rejected = [
         {"source": source, "reason": reason, "rows": count}
         for (source, reason), count in tally.rejected.most_common(REASONS_SHOWN)
@@ -171,6 +178,10 @@ def shown(tally: days.Tally) -> dict[str, Any]:
         "masked_chart": bars("masked values by entity", tally.masked),
         "sources": counted("source", tally.sources),
         "rejections": table(rejected),
+        "left_out": table(
+            {"source": source, "reason": reason, "parts": count}
+            for (source, reason), count in tally.left_out.most_common(REASONS_SHOWN)
+        ),
         "masked": counted("entity", tally.masked, "values"),
         "written": counted("script, language and reader", tally.written),
     }

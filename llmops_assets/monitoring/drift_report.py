@@ -1,10 +1,13 @@
 """Have customers' questions changed since the serving release was trained? Evidently's report and our decision."""
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from llmops_assets.gateway.callers import ANONYMOUS
 from llmops_assets.handover import serving
 from llmops_assets.handover.contents import read_rows
 from llmops_assets.handover.days import read_day, run_day
@@ -16,8 +19,10 @@ from llmops_assets.lib.records import DatasetRef, DriftPolicy, DriftReport, Lake
 from llmops_assets.partitions import DAILY
 from resources.embedder import InstalledEmbedder
 from resources.lake.base import Lake
+from resources.redactor import Redactors
 
 if TYPE_CHECKING:
+    from llmops_assets.lib.watching.counting import Counted
     from llmops_assets.lib.watching.drift import DayJudgement, DriftReference
 
 NAME = "drift_report"
@@ -25,20 +30,41 @@ NOVEL: tables.Columns = (("id", tables.TEXT), ("question", tables.TEXT), ("dista
 NO_TRAFFIC = b"<!doctype html><title>No traffic</title><p>No interactions on this day.</p>"
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A day's judgement: against which reference, of which of its rows, with their texts and predicted intents."""
+
+    reference: "DriftReference"
+    day: "DayJudgement"
+    counted: "Counted"
+    rows: list[dict]
+    intents: list[str]
+
+
 def judged(
-    known: list[dict], rows: list[dict], policy: DriftPolicy, embedder: InstalledEmbedder
-) -> "tuple[DriftReference, DayJudgement, list[str]]":
-    """The reference made of known questions, the day's judgement against it, and the day's predicted intents."""
+    known: list[dict], rows: list[dict], policy: DriftPolicy, embedder: InstalledEmbedder, unnamed: Collection[str] = ()
+) -> Judged:
+    """Judge the rows that count against the reference made of known questions; `unnamed` are nobody's pseudonyms."""
     from llmops_assets.lib.labelling import IntentClassifier
     from llmops_assets.lib.watching import drift
+    from llmops_assets.lib.watching.counting import Forms, counted
 
-    vectors = embedder.embed([row["question"] for row in known])
+    forms = Forms(row["question"] for row in known)
+    vectors = embedder.embed([forms.message(row["question"]) for row in known])
     classifier = IntentClassifier(vectors, [row["intent"] for row in known])
     reference = drift.fit_reference(vectors, classifier.fill(vectors, [row["intent"] for row in known]))
-    asked = embedder.embed([row["question"] for row in rows])
-    intents = [intent for intent, _ in classifier.predict(asked)] if rows else []
-    times = [datetime.fromisoformat(row["time"]) for row in rows]
-    return reference, drift.judge_day(reference, times, asked, intents, policy), intents
+    count = counted(rows, unnamed=unnamed)
+    kept = [rows[n] for n in count.kept]
+    asked = embedder.embed(list(count.texts))
+    intents = [intent for intent, _ in classifier.predict(asked)] if kept else []
+    times = [datetime.fromisoformat(row["time"]) for row in kept]
+    day = drift.judge_day(reference, times, asked, intents, policy, poor=[poorly_answered(row) for row in kept])
+    return Judged(reference, day, count, kept, intents)
+
+
+def poorly_answered(row: Mapping[str, Any]) -> bool:
+    """Whether a question got no answer, or one that somebody found wrong."""
+    return row["path"] not in ("matched", "generated") or row["rating"] < 0 or bool(row["correction"])
 
 
 @dg.asset(
@@ -46,28 +72,32 @@ def judged(
     partitions_def=DAILY,
     kinds={"evidently", "html"},
     owners=["team:operations"],
-    code_version="2",
+    code_version="3",
 )
 def drift_report(
-    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], embedder: dg.ResourceParam[InstalledEmbedder]
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    embedder: dg.ResourceParam[InstalledEmbedder],
+    redactor: dg.ResourceParam[Redactors],
 ) -> dg.MaterializeResult:
     """One day's questions against those the serving release was trained on, in windows, with the running CUSUM."""
     from llmops_assets.lib.watching import evidently_report
 
     day, release = run_day(context), serving.read(context, lake).release
-    policy = read(context, "use_case", UseCase).drift
+    case = read(context, "use_case", UseCase)
     if release.training is None:
         raise dg.Failure(f"{release.release_id} names no training dataset: there is nothing to compare with")
     rows, known = read_day(context, lake, "interactions", day), release.training.reference
-    reference, judgement, intents = judged(read_rows(lake, known.ref), rows, policy, embedder)
+    nobody = redactor.of(case).subjects(ANONYMOUS)
+    found = judged(read_rows(lake, known.ref), rows, case.drift, embedder, nobody)
     page = NO_TRAFFIC
-    if rows:
-        questions = [row["question"] for row in rows]
-        page = evidently_report.build(reference, judgement, questions, intents, policy.alpha)[0].encode()
+    if found.rows:
+        texts, alpha = found.counted.texts, case.drift.alpha
+        page = evidently_report.build(found.reference, found.day, texts, found.intents, alpha)[0].encode()
     folder = f"monitoring/{NAME}/{day}"
-    files = {f"{folder}.html": page, f"{folder}.parquet": tables.to_parquet(novel(judgement, rows), NOVEL)}
+    files = {f"{folder}.html": page, f"{folder}.parquet": tables.to_parquet(novel(found), NOVEL)}
     commit = publish(context, lake, files, interactions=len(rows))
-    record = make_record(day, known, reference, judgement, rows, policy.alpha, lake.uri(commit, f"{folder}.html"))
+    record = make_record(day, known, found, len(rows), case.drift.alpha, lake.uri(commit, f"{folder}.html"))
     return materialized(
         context,
         record,
@@ -79,11 +109,11 @@ def drift_report(
     )
 
 
-def novel(judgement: "DayJudgement", rows: list[dict]) -> list[dict]:
+def novel(found: Judged) -> list[dict]:
     """The day's questions that nothing known comes near, farthest first."""
     return [
-        {"id": rows[i]["id"], "question": rows[i]["question"], "distance": float(judgement.distances[i])}
-        for i in judgement.novel
+        {"id": found.rows[i]["id"], "question": found.counted.texts[i], "distance": float(found.day.distances[i])}
+        for i in found.day.novel
     ]
 
 
@@ -93,7 +123,10 @@ def figures_of(record: DriftReport) -> dict[str, Any]:
     return {
         "drifted": record.drifted,
         "interactions": record.interactions,
+        "left_out": sum(record.left_out.values()),
+        **{f"left_out_{reason.replace(' ', '_').replace('-', '_')}": n for reason, n in record.left_out.items()},
         "windows_drifted": sum(w.drifted for w in windows),
+        "windows_of_more_volume": sum(w.volume for w in windows),
         "cusum": record.cusum,
         "cusum_alarm_at": record.cusum_alarm_at or 0,
         "novelty_share_max": max((w.novelty_share for w in windows), default=0.0),
@@ -104,13 +137,7 @@ def figures_of(record: DriftReport) -> dict[str, Any]:
 
 
 def make_record(
-    day: date,
-    known: DatasetRef,
-    reference: "DriftReference",
-    judgement: "DayJudgement",
-    rows: list[dict],
-    alpha: float,
-    report: LakeRef,
+    day: date, known: DatasetRef, found: Judged, interactions: int, alpha: float, report: LakeRef
 ) -> DriftReport:
     """The hand-over of a day's judgement, with the sizes its thresholds belong to."""
     from llmops_assets.lib.watching.drift import EXAMPLES
@@ -118,15 +145,16 @@ def make_record(
     return DriftReport(
         day=day,
         reference=known.ref,
-        reference_size=len(reference.vectors),
-        calibration_size=len(reference.distances),
-        novelty_threshold=round(reference.threshold, 6),
+        reference_size=len(found.reference.vectors),
+        calibration_size=len(found.reference.distances),
+        novelty_threshold=round(found.reference.threshold, 6),
         alpha=alpha,
-        windows=judgement.windows,
-        cusum=judgement.cusum,
-        cusum_alarm_at=judgement.cusum_alarm_at,
-        interactions=len(rows),
-        drifted=judgement.drifted,
-        novel=tuple(rows[i]["id"] for i in judgement.novel[:EXAMPLES]),
+        windows=found.day.windows,
+        cusum=found.day.cusum,
+        cusum_alarm_at=found.day.cusum_alarm_at,
+        interactions=interactions,
+        left_out=dict(found.counted.left_out),
+        drifted=found.day.drifted,
+        novel=tuple(found.rows[i]["id"] for i in found.day.novel[:EXAMPLES]),
         report=report,
     )

@@ -129,7 +129,7 @@ def live_traffic(day: date, count: int, seed: int, new_topic_share: float | None
         rng = random.Random(f"live {seed} {day} {number}")
         article = _pick(rng, day, new_topic_share)
         moment = _moment(day, number / count)
-        subject = _customer(rng)
+        subject = customer(rng)
         question = _question(rng, article)
         queries.append(
             LiveQuery(
@@ -169,7 +169,7 @@ def poisoned(article: Article, others: Sequence[Article]) -> str:
 def _conversation(number: int, day: date, share_of_day: float, seed: int) -> dict[str, Any]:
     rng = random.Random(f"archive {seed} {number}")
     article = _pick(rng, day, None)
-    customer = _customer(rng)
+    asking = customer(rng)
     if article is None:
         answer, rating = rng.choice(load_phrasebook().handover_answers), 0
     else:
@@ -178,9 +178,9 @@ def _conversation(number: int, day: date, share_of_day: float, seed: int) -> dic
     return {
         "id": f"conversation-{seed}-{number}",
         "time": _moment(day, share_of_day).isoformat(),
-        "subject": customer["email"],
+        "subject": asking["email"],
         "source": rng.choices(("chat", "ticket", "email", "faq"), (5, 3, 3, 1))[0],
-        "question": _question(rng, article, customer),
+        "question": _question(rng, article, asking),
         "answer": answer,
         "intent": article.intent if article else "",
         "rating": rating,
@@ -204,7 +204,8 @@ def _pick(rng: random.Random, day: date, new_topic_share: float | None) -> Artic
     return rng.choice(_known(rng.random() < share))
 
 
-def _customer(rng: random.Random) -> dict[str, str]:
+def customer(rng: random.Random) -> dict[str, str]:
+    """An invented customer: name, email, order, customer (number), phone, street, iban."""
     book = load_phrasebook()
     name = rng.choice(book.names)
     mailbox = name.lower().replace(" ", ".") + str(rng.randrange(10, 9999))
@@ -225,7 +226,7 @@ def _iban(rng: random.Random) -> str:
     return f"NL{98 - int(digits) % 97:02d}LUMO{account}"
 
 
-def _question(rng: random.Random, article: Article | None, customer: Mapping[str, str] | None = None) -> str:
+def _question(rng: random.Random, article: Article | None, asking: Mapping[str, str] | None = None) -> str:
     book = load_phrasebook()
     text = rng.choice(article.questions if article else load_use_case().out_of_scope.train)
     style = rng.random()
@@ -242,7 +243,7 @@ def _question(rng: random.Random, article: Article | None, customer: Mapping[str
     if rng.random() < 0.25:
         text += rng.choice(book.closings)
     # Braces only ever come from the templates above: the knowledge base is checked to hold none.
-    return text.format_map(customer or _customer(rng))
+    return text.format_map(asking or customer(rng))
 
 
 def slang(text: str, words: Mapping[str, str]) -> str:

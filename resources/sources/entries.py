@@ -19,12 +19,15 @@ class Entry(BaseModel):
     tags: dict[str, str] = Field(
         {}, description="lawful_basis, purpose, licence, region, retain_until of rows that carry none of their own"
     )
+    agents: tuple[str, ...] = Field(
+        (), description="ids, addresses, domains (@shop.example) or roles that answer, where the source does not say it"
+    )
 
     def shape(self, latest: datetime | None = None) -> "Shape":
         """How rows of this source become ours."""
         from llmops_assets.lib.sources import Shape
 
-        return Shape(name=self.name, mapping=self.mapping, tags=self.tags, latest=latest)
+        return Shape(name=self.name, mapping=self.mapping, tags=self.tags, latest=latest, agents=self.agents)
 
 
 class FilesEntry(Entry):

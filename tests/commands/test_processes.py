@@ -314,7 +314,9 @@ def test_serving_stops_the_target_whatever_ends_it(lake, taken):
         def stop(self) -> None:
             stopped.append(True)
 
+    # In the background of a shell Ctrl-C is ignored, and stays so.
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with pytest.raises(DeploymentError):
         serve(Stopped(lake, [False]), taken, [].append, patience=SOON)
     assert stopped
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before

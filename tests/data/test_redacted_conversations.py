@@ -116,6 +116,28 @@ def test_a_broken_line_is_quarantined_without_its_personal_data_and_counted(home
     assert len(stored(home)) == 1
 
 
+def test_what_a_ticket_leaves_out_is_told_by_reason_and_stored_nowhere(home):
+    comments = [
+        {"author_id": 5, "public": True, "body": "Is it loud?\n\nSent from my iPhone"},
+        {"author_id": 7, "public": False, "body": "He asks about noise every week."},
+        {"author_id": 7, "public": True, "body": "No, it is silent."},
+    ]
+    ticket = {"id": 3, "requester_id": 5, "comments": comments, "created_at": f"{DAY}T10:00:00", "description": "x"}
+    hidden = {**ticket, "id": 4, "description": comments[1]["body"], "comments": comments[1:]}
+    (home / "inbox" / f"conversations-{DAY}.jsonl").write_text(f"{json.dumps(ticket)}\n{json.dumps(hidden)}\n")
+    result = materialize(home)
+    assert result.success
+    metadata = result.asset_materializations_for_node("redacted_conversations")[0].metadata
+    told = {record.data["reason"]: record.data["parts"] for record in metadata["left_out"].records}
+    assert told == {"private": 2, "mail footer": 1}
+    counts = metadata["record"].value["counts"]
+    assert (counts["left_out: private"], counts["left_out: mail footer"]) == (2, 1)
+    (row,), (rejected,) = stored(home), stored(home, "quarantine/")
+    assert (row["question"], row["answer"]) == ("Is it loud?", "No, it is silent.")
+    assert rejected["reason"] == "no customer message: only the agent wrote; left out: private"
+    assert "every week" not in str([row, rejected])
+
+
 def test_a_name_is_masked_in_every_turn_of_its_conversation_and_tags_stay(home):
     turns = [
         {"role": "customer", "text": "Hi, my name is Anna Keller, where is my parcel?"},

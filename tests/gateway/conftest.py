@@ -13,3 +13,11 @@ def gateway(files, tmp_path):
     root.mkdir()
     with Gateway(files, root) as running:
         yield running
+
+
+@pytest.fixture
+def one(gateway):
+    """The gateway with release `one` live."""
+    gateway.one = gateway.files.bundle(gateway.root, "one").release_id
+    gateway.serve(1, live=gateway.one)
+    return gateway

@@ -17,15 +17,6 @@ CANARYS = [1, 2, 3, 8, 11, 14, 22, 24, 31, 33, 36]
 MORNING = {"x-llmops-time": "2026-03-11T08:00:00+00:00"}
 
 
-@pytest.fixture
-def one(gateway):
-    """The gateway with release `one` live."""
-    bundle = gateway.files.bundle(gateway.root, "one")
-    gateway.serve(1, live=bundle.release_id)
-    gateway.one = bundle.release_id
-    return gateway
-
-
 def content(response: requests.Response) -> str:
     assert response.status_code == 200, response.text
     return response.json()["choices"][0]["message"]["content"]

@@ -4,15 +4,13 @@ import dataclasses
 
 import pytest
 import requests
-from gateway_support import ARTICLES, Gateway, Streamed, streamed
+from gateway_support import ARTICLES, GENERATED, HANDOVER, Gateway, Streamed, streamed
 from support import article
 
 from llmops_assets.gateway.progress import Event, Progress, State
 from llmops_assets.gateway.steps import Step
 from llmops_assets.lib.redaction import Redactor
 
-HANDOVER = "A colleague of one will help."
-GENERATED = "delivery of my lamp?"
 MATCHED = "How long does delivery take?"
 
 
@@ -25,13 +23,6 @@ class Blind(Redactor):
 
     def redact(self, texts):
         return [text if self._overlooked in text else super(Blind, self).redact([text])[0] for text in texts]
-
-
-@pytest.fixture
-def one(gateway):
-    gateway.one = gateway.files.bundle(gateway.root, "one").release_id
-    gateway.serve(1, live=gateway.one)
-    return gateway
 
 
 @pytest.fixture

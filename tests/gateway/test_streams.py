@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 import requests
-from gateway_support import Client, Files, Gateway, Streamed, streamed, wait_for
+from gateway_support import GENERATED, HANDOVER, Client, Files, Gateway, Streamed, streamed, wait_for
 from starlette.requests import ClientDisconnect
 from support import article
 
@@ -18,10 +18,8 @@ from llmops_assets.lib.redaction import Redactor
 from llmops_assets.lib.sources import Shape
 from resources.sources.interactions import Interactions
 
-HANDOVER = "A colleague of one will help."
 EMAIL_45 = "anna.maria.keller-brandt@post.lumora-mail.exa"
 EMAIL_64 = "anna.maria.margarethe.keller-brandt+lamps@post.lumora-mail.examp"
-GENERATED = "delivery of my lamp?"
 
 
 class Masking(Redactor):
@@ -42,14 +40,6 @@ def ask(gateway: Gateway, question: str = GENERATED, **body) -> Streamed:
     response = gateway.ask(question, stream=True, **body)
     assert response.headers["content-type"].startswith("text/event-stream")
     return streamed(response.text)
-
-
-@pytest.fixture
-def one(gateway):
-    """The gateway with release `one` live."""
-    gateway.one = gateway.files.bundle(gateway.root, "one").release_id
-    gateway.serve(1, live=gateway.one)
-    return gateway
 
 
 @pytest.fixture

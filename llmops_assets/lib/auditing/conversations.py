@@ -3,7 +3,7 @@
 What is held at any time is what the redactor has in work; nothing here is written, that is the caller's.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -23,12 +23,13 @@ STORED_TEXTS = ("question", "answer", "correction", "text", "reason", "place", "
 
 @dataclass(frozen=True)
 class Cleared:
-    """One conversation's rows as they may be stored, its rows that may not, what was masked, by entity, and how it is
-    written."""
+    """One conversation's rows as they may be stored, its rows that may not, what was masked, by entity, what its source
+    left out, by reason, and how it is written."""
 
     kept: list[dict[str, Any]]
     quarantined: list[dict[str, Any]]
     masked: dict[str, int] = field(default_factory=dict)
+    left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
     written: Written | None = None
 
 
@@ -66,7 +67,12 @@ def _cleared(group: list[RawRow | Rejected], found: Redacted, day: date, redacto
     kept, quarantined, texts = [], [], iter(found.texts)
     how = written(found.texts)
     foreign = not how.read and unread == "quarantine"
+    left_out: Counter[tuple[str, str]] = Counter()
     for row in group:
+        if row.left_out:
+            source = _safe(row.source, redactor)
+            for reason, count in row.left_out:
+                left_out[source, reason] += count
         own = [next(texts) for _ in _texts(row)]
         left = _leaks(own, redactor)
         if isinstance(row, Rejected):
@@ -83,7 +89,7 @@ def _cleared(group: list[RawRow | Rejected], found: Redacted, day: date, redacto
             quarantined.append(_aside(row, f"row {row.number}", "; ".join(said), "", redactor))
         else:
             kept.append(_row(row, own, day, redactor))
-    return Cleared(kept, quarantined, found.counts, how)
+    return Cleared(kept, quarantined, found.counts, left_out, how)
 
 
 def _aside(row: RawRow | Rejected, place: str, reason: str, text: str, redactor: Redactor) -> dict[str, Any]:

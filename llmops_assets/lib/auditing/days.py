@@ -26,12 +26,21 @@ class Tally:
     rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
     masked: Counter[str] = field(default_factory=Counter)
     written: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     @property
     def reasons(self) -> Counter[str]:
         """Rejected rows by reason, whatever their source."""
         found: Counter[str] = Counter()
         for (_, reason), count in self.rejected.items():
+            found[reason] += count
+        return found
+
+    @property
+    def left_out_reasons(self) -> Counter[str]:
+        """Messages and parts of texts that no row holds, by reason, whatever their source."""
+        found: Counter[str] = Counter()
+        for (_, reason), count in self.left_out.items():
             found[reason] += count
         return found
 
@@ -61,6 +70,7 @@ def write_day(cleared: "Iterator[Cleared]", day: Path, quarantine: Path) -> Tall
             tally.masked.update(conversation.masked)
             if conversation.written is not None:
                 tally.written[conversation.written.name] += len(conversation.kept) + len(conversation.quarantined)
+            tally.left_out.update(conversation.left_out)
             for row in conversation.kept:
                 kept.write(row)
                 tally.sources[row["source"]] += 1

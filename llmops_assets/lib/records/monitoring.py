@@ -50,6 +50,7 @@ class DriftWindow(Record):
     novelty_p: float
     intents_p: float
     drifted: bool
+    volume: bool = Field(False, description="known topics are asked more often and are answered well: no drift")
 
 
 class DriftReport(Record):
@@ -63,8 +64,9 @@ class DriftReport(Record):
     alpha: float
     windows: tuple[DriftWindow, ...]
     cusum: float
-    cusum_alarm_at: int | None = Field(None, description="interactions since the day began")
+    cusum_alarm_at: int | None = Field(None, description="counted interactions since the day began")
     interactions: int
+    left_out: dict[str, int] = Field({}, description="messages that say nothing about what is asked, by reason")
     drifted: bool
     novel: tuple[str, ...] = Field((), description="ids of interactions, farthest from everything known first")
     report: LakeRef

@@ -89,9 +89,12 @@ def model_for(language: str) -> str:
     return language if language in _installed() else "en"
 
 
-def people(texts: Sequence[str], language: str) -> list[list[tuple[int, int]]]:
-    """Where the language's model finds people in each text, as (start, end); `language` is one of `model_for`."""
-    engine = _engine(language)
+def people(texts: Sequence[str], language: str, folder: str = "") -> list[list[tuple[int, int]]]:
+    """Where the language's model finds people in each text, as (start, end); `language` is one of `model_for`.
+
+    `folder` is another spaCy pipeline for it than the installed one. FileNotFoundError when it is none.
+    """
+    engine = _engine(language, folder)
     # The zone gives back what spaCy remembers of new words: without it a long stream of texts fills the memory. It is
     # the whole model's: two threads in it would take each other's words.
     with _reading, engine.nlp[language].memory_zone():
@@ -118,7 +121,7 @@ def hidden(*names: str) -> Generator[None]:
 
 
 @functools.cache
-def _engine(language: str) -> Any:
+def _engine(language: str, given: str = "") -> Any:
     import logging
 
     # Their pipelines for torch and transformers are not used here, and cost 3 s and 200 MB.
@@ -127,7 +130,9 @@ def _engine(language: str) -> Any:
         from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
 
     logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
-    folder = _installed()[language]
+    folder = Path(given) if given else _installed()[language]
+    if not (folder / "config.cfg").exists():
+        raise FileNotFoundError(f"{folder} holds no spaCy pipeline (a folder with a config.cfg): name one, or none")
 
     class _Engine(SpacyNlpEngine):
         """Presidio's spaCy engine around a model that is loaded from a folder, only names' part of it."""

@@ -56,8 +56,9 @@ class Redactor:
 
     `identifiers` are the use case's own number formats, `allow` words never masked (company and product names),
     `key` the secret behind subjects' pseudonyms and `old_keys` those it replaced. With `names=False` only patterns
-    are used, no language model: where 5 ms a text are too many. `prefilter=False` runs everything on every text; it
-    finds the same and is there to show that.
+    are used, no language model: where 5 ms a text are too many. `model` is the folder of an English spaCy pipeline that
+    reads instead of the installed one (a larger one knows more names and costs more). `prefilter=False` runs
+    everything on every text; it finds the same and is there to show that.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Redactor:
         allow: Sequence[str] = (),
         names: bool = True,
         old_keys: Sequence[bytes] = (),
+        model: str = "",
         prefilter: bool = True,
     ) -> None:
         own = tuple(Recogniser(p.entity, re.compile(p.regex), p.score) for p in identifiers)
@@ -79,8 +81,8 @@ class Redactor:
         self._allowed = frozenset(word.lower() for word in allow)
         self._allowed_numbers = frozenset(_digits(word) for word in allow) - {""}
         self._key, self._old_keys = key, tuple(old_keys)
-        self._names, self._prefilter = names, prefilter
-        self._settings = (tuple(identifiers), tuple(allow), names, prefilter)
+        self._names, self._prefilter, self._model = names, prefilter, model
+        self._settings = (tuple(identifiers), tuple(allow), names, prefilter, model)
         self._remembered: OrderedDict[_Reading, tuple[Span, ...]] = OrderedDict()
         self._lock = threading.Lock()
         # Answers come again and again; the key is the text itself, which is in memory anyway.
@@ -197,7 +199,9 @@ class Redactor:
             ):
                 waiting.setdefault(models.model_for(reading.language), []).append(position)
         for model, positions in sorted(waiting.items()):
-            people = models.people([people_names.recased(folded[p].text) for p in positions], model)
+            people = models.people(
+                [people_names.recased(folded[p].text) for p in positions], model, self._model if model == "en" else ""
+            )
             for position, places in zip(positions, people, strict=True):
                 text = people_names.recased(folded[position].text)
                 native = model == readings[position].language
@@ -255,10 +259,10 @@ _worker: Redactor | None = None
 
 
 def _start_worker(
-    identifiers: tuple[SubjectPattern, ...], allow: tuple[str, ...], names_: bool, prefilter: bool
+    identifiers: tuple[SubjectPattern, ...], allow: tuple[str, ...], names_: bool, prefilter: bool, model: str
 ) -> None:
     global _worker
-    _worker = Redactor(identifiers, allow=allow, names=names_, prefilter=prefilter)
+    _worker = Redactor(identifiers, allow=allow, names=names_, prefilter=prefilter, model=model)
 
 
 def _work(conversations: list[tuple[str, ...]]) -> list[Redacted]:

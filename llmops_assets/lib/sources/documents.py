@@ -49,16 +49,6 @@ def html_sections(text: str) -> Iterator[Section]:
     yield from parser.sections
 
 
-def plain_text(html: str) -> str:
-    """What a person reads of an HTML text: no tags, scripts or styles, character references resolved."""
-    if "<" not in html and "&" not in html:
-        return html.strip()
-    parser = _Page()
-    parser.feed(html)
-    parser.close()
-    return parser.read()
-
-
 _HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6, "dt": 7, "summary": 7}
 _HIDDEN = {"script", "style", "template", "head"}
 _BLOCKS = {"p", "div", "br", "li", "tr", "ul", "ol", "table", "blockquote", "pre", "section", "article", "dd", "hr"}

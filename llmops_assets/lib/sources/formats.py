@@ -325,6 +325,8 @@ def _html(source: Input) -> Iterator[tuple[str, Mapping[str, Any]]]:
     return _sections(source, html_sections(source.text()))
 
 
+DOCUMENTS = (_markdown, _html)
+"""Readers of published texts."""
 Reader = Callable[[Input], Iterator[tuple[str, Mapping[str, Any] | RowFault]]]
 """Yields (place, row as the file has it, or why it cannot be read); SourceError where the file is broken."""
 READERS: dict[str, Reader] = {

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from llmops_assets.lib.records import Article
-from llmops_assets.lib.sources import chats
-from llmops_assets.lib.sources.formats import MAX_LINE, READERS, Input, Reader, unpacked
+from llmops_assets.lib.sources import chats, layouts
+from llmops_assets.lib.sources.formats import DOCUMENTS, MAX_LINE, READERS, Input, Reader, unpacked
 from llmops_assets.lib.sources.rows import (
     MAX_TEXT,
     Plan,
@@ -50,6 +50,7 @@ def scan(file: BinaryIO, name: str, shape: Shape, form: str = "", encoding: str 
     (with the number of rows until there), in another encoding, or without the columns a row needs.
     """
     reader = reader_for(name, form)
+    shape = replace(shape, verbatim=True) if reader in DOCUMENTS else shape
     count = 0
     try:
         inner, opened = unpacked(name, file)
@@ -100,10 +101,12 @@ def rows_of(
 ) -> Iterator[RawRow | Rejected]:
     """Rows out of mappings with their places; a record with a list of messages becomes a row per exchange.
 
+    Records that are one message each are held until the end, where their conversations follow.
     SourceError when no record has the columns that a row needs: then the mapping is wrong, not the rows. `rows` came
     before these (in other pieces of the file, which had such a record).
     """
-    plans: dict[tuple[Any, ...], Plan | str] = {}
+    plans: dict[tuple[Any, ...], Plan | RowFault] = {}
+    threads: dict[tuple[layouts.Layout, str], list[tuple[str, Mapping[str, Any]]]] = {}
     number, usable, first_fault = rows, rows > 0, ""
     for place, record in records:
         if isinstance(record, RowFault):
@@ -117,29 +120,48 @@ def rows_of(
             try:
                 plan = shape.plan(keys)
             except RowFault as fault:
-                plan = chats.layout(keys)
-                if not plan:
-                    number += 1
-                    first_fault = first_fault or f"{name}, {place}: {fault.reason}"
-                    yield _rejected(shape, name, place, fault, record)
-                    continue
+                plan = fault
             if len(plans) > 1000:
                 plans.clear()
             plans[keys] = plan
-        usable = True
-        try:
-            if isinstance(plan, Plan):
-                number += 1
+        if isinstance(plan, Plan):
+            number, usable = number + 1, True
+            try:
                 yield plan.row(number, record)
-                continue
-            for row in chats.rows_of(record, plan, number + 1, f"{name}, {place}", shape):
-                number += 1
-                yield row
-        except RowFault as fault:
-            number += not isinstance(plan, Plan)
-            yield _rejected(shape, name, place, fault, record)
+            except RowFault as fault:
+                yield _rejected(shape, name, place, fault, record)
+            continue
+        layout = layouts.layout_of(record)
+        if layout is None:
+            number += 1
+            first_fault = first_fault or f"{name}, {place}: {plan.reason}"
+            yield _rejected(shape, name, place, plan, record)
+            continue
+        usable = True
+        if thread := layout.thread(record):
+            threads.setdefault((layout, thread), []).append((place, record))
+            continue
+        for item in _conversation(layout, record, number + 1, name, place, shape):
+            number += 1
+            yield item
+    for (layout, _), messages in threads.items():
+        joined = layout.joined([record for _, record in messages])
+        for item in _conversation(layout, joined, number + 1, name, messages[0][0], shape):
+            number += 1
+            yield item
     if first_fault and not usable:
         raise SourceError(first_fault)
+
+
+def _conversation(
+    layout: layouts.Layout, record: Mapping[str, Any], number: int, name: str, place: str, shape: Shape
+) -> Iterator[RawRow | Rejected]:
+    """The rows of a conversation, or why it cannot be used: then its keys and what was public of it are shown."""
+    try:
+        yield from chats.rows_of(record, layout, number, f"{name}, {place}", shape)
+    except RowFault as fault:
+        shown = fault.text or raw_text(dict.fromkeys(record))
+        yield replace(_rejected(shape, name, place, fault, layout.about(record)), text=shown)
 
 
 def _rejected(
@@ -148,7 +170,7 @@ def _rejected(
     where = ", ".join(part for part in (name, place, fault.at) if part)
     source = shape.name or shape.channel
     if record is None:
-        return Rejected(source, where, fault.reason, "", fault.text[:MAX_TEXT])
+        return Rejected(source, where, fault.reason, "", fault.text[:MAX_TEXT], None, fault.left_out)
     columns = shape.columns(list(record), required=())
     own_id = next((record[columns[name]] for name in ("id", "conversation") if name in columns), "")
     prefix = f"{shape.name}/" if shape.name else ""
@@ -157,7 +179,8 @@ def _rejected(
         time = time_of(record.get(columns.get("time", "")), "", shape.latest)
     except RowFault:
         time = None
-    return Rejected(source, where, fault.reason, name, raw_text(record), time.date() if time else None)
+    day = time.date() if time else None
+    return Rejected(source, where, fault.reason, name, raw_text(record), day, fault.left_out)
 
 
 def read_rows(path: Path, mapping: Mapping[str, str] | None = None, form: str = "") -> Iterator[RawRow]:

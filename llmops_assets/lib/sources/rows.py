@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from llmops_assets.lib.errors import LlmopsError
+from llmops_assets.lib.sources.mail import written
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "question": ("question", "instruction", "query", "utterance", "prompt", "message", "text"),
@@ -50,7 +51,8 @@ class RawRow:
     """One exchange of a conversation as its source has it, not redacted. `number` counts rows of the file from 1.
 
     `day` is that of the conversation's first message (UTC), None where the source gives no time. `purpose` is
-    comma-separated; a tag that the source does not give is "".
+    comma-separated; a tag that the source does not give is "". `left_out` counts messages and parts of texts that are
+    in no row (private, bot, quoted mail), by reason: of a conversation, in its first row.
     """
 
     number: int
@@ -71,6 +73,7 @@ class RawRow:
     licence: str = ""
     region: str = ""
     retain_until: str = ""
+    left_out: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +90,15 @@ class Rejected:
     id: str = ""
     text: str = ""
     day: date | None = None
+    left_out: tuple[tuple[str, int], ...] = ()
 
 
 class RowFault(ValueError):
-    """A row cannot be used; `at` adds to its place (a column, a character)."""
+    """A row cannot be used; `at` adds to its place (a column, a character), `left_out` counts as in a row."""
 
-    def __init__(self, reason: str, at: str = "", text: str = "") -> None:
+    def __init__(self, reason: str, at: str = "", text: str = "", left_out: tuple[tuple[str, int], ...] = ()) -> None:
         super().__init__(reason)
-        self.reason, self.at, self.text = reason, at, text
+        self.reason, self.at, self.text, self.left_out = reason, at, text, left_out
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,8 @@ class Shape:
 
     `mapping` names the source's column for some of ours. `name` goes before every id, so that two sources never share
     one; `channel` is the `source` of rows that name none. `tags` are defaults of TAGS. A time after `latest` is
-    rejected.
+    rejected. `agents` are ids, addresses, domains (`@shop.example`) or roles that answer, where the source itself does
+    not say it. `verbatim` texts are published ones: no HTML is looked for in them, and no mail.
     """
 
     name: str = ""
@@ -111,6 +116,8 @@ class Shape:
     mapping: Mapping[str, str] | None = None
     tags: Mapping[str, str] | None = None
     latest: datetime | None = None
+    agents: tuple[str, ...] = ()
+    verbatim: bool = False
 
     def __post_init__(self) -> None:
         for given, known in ((self.mapping, COLUMNS), (self.tags, TAGS)):
@@ -171,11 +178,21 @@ class Plan:
         """The row of one mapping. RowFault on the first thing wrong."""
         texts = self._defaults.copy()
         get = values.get
+        left_out: tuple[tuple[str, int], ...] = ()
         for slot, column in self._texts:
             value = get(column)
             if value.__class__ is not str:
                 value = text_of(value, column)
             value = value.strip()
+            if slot < 2 and not self._shape.verbatim:
+                found = written(value, customer=slot == 0)
+                if found.cut:
+                    left_out += tuple((kind, 1) for kind in found.cut)
+                    if not found.text:
+                        raise RowFault(
+                            f"holds nothing but {', '.join(found.cut)}", f"column {column}", left_out=left_out
+                        )
+                value = found.text
             if len(value) > MAX_TEXT:
                 raise too_long(value, f"column {column}")
             if value:
@@ -212,6 +229,7 @@ class Plan:
             turn,
             day,
             *tags,
+            left_out,
         )
 
 

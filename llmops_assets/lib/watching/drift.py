@@ -1,10 +1,12 @@
 """Have customers' questions changed? A day's windows against the reference of the training data.
 
-Novelty (distance to the nearest reference question, against a calibration set that is disjoint from the reference)
-with Fisher's exact and the Mann-Whitney test, predicted intents with chi-square, Bonferroni over the three; a CUSUM on
-the novelty indicator for the fastest alarm. Why these: docs/decisions/drift-detector.md, figures: benchmarks/drift.py.
+Which messages count is decided in counting.py. Novelty (distance to the nearest reference question, against a
+calibration set that is disjoint from the reference) with Fisher's exact and the Mann-Whitney test, predicted intents
+with chi-square, Bonferroni over the three; a CUSUM on the novelty indicator for the fastest alarm. Why these:
+docs/decisions/drift-detector.md, figures: benchmarks/drift.py.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +22,8 @@ NOVEL_QUANTILE = 0.95
 CALIBRATION_SHARE = 0.4
 MINIMUM_REFERENCE = 60
 EXAMPLES = 8
+POOR_SHARE = 0.25
+"""Share of poorly answered questions among the intents that grew, up to which more of them is a matter of volume."""
 
 
 class DriftError(LlmopsError, ValueError):
@@ -79,17 +83,22 @@ def judge_day(
     vectors: np.ndarray,
     intents: Sequence[str],
     policy: DriftPolicy,
+    *,
+    poor: Sequence[bool] | None = None,
 ) -> DayJudgement:
     """Judge a day's questions in order of time. The day has drifted when n of its last m windows have, or on an alarm.
 
-    A rest of at least half a window is a window of its own; a smaller one joins the window before it.
+    `poor` says which were answered poorly: known topics that are asked more often and answered well are a matter of
+    volume, which nothing is to be learned from. Without it every change of the intents' shares is drift. A rest of at
+    least half a window is a window of its own; a smaller one joins the window before it.
     """
-    if not len(times) == len(vectors) == len(intents):
-        raise ValueError("times, vectors and intents must have one row per question")
+    answered = [True] * len(times) if poor is None else list(poor)
+    if not len(times) == len(vectors) == len(intents) == len(answered):
+        raise ValueError("times, vectors, intents and poor must have one row per question")
     distances = reference.distance(vectors) if len(vectors) else np.zeros(0)
     novel = distances > reference.threshold
     windows = tuple(
-        _window(reference, times[start:end], distances[start:end], intents[start:end], policy)
+        _window(reference, times[start:end], distances[start:end], intents[start:end], answered[start:end], policy)
         for start, end in _bounds(len(times), policy.window)
     )
     running = cusum([bool(x) for x in novel], reference.base_rate, policy.cusum_threshold)
@@ -103,6 +112,7 @@ def _window(
     times: Sequence[datetime],
     distances: np.ndarray,
     intents: Sequence[str],
+    poor: Sequence[bool],
     policy: DriftPolicy,
 ) -> DriftWindow:
     hits, size = int((distances > reference.threshold).sum()), len(distances)
@@ -110,6 +120,8 @@ def _window(
     novelty = fisher_more(hits, size, base_hits, base)
     shifted = more_distant(distances, reference.distances)
     changed = chi_square(reference.intents, list(intents))
+    level = policy.alpha / 3
+    served = changed < level and _answered_well(reference.intents, intents, poor)
     return DriftWindow(
         start=times[0],
         end=times[-1],
@@ -117,8 +129,17 @@ def _window(
         novelty_share=round(hits / size, 4),
         novelty_p=round(min(1.0, 2 * min(novelty, shifted)), 6),
         intents_p=round(changed, 6),
-        drifted=min(novelty, shifted, changed) < policy.alpha / 3,
+        drifted=min(novelty, shifted) < level or (changed < level and not served),
+        volume=served,
     )
+
+
+def _answered_well(reference: Sequence[str], intents: Sequence[str], poor: Sequence[bool]) -> bool:
+    """Whether the questions of intents that are asked more often than before were answered well."""
+    before, now = Counter(reference), Counter(intents)
+    grown = {i for i in now if now[i] / len(intents) > before[i] / len(reference)}
+    badly = [bad for intent, bad in zip(intents, poor, strict=True) if intent in grown]
+    return sum(badly) <= POOR_SHARE * len(badly)
 
 
 def _bounds(count: int, window: int) -> list[tuple[int, int]]:

@@ -1,0 +1,91 @@
+"""What people write that is no question: greetings, thanks, goodbyes, a nod, a smile; and tests of the line.
+
+Recognised by phrases, and only where nothing else is said: "thanks, and where is my order?" is a question. English,
+German, French, Spanish, Dutch.
+"""
+
+import re
+import unicodedata
+from typing import Literal
+
+from llmops_assets.lib.redaction.spans import PLACEHOLDER
+
+Kind = Literal["greeting", "thanks", "goodbye", "nod"]
+
+_PHRASES: dict[Kind, str] = {
+    "greeting": r"""hi+ | hey+ | hello+ | helo | hullo | yo | greetings | good\ (?:morning|day|afternoon|evening)
+        | (?:how\ are\ you|how\ do\ you\ do|how's\ it\ going|what's\ up)(?:\ (?:doing|today))?
+        | (?:anyone|anybody|is\ (?:anyone|anybody|someone))\ (?:there|here) | are\ you\ there
+        | hallo | servus | moin | guten\ (?:morgen|tag|abend) | grüß\ gott | wie\ geht\ es\ (?:ihnen|dir)
+        | bonjour | bonsoir | salut | coucou | ça\ va | hola | buen(?:os|as)\ (?:d[ií]as|tardes|noches) | qué\ tal
+        | goedemorgen | goedemiddag | goedenavond | dag""",
+    "thanks": r"""(?:many\ |much\ |ok(?:ay)?\ )?(?:thanks?|thx|ty|tnx|cheers)
+            (?:\ you|\ u|\ a\ lot|\ so\ much|\ very\ much|\ a\ (?:million|bunch|ton)|\ again)*
+            (?:\ for\ (?:(?:your|the|all\ (?:your|the))\ )?
+            (?:help(?:ing)?(?:\ me)?|time|answer|reply|support|info|information|everything))?
+        | much\ appreciated | (?:i\ )?appreciate\ (?:it|that|your\ help) | that\ (?:helps|helped)(?:\ a\ lot|\ me)?
+        | (?:vielen|besten|herzlichen)\ dank
+        | danke(?:\ schön|\ sehr|\ dir|\ ihnen)?(?:\ für\ (?:die|ihre|deine)\ hilfe)?
+        | merci(?:\ beaucoup|\ bien)?(?:\ (?:pour|de)\ votre\ aide)?
+        | (?:muchas\ |mil\ )?gracias(?:\ por\ (?:su|tu|la)\ ayuda)?
+        | (?:heel\ )?(?:dank\ (?:je|u)(?:\ wel)?|bedankt)(?:\ voor\ (?:je|uw|de)\ hulp)?""",
+    "goodbye": r"""(?:good\ )?bye(?:\ bye|\ for\ now)? | see\ (?:you|ya)(?:\ later|\ soon)? | take\ care | cya
+        | (?:have\ a|a)\ (?:nice|good|great|lovely)\ (?:day|one|evening|weekend|rest\ of\ the\ day)
+        | (?:you\ too|same\ to\ you) | good\ night | that(?:'s|\ is|\ was|\ will\ be|'ll\ be)\ all(?:\ for\ now)?
+        | tschüs+ | auf\ wiedersehen | (?:einen\ )?schönen\ (?:tag|abend)(?:\ noch)? | bis\ (?:bald|dann)
+        | au\ revoir | bonne\ (?:journée|soirée) | à\ bientôt | adi[oó]s | hasta\ (?:luego|pronto)
+        | que\ tenga\ un\ buen\ día | tot\ ziens | doei | fijne\ (?:dag|avond)(?:\ nog)?""",
+    "nod": r"""ok(?:ay|ey|i)? | k+ | alright | all\ right | (?:all\ )?fine | sure | yes | yep | yeah | yup | no
+        | nope | nah
+        | (?:i\ )?(?:see|got\ it|understood|understand) | great | perfect | cool | nice | super | awesome | brilliant
+        | wonderful | lovely | good | excellent | amazing | wow | lol | ha(?:ha)+ | oh | ah | hm+ | mhm | right
+        | exactly | (?:that|it)\ (?:works|worked)(?:\ now)? | that's\ (?:great|good|fine|perfect|it) | sounds\ good
+        | no\ problem
+        | no\ worries | never\ ?mind | nvm | done | ja | nein | genau | gut | alles\ klar | verstanden | passt | oui
+        | non
+        | d'accord | parfait | sí | si | vale | perfecto | de\ acuerdo | nee | prima | goed | oké""",
+}
+_AROUND = r"(?:there|all|everyone|team|folks|guys|sir|madam|dear|please|then|so|and|again|now|very|well|und|et|y|en)"
+_ONLY = re.compile(rf"(?:(?:{' | '.join(_PHRASES.values())} | {_AROUND})(?:\ |$))+", re.VERBOSE)
+_FIRST: tuple[Kind, ...] = ("goodbye", "thanks", "greeting", "nod")
+"""Which kind a text of several is: "hi, thanks, bye" is a goodbye."""
+_STARTS = {kind: re.compile(rf"(?:^|\ )(?:{phrases})(?:\ |$)", re.VERBOSE) for kind, phrases in _PHRASES.items()}
+_PROBES = frozenset(
+    "ping pong probe test tests testing healthcheck healthz health check heartbeat heart beat keepalive alive liveness "
+    "uptime status availability monitor monitoring smoke load connection message only this is just a hello "
+    "world".split()
+)
+_PROBING = frozenset("ping pong probe test tests testing healthcheck healthz check heartbeat keepalive world".split())
+"""At least one of these makes a probe of words that are all in `_PROBES`."""
+_KEYS = re.compile(r"(?:asdf?|qwert[yz]u?|abcd?|foo|bar|baz|bla|blah|xyz|lorem|ipsum)+|[a-z]|([a-z])\1{2,}|\d+")
+"""What fingers type that have nothing to say."""
+MAX_WORDS = 14
+MAX_LENGTH = 200
+"""A longer text says something, in words or in characters."""
+PROBE_LENGTH = 60
+
+
+def small_talk(text: str) -> Kind | None:
+    """The kind of small talk that a text is and nothing else, or None. A text of signs or smileys only is a nod."""
+    said = words(text)
+    if not said:
+        return "nod"
+    if said.count(" ") >= MAX_WORDS or len(said) > MAX_LENGTH or not _ONLY.fullmatch(said):
+        return None
+    return next((kind for kind in _FIRST if _STARTS[kind].search(said)), None)
+
+
+def probe(text: str) -> bool:
+    """Whether a text asks nothing but whether something answers: "ping", "test 123", "health check", "asdf asdf"."""
+    said = words(text[: PROBE_LENGTH + 1]).split()
+    if not said or len(text) > PROBE_LENGTH:
+        return False
+    rest = [word for word in said if not _KEYS.fullmatch(word)]
+    return all(word in _PROBES for word in rest) and (not rest or any(word in _PROBING for word in rest))
+
+
+def words(text: str) -> str:
+    """A text in small letters without placeholders, punctuation, signs and smileys, one space between words."""
+    plain = unicodedata.normalize("NFKC", PLACEHOLDER.sub(" ", text)).replace("’", "'").lower()
+    kept = "".join(c if c.isalnum() or c == "'" or unicodedata.category(c) == "Mn" else " " for c in plain)
+    return " ".join(kept.split())

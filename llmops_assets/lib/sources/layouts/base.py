@@ -1,0 +1,173 @@
+"""What a layout says of a conversation: who wrote each message, who may see it, and which customer the row is about.
+
+A layout is how one system exports conversations. Roles and visibility are allow-lists: what is not clearly public, or
+not clearly a customer's or an agent's, is no part of an exchange. How exchanges are made of messages: sources/chats.py.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from llmops_assets.lib.sources.rows import RowFault, text_of, time_of
+
+Speaker = Literal["customer", "agent", "bot", "system", "third", "unknown"]
+"""`third` is a person who is neither the customer whom the row is about nor an agent; `system` is what nobody wrote:
+notices, events, records of a call; `unknown` may be anybody. Only a customer and an agent make an exchange."""
+Visibility = Literal["public", "private", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation. `html` None: the text itself shows whether it is HTML."""
+
+    speaker: Speaker
+    text: str
+    time: datetime | None = None
+    visibility: Visibility = "public"
+    html: bool | None = None
+
+
+class Layout(ABC):
+    """How one system exports a conversation. A record is one JSON object of a file."""
+
+    name: str
+    mail = True
+    """Whether texts are mail: then a line that begins with > is quoted."""
+    chronological = True
+    """Whether messages are put in the order of their times; several systems export the newest first."""
+
+    @abstractmethod
+    def recognises(self, record: Mapping[str, Any]) -> bool:
+        """Whether a record is a conversation of this system, by keys that other systems do not have."""
+
+    @abstractmethod
+    def messages(
+        self, record: Mapping[str, Any], agents: Collection[str] = (), latest: datetime | None = None
+    ) -> list[Message]:
+        """All messages with a text, private ones too: they are counted.
+
+        `agents` are ids, addresses (`anna@shop.example`, `@shop.example`) or roles that settings say are agents'. A
+        time after `latest` is a fault. RowFault when a message cannot be attributed.
+        """
+
+    @abstractmethod
+    def subject(self, record: Mapping[str, Any], agents: Collection[str] = ()) -> str:
+        """The identity of the customer, never of an agent; "" when the record tells none."""
+
+    def about(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The object whose keys are the conversation's columns: its id, time and tags."""
+        return record
+
+    def rating(self, record: Mapping[str, Any]) -> int | None:
+        """-1, 0 or 1; None where the layout has no rating of its own and a column may tell it."""
+        return None
+
+    def channel(self, record: Mapping[str, Any]) -> str:
+        """How the customer wrote (email, chat), "" where the record does not say."""
+        return ""
+
+    def thread(self, record: Mapping[str, Any]) -> str:
+        """Where a record is a single message: the name of the conversation that it belongs to. Otherwise ""."""
+        return ""
+
+    def joined(self, records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+        """The conversation of single messages with the same `thread`."""
+        raise NotImplementedError(f"{self.name} has no records that are single messages")
+
+
+def first(entry: Mapping[str, Any], *names: str) -> Any:
+    """The first of the values that is given (not null)."""
+    return next((entry[name] for name in names if entry.get(name) is not None), None)
+
+
+def inner(entry: Any, *names: str) -> Any:
+    """The value at a path of keys; None where it ends early."""
+    for name in names:
+        entry = entry.get(name) if isinstance(entry, Mapping) else None
+    return entry
+
+
+def listed(value: Any, name: str) -> list[Any]:
+    """A list, or RowFault."""
+    if not isinstance(value, list):
+        raise RowFault(f"{name} is a {type(value).__name__}, not a list")
+    return value
+
+
+def objects(value: Any, name: str, one: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """The objects of a list, each with its place (`comment 3`). RowFault for another value."""
+    found = []
+    for number, entry in enumerate(listed(value, name)):
+        if not isinstance(entry, dict):
+            raise RowFault(f"a {type(entry).__name__}; every {one} is an object", f"{one} {number}")
+        found.append((f"{one} {number}", entry))
+    return found
+
+
+def entries(value: Any) -> Iterable[Mapping[str, Any]]:
+    """The objects in what may be a list of them, for recognising: never a fault."""
+    return (entry for entry in value if isinstance(entry, dict)) if isinstance(value, list) else ()
+
+
+def content(value: Any, at: str) -> str:
+    """The text of a message; of OpenAI's content parts, the texts."""
+    if isinstance(value, list):
+        parts = [part.get("text") for part in value if isinstance(part, dict)]
+        value = "\n".join(part for part in parts if isinstance(part, str))
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise RowFault(f"a {type(value).__name__} is no text", at)
+    return value.strip()
+
+
+def body(entry: Mapping[str, Any], at: str, html: Sequence[str], plain: Sequence[str]) -> tuple[str, bool | None]:
+    """(text, whether it is HTML) of the first key that has one: HTML shows what is quoted, plain text often not."""
+    for name in html:
+        if text := content(entry.get(name), at):
+            return text, True
+    for name in plain:
+        if text := content(entry.get(name), at):
+            return text, None
+    return "", None
+
+
+def moment(entry: Mapping[str, Any], at: str, latest: datetime | None, *names: str) -> datetime | None:
+    """The time of a message under the first of these keys."""
+    return time_of(first(entry, *names), at, latest)
+
+
+def identity(person: Any, *names: str) -> str:
+    """The first of these keys of a person as a text: an address or an id; "" for none."""
+    if not isinstance(person, Mapping):
+        return ""
+    value = first(person, *names)
+    return text_of(value, "customer").strip() if isinstance(value, (str, int)) and value != "" else ""
+
+
+def name_of(value: Any) -> str:
+    """An id as a text for comparing, "" for none: systems write the same id as number and as text."""
+    return str(value).strip().lower() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+
+
+def word(value: Any) -> str:
+    """A value that must be a word to mean anything; "" for others."""
+    return value if isinstance(value, str) else ""
+
+
+def is_agent(agents: Collection[str], *names: Any) -> bool:
+    """Whether settings name one of these ids, addresses or roles, or an address's domain, as agents'."""
+    if not agents:
+        return False
+    known = {agent.strip().lower() for agent in agents}
+    shown = {name for name in map(name_of, names) if name}
+    return bool(known & shown) or any(f"@{name.rpartition('@')[2]}" in known for name in shown if "@" in name)
+
+
+def stars(value: Any) -> int:
+    """1 to 5 as -1, 0 or 1: three is neither."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value == 3:
+        return 0
+    return 1 if value > 3 else -1

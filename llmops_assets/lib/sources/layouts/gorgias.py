@@ -1,0 +1,100 @@
+"""Gorgias: a ticket with its messages.
+
+https://developers.gorgias.com/reference/the-ticketmessage-object: `public` false and the channel `internal-note` are
+notes; a message with a `rule_id` was sent by a rule.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from llmops_assets.lib.sources.layouts.base import (
+    Layout,
+    Message,
+    Speaker,
+    body,
+    entries,
+    identity,
+    inner,
+    is_agent,
+    moment,
+    name_of,
+    objects,
+    stars,
+    word,
+)
+from llmops_assets.lib.sources.layouts.roles import is_automatic
+from llmops_assets.lib.sources.layouts.visibility import visibility
+from llmops_assets.lib.sources.rows import RowFault
+
+
+class Gorgias(Layout):
+    """A ticket with `messages` that have `from_agent`."""
+
+    name = "gorgias"
+
+    def recognises(self, record: Mapping[str, Any]) -> bool:
+        """`from_agent` beside one of the names of a body."""
+        return any(
+            "from_agent" in entry and ("body_text" in entry or "body_html" in entry or "stripped_text" in entry)
+            for entry in entries(record.get("messages"))
+        )
+
+    def messages(
+        self, record: Mapping[str, Any], agents: Collection[str] = (), latest: datetime | None = None
+    ) -> list[Message]:
+        """Every message."""
+        found, customer = [], _customer(record)
+        for at, entry in objects(record["messages"], "messages", "message"):
+            text, html = body(entry, at, ("stripped_html", "body_html"), ("stripped_text", "body_text"))
+            if not text:
+                continue
+            seen = visibility(entry)
+            if seen == "public" and entry.get("public") is not True:
+                seen = "unknown"
+            speaker = _speaker(entry, at, agents, customer) if seen == "public" else "system"
+            time = moment(entry, at, latest, "created_datetime", "sent_datetime")
+            found.append(Message(speaker, text, time, seen, html))
+        return found
+
+    def subject(self, record: Mapping[str, Any], agents: Collection[str] = ()) -> str:
+        """The customer's address, or else id."""
+        return identity(_customer(record), "email", "id")
+
+    def rating(self, record: Mapping[str, Any]) -> int | None:
+        """The survey's one to five."""
+        survey = record.get("satisfaction_survey")
+        return stars(survey.get("score")) if isinstance(survey, dict) else None
+
+    def channel(self, record: Mapping[str, Any]) -> str:
+        """`channel` of the ticket."""
+        return word(record.get("channel"))
+
+
+def _customer(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The ticket's customer, or else who sent the first message that is no agent's."""
+    stated = record.get("customer")
+    if isinstance(stated, dict):
+        return stated
+    sent = [entry for entry in entries(record.get("messages")) if entry.get("from_agent") is False]
+    sender = sent[0].get("sender") if sent else None
+    return sender if isinstance(sender, dict) else {}
+
+
+def _speaker(entry: Mapping[str, Any], at: str, agents: Collection[str], customer: Mapping[str, Any]) -> Speaker:
+    sender = entry.get("sender")
+    if entry.get("rule_id") or entry.get("via") == "rule" or is_automatic(entry) or is_automatic(sender):
+        return "bot"
+    if is_agent(agents, inner(sender, "id"), inner(sender, "email")):
+        return "agent"
+    if entry.get("channel") == "phone" or not isinstance(entry.get("from_agent"), bool):
+        if entry.get("channel") == "phone":
+            return "system"
+        raise RowFault("nobody knows who wrote it: from_agent is neither true nor false", at)
+    if entry["from_agent"]:
+        return "agent"
+    for key in ("id", "email"):
+        known = name_of(customer.get(key)), name_of(inner(sender, key))
+        if all(known):
+            return "customer" if known[0] == known[1] else "third"
+    return "customer"
