@@ -256,6 +256,9 @@ def _until(more: re.Match[str]) -> int:
             break
         if lower in _PARTICLES:
             continue
+        if word[0].islower() and name == "place" and re.search(r"[^\W\d_a-z][^\W\d_]", more.string[: more.start()][-40:]):
+            # The address is written with capitals: its town is too.
+            break
         doubtful = word[0].islower() and name == "place" and lower not in PLACES and ordinary(lower)
         # WordNet knows some towns: they are ones where a postcode follows.
         if doubtful and not _BEFORE_CODE.match(more.string, more.start(name) + word.end()):

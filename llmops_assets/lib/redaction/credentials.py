@@ -19,7 +19,7 @@ _SHAPES = (
     r"|sq0(?:atp|csp)-[\w-]{20,}|key-[0-9a-f]{32}|EAA[A-Za-z0-9]{40,}|AC[a-f0-9]{32}|r8_[A-Za-z0-9]{30,}"
 )
 _PASSWORD = (
-    r"passwords?|pass ?codes?|pass ?phrases?|passwort|kennwort|pwd|p/w|pw|mot de passe|mdp|contraseña|wachtwoord|hasło"
+    r"passwords?|pass(?= [^ ]{3,40})|pass ?codes?|pass ?phrases?|passwort|kennwort|pwd|p/w|pw|mot de passe|mdp|contraseña|wachtwoord|hasło"
     r"|senha|palavra-passe|(?:wi-?fi|wlan|wireless|network|router|hotspot|netzwerk)(?:'s)?[ -]?"
     r"(?:key|code|schlüssel|clé)|clave(?: de(?:l)? \w+)?|clé (?:wi-?fi|du wi-?fi|réseau)"
 )
@@ -164,7 +164,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     Recogniser(
         "SECRET",
         re.compile(
-            rf"(?i)(?<![\w-])(?P<cue>{_PASSWORD})(?P<between>{_IS})(?P<value>[\"']?[^\s<>]{{3,64}}?)(?=[.,;!?)"
+            rf"(?i)(?<!\w)(?P<cue>{_PASSWORD})(?P<between>{_IS})(?P<value>[\"']?[^\s<>]{{3,64}}?)(?=[.,;!?)"
             rf"\"']*(?:\s|$))"
         ),
         0.95,

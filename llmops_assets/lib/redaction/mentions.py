@@ -35,7 +35,7 @@ SMALL_GIVEN = GIVEN_NAMES - AMBIGUOUS_GIVEN_NAMES - COMMON_WORDS - ALSO_WORDS - 
 # What is done with or to a person: behind it stands one, in whatever letters.
 _DONE = re.compile(
     r"(?i)\b(?:(?:spoke|spoken|speak|speaking|talk|talked|talking|chat|chatted|chatting|dealt|deal|dealing|corresponded"
-    r"|agreed|arranged|discussed (?:it|this|that)) (?:again )?(?:to|with)"
+    r"|agreed|arranged|discussed (?:it|this|that)) (?:again )?(?:to|with|w/?)"
     r"|according to|ask(?:ed|ing)? (?:for|after)|on behalf of"
     r"|(?:tell|told|ask|asked|remind|reminded|thank|let|inform|informed|contacted|phoned|emailed|met|texted|messaged)"
     r"|(?:helped|served|signed(?: for| off)?|accepted|collected|taken|received|picked up|answered|handled"
@@ -51,7 +51,8 @@ _DONE = re.compile(
     r" (?:called|named)|(?:boss|manager|contact|owner|neighbou?r|partner|colleague|assistant|recipient"
     r"|addressee|helper|landlord"
     r"|husband|wife|son|daughter|brother|sister|friend|mum|mom|dad|name)(?:'s name)? (?:is|was|are)(?: called)?"
-    r"|(?:contact|attention|attn\.?|fao|f\.a\.o\.?|z\.? ?hd\.?|c/o|recipient|addressee|deliver|caller|tenant"
+    r"|(?:(?:buyer|seller|customer|client|guest|patient|passenger|sender|receiver|tenant|owner|driver|member|applicant|me|us)[:]"
+    r"|patient|contact|attention|attn\.?|fao|f\.a\.o\.?|z\.? ?hd\.?|c/o|recipient|addressee|deliver|caller|tenant"
     r"|shame on you|not to)[:,]?)\s+['\"(]?"
 )
 # What is sent somewhere goes to places as often: behind it a common name is asked for.
@@ -73,7 +74,7 @@ _DOES = re.compile(
     rf"|support\b|billing"
     rf"|dispatch|returns\b|logistics|marketing|complaints)|in (?:your|billing|sales|accounts|support|dispatch"
     rf"|returns|customer"
-    rf"|logistics|complaints|the (?:shop|office|store|warehouse|chat))|at (?:your|the (?:shop|desk|counter"
+    rf"|logistics|complaints|the (?:shop|office|store|warehouse|chat))|at (?:your|reception|(?:the )?(?:front )?desk|the (?:shop|desk|counter"
     rf"|store|depot|reception)))"
     rf"|(?:said|says|told (?:me|us|him|her)|promised|wrote|answered|explained|assured|confirmed|helped (?:me|us)"
     rf"|hung up"
@@ -103,6 +104,9 @@ def find(text: Folded, allowed: Collection[str], language: str, known: Collectio
     spans += (Span(*span, "PERSON", CUED) for span in _signed(read, allowed, english=english))
     spans += (Span(*span, "PERSON", KNOWN) for span in _initials(read, allowed))
     spans += (Span(*span, "PERSON", KNOWN) for span in _small(read, allowed, english=english))
+    spans += (Span(*span, "PERSON", KNOWN) for span in _reversed(read, allowed))
+    if english:
+        spans += (Span(*span, "PERSON", KNOWN) for span in _strange(read, allowed))
     people = [*spans, *(span for span in known if span.entity == "PERSON")]
     spans += (Span(*span, "PERSON", KNOWN) for span in _beside(read, people, allowed, english=english))
     return spans
@@ -111,14 +115,26 @@ def find(text: Folded, allowed: Collection[str], language: str, known: Collectio
 _BESIDE = re.compile(r"(?i),? (?:and|&|or|und|et|y|e|en) ")
 
 
+_BEFORE = re.compile(rf"(?P<name>{_WORD}) (?:and|&|or|und|et|y|e|en) $")
+
+
 def _beside(
     text: str, people: Collection[Span], allowed: Collection[str], *, english: bool
 ) -> Iterator[tuple[int, int]]:
     for person in people:
+        before = _BEFORE.search(text, max(0, person.start - 40), person.start)
+        if before is not None and _nameable(before["name"], english=english) and before["name"].lower() not in allowed:
+            yield before.span("name")
         joint = _BESIDE.match(text, person.end)
         span = name_at(text, joint.end(), allowed, small=True) if joint else None
         if span is not None and _nameable(text[slice(*span)], english=english):
             yield span
+
+
+_HERE_IS = re.compile(
+    rf"(?i)(?:^|[\n.!] ?)(?:hallo|moin|hi|hey|servus|guten (?:tag|morgen|abend)|grüß gott|bonjour|salut|hola|ciao),? (?P<name>{_WORD}) "
+    r"(?:hier|ici|aquí|qui)(?=[,.!\n]|$| nochmal| wieder)"
+)
 
 
 def _in_sentences(text: str, allowed: Collection[str], *, english: bool) -> Iterator[tuple[int, int]]:
@@ -138,6 +154,9 @@ def _in_sentences(text: str, allowed: Collection[str], *, english: bool) -> Iter
         span = name_at(text, match.start("name"), allowed, small=True)
         if span is not None and span[1] == match.end("name") and _nameable(match["name"], english=english):
             yield span
+    for match in _HERE_IS.finditer(text):
+        if match["name"].lower() not in COMMON_WORDS and match["name"].lower() not in allowed:
+            yield match.span("name")
     for match in _DOES.finditer(text):
         span = _ending(text, *match.span("name"), allowed)
         if span is None:
@@ -145,13 +164,55 @@ def _in_sentences(text: str, allowed: Collection[str], *, english: bool) -> Iter
         found = text[slice(*span)]
         known = _first(found) in SMALL_GIVEN or (found[0].isupper() and _first(found) in GIVEN_NAMES & PLACES)
         # Small letters behind "at the shop" are an adverb's as often: they need "from your …".
-        told = match["sure"] and (found[0].isupper() or match["sure"].lower().startswith("from"))
+        said = re.match(r" (?:\w+ )?(?:said|says|told|promised|wrote|answered)\b", text[match.end() :]) is not None
+        told = match["sure"] and (found[0].isupper() or said or match["sure"].lower().startswith("from"))
         if known or (told and _nameable(found, english=english, place=True)):
             yield span
     for match in _CAPITALS.finditer(text):
         first, last = match["first"].lower(), match["last"].lower()
         if first in SMALL_GIVEN and last not in COMMON_WORDS - FAMILY_NAMES and last not in allowed:
             yield match.span()
+
+
+_LAST_FIRST = re.compile(
+    rf"(?P<last>(?:(?:van|de|von|der|den|di|la|le|el|al|ter) ){{0,3}}{_WORD}), (?P<first>{_WORD})(?=$|[.;,\n)]| (?:born|geb|\*))"
+)
+
+
+def _reversed(text: str, allowed: Collection[str]) -> Iterator[tuple[int, int]]:
+    """A family name before a given name: Keller, Anna."""
+    for match in _LAST_FIRST.finditer(text):
+        first, last = match["first"], match["last"].split()[-1]
+        capital = first[0].isupper() and last[0].isupper() and first.lower() not in PLACES and last.lower() not in PLACES
+        surname = last.lower() in FAMILY_NAMES - COMMON_WORDS or not ordinary(last.lower())
+        if capital and surname and first.lower() in SMALL_GIVEN and last.lower() not in GIVEN_NAMES | set(allowed):
+            yield match.span()
+
+
+_TO_A_PLACE = re.compile(r"(?i)\b(?:in|to|from|at|near|via|of|through|around|into|towards|outside|for|on|by|the|a|an|your|our|my)\s+$")
+
+
+def _strange(text: str, allowed: Collection[str]) -> Iterator[tuple[int, int]]:
+    """Capital words in the middle of English sentences that are no words, wares or places one knows; and a text that
+    begins with two such words in small letters."""
+    for word in words(text):
+        lower = word.text.lower()
+        inside = text[max(0, word.start - 1) : word.start] + text[word.end : word.end + 1]
+        if not word.text[0].isupper() or not word.text[1:].islower() or len(lower) < 3 or re.search(r"[\w@/._<>&=#+-]", inside.replace(".", "")):
+            continue
+        before = text[max(0, word.start - 40) : word.start]
+        if not re.search(r"[^\W_][,;]? $", before) or _TO_A_PLACE.search(before):
+            continue
+        if lower in PLACES or lower in MYTHS or lower in allowed or (lower not in SMALL_GIVEN and ordinary(lower)):
+            continue
+        span = name_at(text, word.start, allowed)
+        if span is not None:
+            yield span
+    opening = re.match(rf"\s*(?P<name>{_WORD} {_WORD})(?=[.,\n])", text)
+    if opening is not None and opening["name"].islower():
+        parts = opening["name"].split()
+        if not any(ordinary(part) and part not in SMALL_GIVEN for part in parts):
+            yield opening.span("name")
 
 
 def _ending(text: str, start: int, end: int, allowed: Collection[str]) -> tuple[int, int] | None:

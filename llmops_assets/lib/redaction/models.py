@@ -24,7 +24,7 @@ _SIZES = {"sm": 0, "md": 1, "lg": 2}
 # The commonest words of a language that are none of another's.
 _MARKERS = {
     "en": "the and you my is are was have with for this that please not what how can where your it's i'm",
-    "de": "der die das und ich ist nicht mein meine bitte mit ein eine wie habe wann wo kann sie für auf",
+    "de": "auch am bin hab im den der die das und ich ist nicht mein meine bitte mit ein eine wie habe wann wo kann sie für auf",
     "fr": "le les et je est pas mon ma vous avec une pour bonjour comment où quand dans j'ai c'est des du",
     "es": "el los y es mi con por para una qué cómo cuándo dónde hola tengo pero gracias está del las",
     "it": "il gli e è mio mia con per una che come quando dove ciao ho sono non della grazie buongiorno",

@@ -49,7 +49,7 @@ _QUESTIONS = {
     r"|gebruikersnaam|nome utente",
     "PERSON": r"\b(?:your|the|full|first|last|sur|family|account|legal) ?names?\b"
     r"|\bwhom? (?:am i|i am|i'm|do i|are we|is this|is it|was it|is on|have i|is speaking|is writing)"
-    r"|who's (?:this|there|speaking|on)"
+    r"|who's (?:this|there|speaking|calling|on)|who (?:is|was) (?:calling|there)|who do i have"
     r"|speaking (?:to|with)\s*\?|(?:whom|who) (?:i am|i'm|we are) (?:speaking|talking|chatting|dealing)"
     r"|(?:what|how) (?:may|can|should|shall|do|must) (?:i|we) (?:call|address) you|your good name|who (?:placed"
     r"|ordered|signed|booked)"
