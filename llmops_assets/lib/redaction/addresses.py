@@ -73,7 +73,7 @@ _TOKEN = re.compile(
 )
 _GAP = re.compile(r" ?,? ?\n? {0,8}| ?[-/] ?|\.? ?, ?")
 _ABBREVIATION = re.compile(
-    r"(?i)(?:[^\W\d]|st|ste|str|apt|no|nr|av|ave|avda|blvd|bd|pl|pza|dr|rd|ln|ct|sq|fl|rm|bldg|ul|al|os|dept"
+    r"(?i)(?<!\w)(?:[^\W\d]|st|ste|str|apt|no|nr|av|ave|avda|blvd|bd|pl|pza|dr|rd|ln|ct|sq|fl|rm|bldg|ul|al|os|dept"
     r"|mt|ft|jr|sr|h\.no|h\. ?no|p\.o|c|gen|ing|prof|[\w-]+str|app|dpto|ctra|urb|gral|sta|sto)\.$"
 )
 _BARRIER = re.compile(
@@ -180,6 +180,9 @@ _NO_STREET_NAME = frozenset(
 )
 
 
+_SHORT = frozenset("st rd ave ln dr ct blvd sq pkwy hwy pl".split())
+
+
 def _written(text: str) -> list[Span]:
     """Streets with their number in any letters, with the town and the postcode that follow."""
     found = []
@@ -189,6 +192,8 @@ def _written(text: str) -> list[Span]:
             if not words or not _named(words, match["street"].lower(), match[0]):
                 continue
             end = match.end()
+            if match[0].endswith(".") and (match["street"].lower() not in _SHORT or not text[end:].strip()):
+                end -= 1
             for _ in range(5):
                 more = _GOES_ON.match(text, end)
                 if more is None:
@@ -256,7 +261,11 @@ def _until(more: re.Match[str]) -> int:
             break
         if lower in _PARTICLES:
             continue
-        if word[0].islower() and name == "place" and re.search(r"[^\W\d_a-z][^\W\d_]", more.string[: more.start()][-40:]):
+        if (
+            word[0].islower()
+            and name == "place"
+            and re.search(r"[^\W\d_a-z][^\W\d_]", more.string[: more.start()][-40:])
+        ):
             # The address is written with capitals: its town is too.
             break
         doubtful = word[0].islower() and name == "place" and lower not in PLACES and ordinary(lower)

@@ -19,7 +19,8 @@ _SHAPES = (
     r"|sq0(?:atp|csp)-[\w-]{20,}|key-[0-9a-f]{32}|EAA[A-Za-z0-9]{40,}|AC[a-f0-9]{32}|r8_[A-Za-z0-9]{30,}"
 )
 _PASSWORD = (
-    r"passwords?|pass(?= [^ ]{3,40})|pass ?codes?|pass ?phrases?|passwort|kennwort|pwd|p/w|pw|mot de passe|mdp|contraseña|wachtwoord|hasło"
+    r"passwords?|pass(?= [^ ]{3,40})|pass ?codes?|pass ?phrases?|passwort|kennwort|pwd|p/w|pw|mot de passe|mdp"
+    r"|contraseña|wachtwoord|hasło"
     r"|senha|palavra-passe|(?:wi-?fi|wlan|wireless|network|router|hotspot|netzwerk)(?:'s)?[ -]?"
     r"(?:key|code|schlüssel|clé)|clave(?: de(?:l)? \w+)?|clé (?:wi-?fi|du wi-?fi|réseau)"
 )

@@ -16,7 +16,7 @@ _URL = re.compile(
     r"|fr|es|it|nl|pl"
     r"|eu|uk|me|app|dev|shop|example|co)/))[^\s<>\"]{3,2000}"
 )
-_USER_INFO = re.compile(r"(?i)(?:https?|ftp|wss?)://([^/@\s:]+(?::[^/@\s]*)?)@")
+_USER_INFO = re.compile(r"(?i)(?:https?|ftp|wss?)://([^/@\s:]+(?::[^/@\s]*)?@[\w.-]+)")
 _PAIR = re.compile(r"[?&#;]([\w.\[\]-]{1,40})=([^&#;\s]*)")
 _SECRET_KEY = re.compile(
     r"(?i)tok|sig|secret|pass|pwd|auth|key|session|sid|code|otp|hash|nonce|jwt|state|signature|hmac|ticket|magic|invite"
@@ -51,7 +51,8 @@ def find(text: Folded) -> list[Span]:
     spans: list[Span] = []
     for match in _URL.finditer(text.text):
         url = match[0].rstrip(_TRAILING)
-        spans += (Span(match.start() + s, match.start() + e, entity, SCORE) for s, e, entity in _parts(url))
+        # Surer than an address of e-mail that its password and its host look like together.
+        spans += (Span(match.start() + s, match.start() + e, entity, 1.0 + SCORE) for s, e, entity in _parts(url))
     return spans
 
 

@@ -29,7 +29,12 @@ def _plain_at(match: re.Match[str]) -> bool:
 _ENDING = (
     r"(?:com|net|org|info|co\.? ?uk|de|fr|es|it|nl|pl|pt|at|ch|be|eu|ie|us|se|no|dk|fi|ru|br|mx|in|io|biz|example)"
 )
-_MAILBOX_HOST = rf"(?:{'|'.join(_MAIL_HOSTS[:12])}|gmx|web|t-online|orange|wanadoo|laposte|libero|onet|ziggo)"
+_MAILBOX_HOST = (
+    "(?:gmail|googlemail|yahoo|hotmail|icloud|aol|proton|protonmail|gmx|t-online|wanadoo|laposte|libero|onet|ziggo"
+    "|outlook)"
+)
+# Words of sentences ("we live in") are no ending here.
+_SURE_ENDING = r"(?:com|net|org|de|fr|co ?\.? ?uk|nl|pl)"
 
 
 def _misspelt(match: re.Match[str]) -> bool:
@@ -109,7 +114,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         "EMAIL",
         re.compile(
             rf"(?i)(?<![\w@])(?P<local>[\w+-]{{2,40}}(?:[ ._-][\w+-]{{2,40}})?)(?: at)? {_MAILBOX_HOST}"
-            rf"(?: ?[.,] ?| (?:dot |punkt |point |punto )?){_ENDING}\b"
+            rf"(?: ?[.,] ?| (?:dot |punkt |point |punto )?){_SURE_ENDING}\b"
         ),
         0.95,
         words=tuple(_MAIL_HOSTS),

@@ -24,7 +24,8 @@ _SIZES = {"sm": 0, "md": 1, "lg": 2}
 # The commonest words of a language that are none of another's.
 _MARKERS = {
     "en": "the and you my is are was have with for this that please not what how can where your it's i'm",
-    "de": "auch am bin hab im den der die das und ich ist nicht mein meine bitte mit ein eine wie habe wann wo kann sie für auf",
+    "de": "auch am bin hab im den der die das und ich ist nicht mein meine bitte mit ein eine wie habe wann"
+    " wo kann sie für auf",
     "fr": "le les et je est pas mon ma vous avec une pour bonjour comment où quand dans j'ai c'est des du",
     "es": "el los y es mi con por para una qué cómo cuándo dónde hola tengo pero gracias está del las",
     "it": "il gli e è mio mia con per una che come quando dove ciao ho sono non della grazie buongiorno",
@@ -92,7 +93,7 @@ def model_for(language: str) -> str:
 def people(texts: Sequence[str], language: str, folder: str = "") -> list[list[tuple[int, int]]]:
     """Where the language's model finds people in each text, as (start, end); `language` is one of `model_for`.
 
-    `folder` is another spaCy pipeline for it than the installed one. FileNotFoundError when it is none.
+    `folder` is another spaCy pipeline for it than the installed one.
     """
     engine = _engine(language, folder)
     # The zone gives back what spaCy remembers of new words: without it a long stream of texts fills the memory. It is
@@ -131,8 +132,6 @@ def _engine(language: str, given: str = "") -> Any:
 
     logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
     folder = Path(given) if given else _installed()[language]
-    if not (folder / "config.cfg").exists():
-        raise FileNotFoundError(f"{folder} holds no spaCy pipeline (a folder with a config.cfg): name one, or none")
 
     class _Engine(SpacyNlpEngine):
         """Presidio's spaCy engine around a model that is loaded from a folder, only names' part of it."""

@@ -14,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
+from pathlib import Path
 
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import SubjectPattern
@@ -78,6 +79,8 @@ class Redactor:
             *own,
             *(r for r in RECOGNISERS if r.entity in CERTAIN and r.score >= CERTAIN_SCORE),
         )
+        if model and not (Path(model) / "config.cfg").exists():
+            raise FileNotFoundError(f"{model} holds no spaCy pipeline (a folder with a config.cfg): name one, or none")
         self._allowed = frozenset(word.lower() for word in allow)
         self._allowed_numbers = frozenset(_digits(word) for word in allow) - {""}
         self._key, self._old_keys = key, tuple(old_keys)

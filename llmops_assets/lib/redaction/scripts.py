@@ -131,7 +131,7 @@ _CUES: dict[str, tuple[re.Pattern[str], ...]] = {
     "Arabic": (
         re.compile(rf"(?:اسمي|إسمي|أنا اسمي|معك|باسم|الاسم[: ])\s*(?P<value>{_ARABIC_WORD}(?: (?!و|أ|ال(?:طلب"
                    rf"|فاتورة)){_ARABIC_WORD}){{0,2}})"),
-        re.compile(rf"(?:السيدة?|الأستاذة?|أستاذ|نام من|اسم من)\s+(?P<value>{_ARABIC_WORD}(?: {_ARABIC_WORD})?)"),
+        re.compile(rf"(?:السيدة?|الأستاذة?|أستاذ|نام من|اسم من)\s+(?P<value>{_ARABIC_WORD})"),
         re.compile(rf"(?:مع (?:أطيب )?التحيات|تحياتي|شكرا)"
                    rf"[،,. \n]{{1,3}}(?P<value>{_ARABIC_WORD}(?: {_ARABIC_WORD})?)\s*$"),
     ),
@@ -141,7 +141,7 @@ _CUES: dict[str, tuple[re.Pattern[str], ...]] = {
     "Devanagari": (
         re.compile(rf"(?:मेरा (?:शुभ )?नाम|नाम[: ]|माझे नाव|माझं नाव)\s*(?P<value>{_DEVANAGARI_WORD}(?: (?!है"
                    rf"|हूँ|आहे){_DEVANAGARI_WORD}){{0,2}})"),
-        re.compile(rf"(?:श्री|श्रीमती|सुश्री)\s+(?P<value>{_DEVANAGARI_WORD}(?: {_DEVANAGARI_WORD})?)"),
+        re.compile(rf"(?:श्री|श्रीमती|सुश्री)\s+(?P<value>{_DEVANAGARI_WORD})"),
         re.compile(rf"(?P<value>{_DEVANAGARI_WORD}) जी\b"),
     ),
 }  # fmt: skip

@@ -164,7 +164,8 @@ GIVEN_NAMES = frozenset(
 
 AMBIGUOUS_GIVEN_NAMES = frozenset(
     """
-    daisy rosemary basil holly heather hazel jasmine said hung dung ren lan can ling trang thu sora misty harper taylor madison april art austin bill bob brook chase
+    daisy rosemary basil holly heather hazel jasmine said hung dung ren lan can ling trang thu sora misty harper
+    taylor madison april art austin bill bob brook chase
     chip chuck clay cliff dale dean dick dolly drew faith florence ford frank gene georgia glen grace grant hope
     hunter iris ivy jack jasper jewel jordan josh joy june lance lily logan mark may melody mercedes merry miles nick
     norma olive page paige paris pat patience pearl penny pierce ray reed rich rob rod rose ruby rusty sandy sky skip
