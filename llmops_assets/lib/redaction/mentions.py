@@ -8,7 +8,6 @@ where it is no ordinary English word, and an unknown one only in an English text
 import re
 from collections.abc import Collection, Iterator
 
-from llmops_assets.lib.redaction import models
 from llmops_assets.lib.redaction.names import CUED, KNOWN, name_at, recased, words
 from llmops_assets.lib.redaction.spans import Folded, Span
 from llmops_assets.lib.redaction.vocabulary import ordinary
@@ -102,14 +101,14 @@ def find(text: Folded, allowed: Collection[str], language: str, known: Collectio
 
     `known` are people that were found already: "and olu" behind one of them is a name too.
     """
-    read, english = recased(text.text), language == "en"
+    read, english = recased(text.text), language in ("en", "")
     spans = [Span(*span, "PERSON", KNOWN) for span in _in_sentences(read, allowed, english=english)]
     spans += (Span(*span, "PERSON", CUED) for span in _signed(read, allowed, english=english))
     spans += (Span(*span, "PERSON", KNOWN) for span in _initials(read, allowed))
     spans += (Span(*span, "PERSON", KNOWN) for span in _small(read, allowed, english=english))
     spans += (Span(*span, "PERSON", KNOWN) for span in _reversed(read, allowed))
-    # Not only for want of a word that tells: "Ihre Bankverbindung?" has none.
-    if english and models.marked_language(text.text) == "en":
+    # Not for want of a word that tells: "Ihre Bankverbindung?" has none.
+    if language == "en":
         spans += (Span(*span, "PERSON", KNOWN) for span in _strange(read, allowed))
     people = [*spans, *(span for span in known if span.entity == "PERSON")]
     spans += (Span(*span, "PERSON", KNOWN) for span in _beside(read, people, allowed, english=english))
@@ -216,7 +215,7 @@ def _strange(text: str, allowed: Collection[str]) -> Iterator[tuple[int, int]]:
         ):
             continue
         before = text[max(0, word.start - 40) : word.start]
-        if not re.search(r"[^\W_] $", before) or _TO_A_PLACE.search(before):
+        if not re.search(r"[^\W\d_] $|\b[a-z']{2,}, $", before) or _TO_A_PLACE.search(before):
             continue
         if lower in PLACES or lower in MYTHS or lower in allowed or (lower not in SMALL_GIVEN and ordinary(lower)):
             continue

@@ -42,10 +42,10 @@ _reading = threading.Lock()
 
 
 def language_of(texts: Sequence[str]) -> str:
-    """The language most of a conversation's words tell of, or its script; English where they tell nothing."""
+    """The language most of a conversation's words tell of, or its script; "" where they tell nothing."""
     together = " ".join(text[:2000] for text in texts[:50])
     script = scripts.script_of(together)
-    return scripts.LANGUAGES.get(script) or marked_language(together) or "en"
+    return scripts.LANGUAGES.get(script) or marked_language(together)
 
 
 def marked_language(text: str) -> str:
@@ -86,7 +86,7 @@ def installed_languages() -> frozenset[str]:
 
 
 def model_for(language: str) -> str:
-    """The language whose model reads texts of a language: its own where installed, else English."""
+    """The language whose model reads texts of a language ("" is unknown): its own where installed, else English."""
     return language if language in _installed() else "en"
 
 

@@ -145,7 +145,7 @@ class Word(NamedTuple):
 def find(text: Folded, allowed: Collection[str], language: str = "en") -> list[Span]:
     """Names behind cues and common names; `allowed` are lower-case words that are none."""
     read = recased(text.text)
-    spans = list(_cued(read, allowed, english=language == "en"))
+    spans = list(_cued(read, allowed, english=language in ("en", "")))
     spans += _common(read, allowed)
     return spans
 

@@ -207,7 +207,7 @@ class Redactor:
             )
             for position, places in zip(positions, people, strict=True):
                 text = people_names.recased(folded[position].text)
-                native = model == readings[position].language
+                native = readings[position].language in (model, "")
                 for start, end in places:
                     found[position] += people_names.plausible(text, start, end, self._allowed, native=native)
         return {
