@@ -282,7 +282,7 @@ def _may_continue(word: str, allowed: Collection[str], *, first: bool, small: bo
         return False
     if lower in allowed and (first or lower not in FAMILY_NAMES):
         return False
-    if word[0].isupper():
+    if word[0].isupper() or re.match(r"[dlo]'[^\W\d_a-z]", word):
         if lower in NEVER_NAMES:
             return lower in AMBIGUOUS_GIVEN_NAMES if first else lower in FAMILY_NAMES | AMBIGUOUS_GIVEN_NAMES
         return True
