@@ -1,11 +1,14 @@
 """Recall, precision and over-masking of the redaction on conversations with known spans, and its speed beside bare
 Presidio.
 
-Usage: python benchmarks/redaction.py [--data FILE.jsonl] [--half dev|final] [--json]. A line of FILE is a conversation
-with `turns`, each with `full_text` and `spans` (`start_position`, `end_position`, `entity_type`); without it the own
-generator (llmops_assets/samples/personal_data.py) writes them. A span counts as found when 90 % of its characters
-other than spaces are masked. Precision is the share of masked characters (other than spaces) that lie in a span.
-Spans of kinds that are not redacted (organisations, places, dates) count neither way. Intervals are Wilson's, 95 %.
+Usage: python benchmarks/redaction.py [--set unseen|tuned|generated] [--data FILE ...] [--half dev|final] [--json].
+The headline are the families of conversations that the rules were not written for
+(llmops_assets/samples/personal_data_unseen.yaml); `tuned` are those they were, `generated` the templates of
+personal_data.py; --data adds files. A line of a file is a conversation with `turns`, each with `full_text` and `spans`
+(`start_position`, `end_position`, `entity_type`). A span counts as found when 90 % of its characters other than spaces
+are masked. Precision is the share of masked characters (other than spaces) that lie in a span. Spans of kinds that are
+not redacted (organisations, places, dates) count neither way. `split` are spans that hold a part of a value whose rest
+stands in another turn. Intervals are Wilson's, 95 %.
 """
 
 import argparse
@@ -21,6 +24,7 @@ from typing import Any
 from llmops_assets.lib.redaction import Redactor, models
 from llmops_assets.lib.statistics import wilson
 from llmops_assets.samples.personal_data import conversations as generated
+from llmops_assets.samples.personal_data import families
 
 NOT_REDACTED = frozenset(
     "ORGANIZATION GPE NRP TITLE AGE DATE_TIME DOMAIN_NAME LOCATION FACILITY ZIP_CODE PRODUCT MONEY".split()
@@ -38,37 +42,56 @@ class Tally:
     masked_by: Counter[str] = field(default_factory=Counter)
     clean: int = 0
     touched: int = 0
+    halves: int = 0
+    halves_hit: int = 0
+    family_hit: Counter[str] = field(default_factory=Counter)
+    family_total: Counter[str] = field(default_factory=Counter)
     misses: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="JSONL of conversations; none: generated ones")
-    parser.add_argument("--half", choices=("dev", "final"), help="only every other conversation")
+    parser.add_argument("--set", choices=("unseen", "tuned", "generated"), action="append", help="none: all three")
+    parser.add_argument("--data", type=Path, action="append", default=[], help="JSONL of conversations")
+    parser.add_argument("--half", choices=("dev", "final"), help="only every other conversation of the files")
+    parser.add_argument("--draws", type=int, default=4, help="of every conversation of a family")
     parser.add_argument("--count", type=int, default=400, help="generated conversations")
-    parser.add_argument("--seed", type=int, default=0, help="of the generator")
+    parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
+    parser.add_argument("--model", default="", help="folder of another English spaCy pipeline")
     parser.add_argument("--speed-texts", type=int, default=1_000, help="texts the speed is measured on; 0: not at all")
     parser.add_argument("--show", type=int, default=0, help="print this many misses and wrongly masked places")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     arguments = parser.parse_args()
-    chosen = read(arguments.data) if arguments.data else list(generated(arguments.count, seed=arguments.seed))
-    chosen = {"dev": chosen[0::2], "final": chosen[1::2], None: chosen}[arguments.half]
-    tally = judge(chosen, Redactor())
-    result = summary(tally)
+    chosen = {
+        "unseen": lambda: list(families("unseen", arguments.draws, arguments.seed)),
+        "tuned": lambda: list(families("tuned", arguments.draws, arguments.seed)),
+        "generated": lambda: list(generated(arguments.count, seed=arguments.seed)),
+    }
+    names = arguments.set or ([] if arguments.data else list(chosen))
+    sets = {name: chosen[name]() for name in names}
+    halves = {"dev": slice(0, None, 2), "final": slice(1, None, 2), None: slice(None)}
+    sets |= {file.stem: read(file)[halves[arguments.half]] for file in arguments.data}
+    redactor, results = Redactor(model=arguments.model), {}
+    for name, rows in sets.items():
+        tally = judge(rows, redactor)
+        results[name] = summary(tally)
+        report(name, results[name])
+        for line in [*tally.misses[: arguments.show], *tally.wrong[: arguments.show]]:
+            print(line)
     if arguments.speed_texts:
-        texts, count = [], 0
-        for conversation in chosen:
-            texts.append([turn["full_text"] for turn in conversation["turns"]])
-            count += len(texts[-1])
+        texts = [[turn["full_text"] for turn in row["turns"]] for rows in sets.values() for row in rows]
+        kept, count = [], 0
+        for conversation in texts:
+            kept.append(conversation)
+            count += len(conversation)
             if count >= arguments.speed_texts:
                 break
-        result |= speed(texts)
-    report(result)
-    for line in [*tally.misses[: arguments.show], *tally.wrong[: arguments.show]]:
-        print(line)
+        results["speed"] = speed(kept, arguments.model)
+        print("texts per CPU second {rows_per_cpu_second:.0f}, bare Presidio".format(**results["speed"]), end=" ")
+        print("{bare_rows_per_cpu_second:.0f}: {speedup:.1f} times".format(**results["speed"]))
     if arguments.json:
-        print(json.dumps(result))
+        print(json.dumps(results))
 
 
 def read(file: Path) -> list[dict[str, Any]]:
@@ -93,6 +116,10 @@ def judge(chosen: Sequence[dict[str, Any]], redactor: Redactor) -> Tally:
                 hit = sum(i in covered for i in places) >= FOUND * len(places)
                 tally.total[span["entity_type"]] += 1
                 tally.hit[span["entity_type"]] += hit
+                tally.halves += span.get("half", False)
+                tally.halves_hit += hit and span.get("half", False)
+                tally.family_total[conversation.get("family", "")] += 1
+                tally.family_hit[conversation.get("family", "")] += hit
                 if not hit:
                     tally.misses.append(f"missed {span['entity_type']} {span['entity_value']!r} in {text!r}")
             for span in found:
@@ -117,7 +144,12 @@ def summary(tally: Tally) -> dict[str, Any]:
         "precision": right / max(1, masked),
         "precision_interval": wilson(right, max(1, masked)),
         "clean_masked": tally.touched / max(1, tally.clean),
+        "clean_interval": wilson(tally.touched, max(1, tally.clean)),
         "clean_turns": tally.clean,
+        "split_recall": tally.halves_hit / max(1, tally.halves),
+        "split_interval": wilson(tally.halves_hit, max(1, tally.halves)),
+        "split_spans": tally.halves,
+        "per_family": {name: tally.family_hit[name] / count for name, count in sorted(tally.family_total.items())},
         "per_entity": {
             entity: {
                 "recall": tally.hit[entity] / count,
@@ -137,11 +169,11 @@ def summary(tally: Tally) -> dict[str, Any]:
     }
 
 
-def speed(texts: Sequence[Sequence[str]]) -> dict[str, float]:
+def speed(texts: Sequence[Sequence[str]], model: str = "") -> dict[str, float]:
     """Texts per CPU second of the redactor and of bare Presidio on the same texts, in one process."""
     rows = [text for conversation in texts for text in conversation]
-    Redactor().redact(["Loads the language model: Anna Smith told me."])
-    redactor = Redactor()
+    redactor = Redactor(model=model)
+    redactor.redact(["Loads the language model: Anna Smith told me."])
     started = time.process_time()
     for _ in redactor.redact_many(texts):
         pass
@@ -180,8 +212,9 @@ def bare_presidio() -> Any:
     return lambda text: engine.analyze(text, language="en")
 
 
-def report(result: dict[str, Any]) -> None:
-    """The figures as a table."""
+def report(name: str, result: dict[str, Any]) -> None:
+    """The figures of a set as a table."""
+    print(f"== {name}")
     for entity, values in result["per_entity"].items():
         low, high = values["interval"]
         print(f"{entity:20} recall    {values['recall']:.3f} [{low:.3f}, {high:.3f}] of {values['spans']} spans")
@@ -189,13 +222,17 @@ def report(result: dict[str, Any]) -> None:
         low, high = values["interval"]
         print(f"<{entity}>".ljust(20), f"precision {values['precision']:.3f} [{low:.3f}, {high:.3f}]", end=" ")
         print(f"of {values['characters']} masked characters")
-    for name in ("recall", "precision"):
-        low, high = result[f"{name}_interval"]
-        print(f"{name:20} {result[name]:.3f} [{low:.3f}, {high:.3f}]")
-    print(f"clean turns masked   {result['clean_masked']:.3f} of {result['clean_turns']}")
-    if "speedup" in result:
-        print(f"texts per CPU second {result['rows_per_cpu_second']:.0f}, bare Presidio", end=" ")
-        print(f"{result['bare_rows_per_cpu_second']:.0f}: {result['speedup']:.1f} times")
+    if len(result["per_family"]) > 1:
+        for family, recall in result["per_family"].items():
+            print(f"{family:40} recall    {recall:.3f}")
+    for figure in ("recall", "precision"):
+        low, high = result[f"{figure}_interval"]
+        print(f"{figure:20} {result[figure]:.3f} [{low:.3f}, {high:.3f}]")
+    low, high = result["clean_interval"]
+    print(f"clean turns masked   {result['clean_masked']:.3f} [{low:.3f}, {high:.3f}] of {result['clean_turns']}")
+    if result["split_spans"]:
+        low, high = result["split_interval"]
+        print(f"split values         {result['split_recall']:.3f} [{low:.3f}, {high:.3f}] of {result['split_spans']}")
 
 
 if __name__ == "__main__":

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 
 class Redactors:
-    """Makes the redactor of a use case; the key behind pseudonyms is in `key_file`, or in the environment."""
+    """Makes the redactor of a use case; the key behind pseudonyms is in `key_file`, or in the environment.
 
-    def __init__(self, key_file: Path, files: UseCaseFiles) -> None:
+    `model` is the folder of an English spaCy pipeline that finds names instead of the installed one.
+    """
+
+    def __init__(self, key_file: Path, files: UseCaseFiles, model: Path | None = None) -> None:
         self._key_file = key_file
         self._files = files
+        self._model = model
 
     def of(self, case: UseCase) -> "Redactor":
         """The redactor with a use case's identifiers. SettingsError when the key cannot be used."""
@@ -30,7 +34,8 @@ class Redactors:
             newest, *older = load_subject_keys(self._key_file, given)
         except ValueError as error:
             raise SettingsError(f"{SUBJECT_KEY_VARIABLE if given else self._key_file}: {error}") from None
-        return Redactor(case.identifiers, newest, allow=self.public_words(case), old_keys=older)
+        model = str(self._model) if self._model is not None else ""
+        return Redactor(case.identifiers, newest, allow=self.public_words(case), old_keys=older, model=model)
 
     def public_words(self, case: UseCase) -> list[str]:
         """Names and addresses in the published answers, which redaction leaves alone."""

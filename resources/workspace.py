@@ -60,6 +60,10 @@ class Settings(BaseModel):
         description="at most so many rows of a file, evenly spaced, and an eighth of it of the new topic; none: all",
     )
     base_model: str = Field("smollm2-135m-instruct", description="wheel model, folder or hub id")
+    redaction_model: Path | None = Field(
+        None,
+        description="folder of an English spaCy pipeline that finds names in conversations; none: the installed one",
+    )
     dagster_port: int = Field(3000, ge=1, le=65535)
     gateway_port: int = Field(8730, ge=1, le=65535)
     mlflow_port: int = Field(8740, ge=1, le=65535)

@@ -7,9 +7,9 @@ from typing import Any
 from llmops_assets.handover.display import bars, counted
 from llmops_assets.lib.records import DatasetRef
 
-KINDS = ("source", "rejected", "left_out", "masked")
+KINDS = ("source", "rejected", "left_out", "masked", "written")
 """What days count: rows by source, rows by reason of rejection, messages and parts of texts that no row holds (private,
-bot, quoted mail) by reason, masked values by entity."""
+bot, quoted mail) by reason, masked values by entity, rows by script, language and who reads them."""
 KEPT = 50
 
 
@@ -39,6 +39,7 @@ def overview(
         "rejections_by_reason": counted("reason", totals["rejected"], "conversations"),
         "left_out_by_reason": counted("reason", totals["left_out"], "parts"),
         "masked_by_entity": counted("entity", totals["masked"], "values"),
+        "written_in": counted("script, language and reader", totals["written"]),
         "rows_by_article": counted("article", topics),
         "rows_by_side": counted("side", sides),
     }

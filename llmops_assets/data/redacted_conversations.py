@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 from pydantic import Field
@@ -40,6 +40,11 @@ class RedactionConfig(dg.Config):
     """How the work is spread."""
 
     processes: int = Field(1, ge=1, description="worker processes for a large day")
+    unread: Literal["quarantine", "keep"] = Field(
+        "quarantine",
+        description="conversations in a script or language in which no model or rule here finds names: put them aside, "
+        "or keep them, masked as far as numbers, addresses and cues tell",
+    )
 
 
 def path_of(day: date) -> str:
@@ -82,7 +87,7 @@ def claim(claims: Claims, found: days.Audit, volume: str | None) -> None:
     partitions_def=DAILY,
     kinds={"presidio", "greatexpectations", "parquet"},
     owners=["team:data-engineering"],
-    code_version="5",
+    code_version="6",
     freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=48), warn_window=timedelta(hours=30)),
     check_specs=[
         dg.AssetCheckSpec(
@@ -121,13 +126,15 @@ def redacted_conversations(
         context.log.warning(told(faults))
     rules, cleaner = case.expectations.get(NAME, ()), redactor.of(case)
     # The state of a small day could be guessed back to what somebody wrote: it is kept as a pseudonym.
-    memory = Memory(context, lake, cleaner.subject(conversations.state(day)), cleaner.digest, hash_json(rules))
+    memory = Memory(
+        context, lake, cleaner.subject(conversations.state(day)), cleaner.digest, hash_json(rules), config.unread
+    )
     if memory.result is not None:
         yield from memory.repeat()
         return
     before = [ref.rows for ref in reading.earlier(context, day - timedelta(days=1)).values()]
     with workspace.scratch() as scratch:
-        cleared = redacted(conversations.read(day), day, cleaner, processes=config.processes)
+        cleared = redacted(conversations.read(day), day, cleaner, processes=config.processes, unread=config.unread)
         tally = days.write_day(cleared, scratch / "day.parquet", scratch / "quarantine.parquet")
         about = run_tags(context, rows=str(tally.rows))
         with lake.transaction(f"Conversations of {day}", about, name=NAME, keep_on_error=True) as draft:
@@ -141,7 +148,11 @@ def redacted_conversations(
     assert draft.merged is not None
     ref = lake.uri(draft.merged, path_of(day))
     counts = day_counts(
-        source=tally.sources, rejected=tally.reasons, left_out=tally.left_out_reasons, masked=tally.masked
+        source=tally.sources,
+        rejected=tally.reasons,
+        left_out=tally.left_out_reasons,
+        masked=tally.masked,
+        written=tally.written,
     )
     totals = {"quarantined": tally.rejected.total(), "masked": tally.masked.total()}
     record = DatasetRef(name=NAME, ref=ref, digest=tally.digest, rows=tally.rows, counts={**totals, **counts})
@@ -186,4 +197,5 @@ def shown(tally: days.Tally) -> dict[str, Any]:
             for (source, reason), count in tally.left_out.most_common(REASONS_SHOWN)
         ),
         "masked": counted("entity", tally.masked, "values"),
+        "written": counted("script, language and reader", tally.written),
     }

@@ -1,14 +1,20 @@
 """Support conversations full of personal data, with the exact place of every value: what the redaction is measured on.
 
 All names, numbers and addresses are drawn, none is anybody's; numbers with a checksum carry a right one. Seeded: the
-n-th conversation is the same whatever was drawn before.
+n-th conversation is the same whatever was drawn before. `conversations` draws from the templates below; `families`
+from those of a file that groups them by voice and situation, so that rules can be judged on families they were not
+written for.
 """
 
 import random
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
 
 Maker = Callable[[random.Random, "Customer"], str]
 
@@ -115,6 +121,15 @@ LOCALES: dict[str, Locale] = {
 }
 STATES = _words("AZ LA WA IA OH ID")
 HOSTS = _words("fastmail.example inboxes.example post-box.example mailing.example kundenpost.example")
+# People whose names no list of this package was made from.
+WORLD_FIRST = _words(
+    "Yewande Kwabena Thandiwe Chidinma Nurlan Meruert Oğuzhan Tuğba Anahit Davit Saoirse Caoimhe Tadhg Lwazi Ngozi "
+    "Ebubekir Zeynep Aroha Tevita Makoa Jisoo Seojun Thuận Phượng Gulnara Rustam Eero Aino Ásdís Björk Ilse-Marie Dagny"
+)
+WORLD_LAST = _words(
+    "Adeyemi Boateng Mokoena Eze Abenov Sarsenova Doğan Çelik Hakobyan Gelashvili Ní-Bhriain MacGiolla Dlamini "
+    "Okonkwo Karaca Tūhoe Taufahema Kealoha Bak Seong Trần Võ Yusupova Nazarov Rautio Salmela Jónsdóttir Guðmundsson"
+)
 CARRIERS = ("1Z################", "JD##################", "@@#########@@")
 
 
@@ -233,6 +248,39 @@ MAKERS: dict[str, tuple[str, Maker]] = {
 }
 """Placeholder of a template -> entity type and maker."""
 
+FAMILY_MAKERS: dict[str, tuple[str, Maker]] = {
+    **MAKERS,
+    "otherfirst": ("PERSON", lambda rng, c: rng.choice((*c.country.first, *WORLD_FIRST))),
+    "agentname": ("PERSON", lambda rng, _: rng.choice((*LOCALES["en_GB"].first, *LOCALES["en_US"].first))),
+    "last": ("PERSON", lambda _, c: c.last),
+    "street": ("STREET_ADDRESS", lambda rng, c: _street(rng, c)),
+    "towncode": ("STREET_ADDRESS", lambda rng, c: _town(rng, c)),
+    "voiced": ("EMAIL_ADDRESS", lambda rng, c: _voiced(rng, c)),
+    "misspelt": ("EMAIL_ADDRESS", lambda rng, c: _misspelt(rng, c)),
+    "password": ("SECRET", lambda rng, _: _password(rng)),
+    "token": ("SECRET", lambda rng, _: _token(rng)),
+    "otp": ("SECRET", lambda rng, _: _filled("######", rng)),
+    "cvv": ("SECRET", lambda rng, _: _filled("###", rng)),
+    "expiry": ("SECRET", lambda rng, _: f"{rng.randrange(1, 13):02d}/{rng.randrange(26, 32)}"),
+    "link": ("SECRET", lambda rng, _: _token(rng, "")),
+    "profile": ("USERNAME", lambda rng, c: _profile(rng, c)),
+    "plate": ("NUMBER_PLATE", lambda rng, c: _plate(rng, c)),
+    "sortcode": ("BANK_CODE", lambda rng, _: _filled("##-##-##", rng)),
+    "account": ("BANK_ACCOUNT", lambda rng, _: _filled("########", rng)),
+    "coordinates": ("COORDINATES", lambda rng, _: f"{rng.uniform(36, 60):.5f}, {rng.uniform(-9, 24):.5f}"),
+}
+"""Placeholders of families: those of `MAKERS` and more. The value may take a form: `{name.lower}`, `{phone.head}`."""
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "lower": str.lower,
+    "upper": str.upper,
+    "initial": lambda value: f"{value[0]}. {value.split(' ', 1)[1]}",
+    "reversed": lambda value: ", ".join(reversed(value.split(" ", 1))),
+    "last4": lambda value: re.sub(r"\D", "", value)[-4:],
+    "head": lambda value: value[: _half(value)].rstrip(),
+    "tail": lambda value: value[_half(value) :].lstrip(),
+}
+
 SAID = (
     "Hello, {name} here. Nothing has arrived at {address} so far.",
     "Please ring me on {phone}, I am in all afternoon.",
@@ -314,12 +362,143 @@ def conversations(count: int, seed: int = 0) -> Iterator[dict[str, Any]]:
         yield {"conversation_id": f"generated-{seed}-{number}", "locale": customer.locale, "turns": turns}
 
 
-def _customer(rng: random.Random) -> Customer:
-    locale = rng.choice(sorted(LOCALES))
+def _customer(rng: random.Random, locales: tuple[str, ...] = (), world: float = 0.0) -> Customer:
+    """Somebody of one of the countries, `world` of them with a name from elsewhere."""
+    locale = rng.choice(sorted(locales or LOCALES))
     first, last = rng.choice(LOCALES[locale].first), rng.choice(LOCALES[locale].last)
+    if world and rng.random() < world:
+        first, last = rng.choice(WORLD_FIRST), rng.choice(WORLD_LAST)
     plain = f"{first}.{last}".lower().translate(str.maketrans("äöüßáéíóúèñçłśżąęóńźć", "aousaeiouenclszaeonzc"))
     mailbox = re.sub(r"[^a-z.]", "", plain)
     return Customer(locale, first, last, f"{mailbox}{rng.randrange(1, 99)}@{rng.choice(HOSTS)}")
+
+
+@dataclass(frozen=True)
+class Family:
+    """Conversations of one voice or situation, as templates; `locales` are its people's countries, all if empty."""
+
+    name: str
+    conversations: tuple[tuple[str, ...], ...]
+    locales: tuple[str, ...] = ()
+
+
+@cache
+def read_families(part: Literal["tuned", "unseen"]) -> tuple[Family, ...]:
+    """The families that the rules were written with in sight, or those that were written after them."""
+    rows = yaml.safe_load((Path(__file__).with_name(f"personal_data_{part}.yaml")).read_text(encoding="utf-8"))
+    return tuple(
+        Family(row["family"], tuple(map(tuple, row["conversations"])), tuple(row.get("locales", ()))) for row in rows
+    )
+
+
+def families(part: Literal["tuned", "unseen"], draws: int, seed: int = 0) -> Iterator[dict[str, Any]]:
+    """Every conversation of every family `draws` times, each with other people and numbers.
+
+    As `conversations` gives them, with `family` beside; a span of half a value carries `half`: True.
+    """
+    for family in read_families(part):
+        for number, templates in enumerate(family.conversations):
+            for draw in range(draws):
+                rng = random.Random(f"family {seed} {family.name} {number} {draw}")
+                customer = _customer(rng, family.locales, world=0.35)
+                kept: dict[str, str] = {}
+                yield {
+                    "conversation_id": f"{family.name}-{number}-{draw}",
+                    "family": family.name,
+                    "locale": customer.locale,
+                    "turns": [_family_turn(template, rng, customer, kept) for template in templates],
+                }
+
+
+def _family_turn(template: str, rng: random.Random, customer: Customer, kept: dict[str, str]) -> dict[str, Any]:
+    """A turn of a family; `kept` holds the values of which a half was said, for the other half."""
+    text, spans, last = "", [], 0
+    for match in re.finditer(r"\{(\w+)(?:\.(\w+))?\}", template):
+        entity, maker = FAMILY_MAKERS[match[1]]
+        half = match[2] in ("head", "tail")
+        whole = kept.setdefault(match[1], maker(rng, customer)) if half else maker(rng, customer)
+        value = FORMS[match[2]](whole) if match[2] else whole
+        before = template[last : match.start()]
+        # A link is a secret in an address that is none.
+        before += {"link": "https://shop.example/reset?token=", "profile": "https://www.linkedin.com/in/"}.get(
+            match[1], ""
+        )
+        text += before
+        spans.append(
+            {
+                "entity_type": entity,
+                "start_position": len(text),
+                "end_position": len(text) + len(value),
+                "entity_value": value,
+                "half": half,
+            }
+        )
+        text += value
+        last = match.end()
+    return {"full_text": text + template[last:], "spans": spans}
+
+
+def _half(value: str) -> int:
+    """Where a value is cut in two: before its @, else at the space nearest to the middle, else in the middle."""
+    if "@" in value:
+        return value.index("@")
+    spaces = [i for i, c in enumerate(value) if c == " "]
+    return min(spaces, key=lambda i: abs(i - len(value) / 2)) if spaces else len(value) // 2
+
+
+def _street(rng: random.Random, customer: Customer) -> str:
+    number, street = rng.randrange(1, 240), rng.choice(customer.country.streets)
+    return f"{number} {street}" if customer.country.address.startswith("{number}") else f"{street} {number}"
+
+
+def _town(rng: random.Random, customer: Customer) -> str:
+    town, code = rng.choice(customer.country.towns), _filled(customer.country.postcode, rng)
+    return f"{town} {code}" if customer.locale.startswith("en") else f"{code} {town}"
+
+
+def _voiced(rng: random.Random, customer: Customer) -> str:
+    mailbox, host = customer.email.split("@")
+    name = re.sub(r"\d+$", "", mailbox)
+    said = name.replace(".", rng.choice((" dot ", " underscore ")))
+    return f"{said} at {host.replace('.', ' dot ').replace('-', ' dash ')}"
+
+
+def _misspelt(rng: random.Random, customer: Customer) -> str:
+    mailbox, host = customer.email.split("@")
+    return rng.choice(
+        (
+            f"{mailbox}@{host.replace('.', ',')}",
+            f"{mailbox} @{host}",
+            f"{mailbox}@ {host}",
+            f"{mailbox}@{host.split('.')[0]}",
+        )
+    )
+
+
+def _password(rng: random.Random) -> str:
+    word = rng.choice(("Harbour", "tulip", "Mondlicht", "kestrel", "Camino", "winterfest"))
+    return f"{word}{rng.choice(('!', '#', '_', ''))}{rng.randrange(10, 9999)}"
+
+
+def _token(rng: random.Random, prefix: str | None = None) -> str:
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+    start = rng.choice(("sk-live-", "ghp_", "xoxb-", "AIza")) if prefix is None else prefix
+    return start + "".join(rng.choice(letters) for _ in range(36))
+
+
+def _profile(rng: random.Random, customer: Customer) -> str:
+    plain = customer.email.split("@")[0]
+    return re.sub(r"\d+$", "", plain).replace(".", "-") + f"-{rng.randrange(100, 999999)}"
+
+
+def _plate(rng: random.Random, customer: Customer) -> str:
+    pattern = {
+        "en_GB": "@@## @@@", "en_US": "#@@@###", "de_DE": "@@-@@ ####", "fr_FR": "@@-###-@@", "es_ES": "#### @@@",
+        "it_IT": "@@ ###@@", "nl_NL": "@@-###-@", "pl_PL": "@@ #####",
+    }[customer.locale]  # fmt: skip
+    text = _filled(pattern, rng)
+    # Spanish plates hold no vowels.
+    return re.sub("[AEU]", "K", text) if customer.locale == "es_ES" else text
 
 
 def _turn(template: str, rng: random.Random, customer: Customer) -> dict[str, Any]:

@@ -13,7 +13,8 @@ def redactor() -> Redactor:
 
 
 WRITTEN = {
-    "en": "we know [14 Maple Street]; we know [14b Sycamore Avenue, Leeds LS1 4AP]; we know [Flat 3, 21 Mill Lane]"
+    "en": "we know [14 Maple Street]; we know [14 osmelin lane, pelgro]"
+    "; we know [14b Sycamore Avenue, Leeds LS1 4AP]; we know [Flat 3, 21 Mill Lane]"
     "; we know [221 W 43rd St, Tucson, AZ 85701]; we know [PO Box 4821, Akron 44301]",
     "de": "es ist [Lindenstraße 12]; es ist [Lindenstr. 12, 28195 Bremen]; es ist [Am Mühlbach 7, 93047 Regensburg]",
     "fr": "voilà [12 rue des Tilleuls, 69002 Lyon]; voilà [8 avenue Victor Hugo]",
@@ -28,7 +29,7 @@ WRITTEN = {
     "lines": "we know [14 Maple Street\nLeeds LS1 4AP]",
 }
 CUED = {
-    "en": "my address is [14 osmelin lane, pelgro]; I live at [14 Osmelin, Leeds]; I moved to [14 Osmelin, Leeds]"
+    "en": "I live at [14 Osmelin, Leeds]; I moved to [14 Osmelin, Leeds]"
     "; ship it to [14 Osmelin, Leeds]; I am based in [14 Osmelin, Leeds]"
     "; return it to my home at [14 Osmelin, Leeds]",
     "de": "meine Adresse ist [Osmelin 14, Bremen]; ich wohne in [Osmelin 14, Bremen]",
@@ -69,4 +70,37 @@ def test_less_is_asked_of_an_address_behind_a_cue(redactor, language):
     ],
 )
 def test_numbers_and_capital_words_are_no_address(redactor, text):
+    assert redactor.redact([text]) == [text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The shade I ordered is torn, please send the new one to [14 Maple Street, Leeds] tomorrow.",
+        "A shade is torn, please send the new one to [14 Maple Street, Leeds] tomorrow.",
+        "The courier was at the wrong door, I live at [14 Maple Street].",
+        "I live at [14 Maple Street], my mother at [21 Mill Lane, Leeds] and the shop is at [3 Rose Road, York].",
+        "We move from [Lindenstraße 12, 28195 Bremen] to [12 rue des Tilleuls, 69002 Lyon] in March.",
+        "deliver it to [14 maple street, leeds ls1 4ap] please, ring twice",
+        "MY ADDRESS IS [14 MAPLE STREET, LEEDS] AND NOT THE SHOP",
+        "we live in [Leeds LS1 4AP] now",
+        "bitte an [lindenstraße 12, 28195 bremen] schicken",
+    ],
+)
+def test_an_address_never_takes_its_sentence_with_it(redactor, text):
+    numbers = iter(range(1, 9))
+    masked = re.sub(r"\[[^]]*\]", lambda _: f"<ADDRESS_{next(numbers)}>", text)
+    assert redactor.redact([re.sub(r"[\[\]]", "", text)]) == [masked]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It costs 2 345 000 JPY, 20 000 - 30 000 km are usual.",
+        "it took 25 minutes drive and 4 more ways",
+        "the 5 star place is 12 months old",
+        "Error 28195 Display dark, 2500 EUR and 1200 KW.",
+    ],
+)
+def test_amounts_and_distances_are_no_address(redactor, text):
     assert redactor.redact([text]) == [text]

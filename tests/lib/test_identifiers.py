@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from llmops_assets.lib.redaction import Redactor
-from llmops_assets.lib.redaction.identifiers import RECOGNISERS
+from llmops_assets.lib.redaction.recognisers import RECOGNISERS
 from llmops_assets.lib.redaction.spans import Recogniser, Span, fold, resolve
 
 
@@ -20,10 +20,31 @@ class Example(NamedTuple):
 
 
 EXAMPLES = (
+    Example("SECRET", "it is {} there", "glpat-lampshadekeys2026x", "it is sk-lamp there"),
+    Example("SECRET", "it is {} there", "eyJsYW1wIjo0fQ.eyJrIjoyfQ", "it is eyJs there"),
+    Example("SECRET", "{} is mine", "-----BEGIN RSA PRIVATE KEY-----", "-----BEGIN CERTIFICATE-----"),
+    Example("SECRET", "Authorization: Bearer {}", "lampshade-42-of-mine", "the bearer lampshade-of-mine knows"),
+    Example(
+        "SECRET",
+        "it is {} there",
+        "q8Rt2Lm9Zx4Vb7Nc1Kd6Wp3Hs5Gf0JyT",
+        "it is lampshadesandcandlesticksoftheyear2026 there",
+    ),
+    Example("SECRET", "my password is {} there", "tulip!lamp", "my password is incorrect there"),
+    Example("SECRET", "the api key: {} fails", "lampshade-4821", "the api key: lampshades fails"),
+    Example("SECRET", "my PIN {} fails", "4821", "my PIN 4821 euros"),
+    Example("SECRET", "the code that you texted me, {}, fails", "4821", "the error code on my phone 4821 fails"),
+    Example("SECRET", "code: {} fails", "48213", "discount code: 48213 fails"),
+    Example("SECRET", "the cvc {} fails", "482", "the cvc 4821377 fails"),
+    Example("SECRET", "my card is valid until {}", "08/27", "the sale is valid until 08/27"),
     Example("EMAIL", "write to {} please", "anna.keller+shop@mail.example", "two lamps @ 20 each"),
     Example("EMAIL", "write to {} please", "anna.keller (at) mail.example", "meet me (at) noon"),
     Example("EMAIL", "it is {} now", "anna dot keller at fastpost dot example", "I bought it at shop.example"),
     Example("EMAIL", "that is {}", "a n n a at m a i l dot e x a m p l e", "I was at a b c dot that"),
+    Example("EMAIL", "the page said {} there", "anna%40mail.example", "the page said 20%40 there"),
+    Example("EMAIL", "it is {} there", "anna@fastpost,de", "lamps @ 20,50 there"),
+    Example("EMAIL", "my mail {} there", "annakeller@fastpost", "we ate tapas@home there"),
+    Example("EMAIL", "it is {} there", "anna kellerova gmail com", "I use the app gmail com there"),
     Example("IBAN", "refund to {} please", "nl91 abna 0417 1643 00", "refund to nl91 abna 0417 1643 01 please"),
     Example("IBAN", "refund to {} please", "NL91ABNA0417164301", "refund to NL91 ABNA please"),
     Example("CARD", "charged on {} twice", "4111111111111111", "charged on 4111111111111112 twice"),
@@ -75,11 +96,20 @@ EXAMPLES = (
     Example("PASSPORT", "my passport is {}", "C01X00T47", "my passport is 12"),
     Example("ID_NUMBER", "my tax number {}", "D4-8213-K", "my tax number of 12-05-2024"),
     Example("USERNAME", "my username is {} there", "lampfan", "my login is broken there"),
+    Example("USERNAME", "my telegram is {} there", "lampfan.x4", "my account is index2.html there"),
     Example("USERNAME", "I am {} there", "@lampfan", "I am @ home there"),
     Example("USERNAME", "I am {} there", "lampfan_42", "I am lampfan_x there"),
     Example("DATE_OF_BIRTH", "I was born on {} there", "12 May 2004", "I was born on 12 May there"),
     Example("DATE_OF_BIRTH", "{} is my birthday", "12.05.2004", "12.05.2004 is my day"),
     Example("DATE_OF_BIRTH", "it was {} then", "12.05.1964", "it was 12.05.2024 for 1984 lamps"),
+    Example("NUMBER_PLATE", "my number plate is {} there", "LMP 482", "my number plate is gone there"),
+    Example("NUMBER_PLATE", "the car {} is mine", "B-LM 4821", "the shelf B-LM 4821 is mine"),
+    Example("BANK_CODE", "my sort code is {} there", "20-48-21", "my sort code is 2048 there"),
+    Example("BANK_CODE", "my bic is {} there", "LAMPDEBB", "my bic is unknown there"),
+    Example("COORDINATES", "I am at {} there", "52.37403, 4.88969", "it is 52.3, 4.8 there"),
+    Example("COORDINATES", "I am at {} there", "52°22'26\"N 4°53'22\"E", "it is 52°22' there"),
+    Example("COORDINATES", "I am at {} there", "9F469V6Q+X8", "it is 98765432+23 there"),
+    Example("COORDINATES", "I am at what3words {} there", "lamps.under.stairs", "I am at what3words there"),
     Example("POSTCODE", "it is in {} there", "LS1 4AP", "it draws 4000 KW there"),
     Example("POSTCODE", "my zip code is {} there", "85701", "my zip code is 8 there"),
 )
@@ -155,14 +185,14 @@ SAID = {
         "it is [4821 3771 0552 1991 23] then",
     ),
     ("ID_NUMBER", "en"): words(
-        "reference,ref,invoice,receipt,transaction,booking,reservation,payment,rma,serial,imei,licence,license,id"
-        ",voucher",
+        "reference,ref,invoice,receipt,transaction,booking,reservation,payment,rma,serial,imei,id",
         "48213",
     ),
     ("ID_NUMBER", "de"): words("Rechnung,Rechnungsnummer,Buchung,Bestellnummer,Auftragsnummer", "48213"),
     ("ID_NUMBER", "others"): words("facture,factura,fattura,factuur", "48213"),
     ("ID_NUMBER", "cards"): words(
-        "tax id,tax number,id card,identity card,national id,driver's,Personalausweis,dni,nie,carte d'identité"
+        "tax id,tax number,id card,identity card,national id,driver's licence,driving license,Führerschein"
+        ",permis de conduire,Personalausweis,dni,nie,carte d'identité"
         ",carta d'identità,bsn,pesel,dowód,Steuernummer,vat,nhs,national insurance,aadhaar,pan:,codice fiscale",
         "D4-8213-K",
     ),
@@ -272,6 +302,13 @@ def test_the_prefilter_leaves_out_no_text_that_holds_something(redactor):
         "I ordered 1000 pieces for 120 people in 14 days.",
         "I was at home. Dot was at school.",
         "You can call 24/7, or 7 days a week.",
+        "We are open 0800-1630, on call 0700-2200.",
+        "The batch of 2025 04 30 costs 2 345 000 JPY.",
+        "Error 20931, fault F-40213 and update KB5029350 are known.",
+        "Article 4012345678901, SKU 40213-BL or 40214-BL, model LX-40213.",
+        "The voucher WINTER2026 and the coupon code 482137 are used up.",
+        "Driver 5512 did not ring. The driver 20 minutes ago did.",
+        "Firmware 22621.3007, build 20250114, size 4213377 pixels.",
     ],
 )
 def test_amounts_measures_days_and_standards_are_nobodys(redactor, text):

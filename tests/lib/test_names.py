@@ -44,6 +44,7 @@ CUES = {
     "weak cue": "I spoke to [Julia] today; it was signed by [Tavrik Walker] today; a parcel for [Julia Osmelin] came",
     "common": "Yesterday [Julia Osmelin] was here; [Anna-Lena] was here; [Łukasz] was here; [Søren] was here",
     "form": "my name is [J. R. Osmelin]; my name is [Tavrik van den Osmelin]; my name is [Jean-Tavrik O'Smelin]"
+    "; I am [Anna-Tavrik d'Osmelin]."
     "; my name is [TAVRIK OSMELIN]; my name is [Tavrik Osmelin]'s",
 }
 

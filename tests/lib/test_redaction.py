@@ -2,11 +2,12 @@ import os
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 
 from llmops_assets.lib.records import SubjectPattern
-from llmops_assets.lib.redaction import Redactor, Span, load_subject_key, public_words
+from llmops_assets.lib.redaction import Redactor, Span, load_subject_key, models, public_words
 from llmops_assets.lib.redaction.spans import resolve
 
 ORDER = SubjectPattern(entity="ORDER_NUMBER", regex=r"\bLM-?\d{6,8}\b", score=0.95)
@@ -234,3 +235,43 @@ with hidden("torch"):
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (ran.stdout, ran.returncode) == ("[]\n", 0), ran.stderr
+
+
+LONG = {
+    "letters": "a" * 20_000,
+    "digits": "7" * 20_000,
+    "hyphens": "a-" * 10_000,
+    "mixed": "Ab1" * 6_600,
+    "numbers": "1234567890 " * 1_800,
+    "names": "Anna Keller Street 12, " * 900,
+    "cues": "I gave it that " * 1_300,
+    "mail": "a.b_c-d@" * 2_500,
+    "passwords": "password " * 2_200,
+}
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+def test_a_long_text_takes_time_in_proportion_to_its_length(text):
+    """Four times the text in at most eight times the time, and a floor that noise stays below; squared it is 16."""
+
+    def seconds(piece: str) -> float:
+        redactor, started = Redactor(names=False), time.process_time()
+        redactor.find(piece)
+        return time.process_time() - started
+
+    seconds(text[:1_000])
+    assert seconds(text[:20_000]) < max(8 * seconds(text[:5_000]), 2.0)
+
+
+def test_a_folder_that_holds_no_pipeline_is_refused_with_its_name(tmp_path):
+    with pytest.raises(FileNotFoundError, match="en_lamps holds no spaCy pipeline"):
+        Redactor(model=str(tmp_path / "en_lamps"))
+    (tmp_path / "config.cfg").touch()
+    assert Redactor(key=KEY, model=str(tmp_path)).digest != Redactor(key=KEY).digest
+
+
+@pytest.mark.slow
+def test_a_pipeline_that_is_named_reads_as_the_installed_one_does():
+    text = ["Yesterday Julia Brandt told Tavrik Osmelin to wait."]
+    folder = models.installed_models()["en"]
+    assert Redactor(model=str(folder)).redact(text) == Redactor().redact(text)

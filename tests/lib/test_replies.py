@@ -1,5 +1,7 @@
 """A question makes the answer's number, name or address personal: every kind of question, in every language."""
 
+import re
+
 import pytest
 
 from llmops_assets.lib.redaction import Redactor, replies
@@ -34,6 +36,28 @@ ASKED = {
         "Do you have a ticket number?; the case number?; your reference number?; booking reference?; invoice number?"
         "; Ticketnummer?; Vorgangsnummer?",
     ),
+    "EMAIL": (
+        "lampfanny",
+        "Your e-mail?; which mail address?; Ihre Mailadresse?; su correo?; votre adresse mail?; il suo indirizzo mail?",
+    ),
+    "IBAN": (
+        "4821-77",
+        "Your IBAN?; which bank account?; Kontonummer?; Ihre Bankverbindung?; su cuenta bancaria?; rekeningnummer?",
+    ),
+    "CARD": (
+        "4821",
+        "Your card number?; the last digits of your card?; Kartennummer?; le numéro de carte?; número de tarjeta?",
+    ),
+    "SECRET": (
+        "4821",
+        "The security code?; your PIN?; which password?; the code that we sent?; I have sent you a code."
+        "; which digits did you get by text?; Ihr Passwort?; votre mot de passe?; su contraseña?",
+    ),
+    "NUMBER_PLATE": (
+        "LMP 482",
+        "Your number plate?; the registration number?; Ihr Kennzeichen?; l'immatriculation?; la matrícula?; kenteken?",
+    ),
+    "BANK_CODE": ("20-48", "Your sort code?; the routing number?; Ihre BLZ?; which BIC?"),
     "PASSPORT": ("C482", "Your passport?; Reisepass?; passeport?; pasaporte?; passaporto?; paspoort?; paszport?"),
     "NATIONAL_ID": (
         "482-13",
@@ -67,7 +91,10 @@ ASKED = {
     "PERSON": (
         "tavrik osmelin",
         "What is your name?; the full name, please; Who am I speaking with?; whose name?; the name on the order?"
-        "; Ihr Name?; votre nom?; su nombre?; il suo nome?; uw naam?; imię?; nazwisko?; who is the account holder?",
+        "; Ihr Name?; votre nom?; su nombre?; il suo nome?; uw naam?; imię?; nazwisko?; who is the account holder?"
+        "; Whom am I talking to?; Who is this?; May I know who I am chatting with?; How may I address you?"
+        "; What should we call you?; Mit wem spreche ich?; Wie heißen Sie?; À qui ai-je l'honneur?; ¿Con quién hablo?"
+        "; Con chi parlo?; Hoe heet u?",
     ),
 }
 
@@ -112,3 +139,24 @@ def test_a_reply_holds_its_date_and_address_at_any_length_and_its_name_among_wor
     # A number is the first thing asked for; a day is none.
     both = redactor.redact(["Your order number and phone number, please?", "A-482 of 12.05.2024"])
     assert both[1] == "<ORDER_NUMBER_1> of 12.05.2024"
+
+
+@pytest.mark.parametrize(
+    ("conversation", "redacted"),
+    [
+        (["Your phone number?", "0482", "And the rest?", "137 71"], ["<PHONE_1>", "<PHONE_2>"]),
+        (["Your order number?", "it begins with LM-4", "and then?", "82137"], ["<ORDER_NUMBER_1>", "<ORDER_NUMBER_2>"]),
+        (["Your e-mail?", "lampfan.k4", "What comes behind the sign?", "@post.example"], ["<EMAIL_1>", "<EMAIL_2>"]),
+        (["Your IBAN?", "NL91 ABNA", "That is only half of it.", "0417 1643 00"], ["<IBAN_1>", "<IBAN_2>"]),
+        # Two messages in a row.
+        (["Your phone number?", "0482", "13 77 10"], ["<PHONE_1>", "<PHONE_2>"]),
+    ],
+)
+def test_a_value_in_two_halves_is_one_in_both(redactor, conversation, redacted):
+    masked = [text for text in redactor.redact(conversation) if text not in conversation]
+    assert [re.findall(r"<[A-Z_0-9]+>", text) for text in masked] == [[text] for text in redacted]
+
+
+def test_what_was_asked_is_forgotten_when_something_else_is_spoken_of(redactor):
+    conversation = ["Your order number?", "LM-482", "Thank you. The lamp has a warranty.", "How long, 24 or 36 months?"]
+    assert redactor.redact(conversation)[2:] == conversation[2:]

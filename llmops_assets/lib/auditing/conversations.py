@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
+from llmops_assets.lib.auditing.coverage import Written, written
 from llmops_assets.lib.redaction import Redacted, Redactor
 from llmops_assets.lib.sources import RawRow, Rejected
 
@@ -22,23 +23,34 @@ STORED_TEXTS = ("question", "answer", "correction", "text", "reason", "place", "
 
 @dataclass(frozen=True)
 class Cleared:
-    """One conversation's rows as they may be stored, its rows that may not, what was masked, by entity, and what its
-    source left out, by reason."""
+    """One conversation's rows as they may be stored, its rows that may not, what was masked, by entity, what its source
+    left out, by reason, and how it is written."""
 
     kept: list[dict[str, Any]]
     quarantined: list[dict[str, Any]]
     masked: dict[str, int] = field(default_factory=dict)
     left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
+    written: Written | None = None
+
+
+Unread = Literal["quarantine", "keep"]
+"""What becomes of conversations in a script or language that nothing here reads."""
 
 
 def redacted(
-    rows: Iterable[RawRow | Rejected], day: date, redactor: Redactor, *, processes: int = 1
+    rows: Iterable[RawRow | Rejected],
+    day: date,
+    redactor: Redactor,
+    *,
+    processes: int = 1,
+    unread: Unread = "quarantine",
 ) -> Iterator[Cleared]:
     """Every conversation of a day without personal data, in order.
 
     A conversation's rows must be adjacent. A row that its source rejected, that shows personal data even after
     redaction, or that has some where a label should stand, is quarantined: with place, reason and its redacted text, or
-    without text where that still shows some.
+    without text where that still shows some. With `unread` "quarantine" so is, without text, what is written in a
+    script or language whose names redaction cannot find.
     """
     waiting: deque[list[RawRow | Rejected]] = deque()
 
@@ -48,11 +60,13 @@ def redacted(
             yield [text for row in waiting[-1] for text in _texts(row)]
 
     for found in redactor.redact_many(texts(), processes=processes):
-        yield _cleared(waiting.popleft(), found, day, redactor)
+        yield _cleared(waiting.popleft(), found, day, redactor, unread)
 
 
-def _cleared(group: list[RawRow | Rejected], found: Redacted, day: date, redactor: Redactor) -> Cleared:
+def _cleared(group: list[RawRow | Rejected], found: Redacted, day: date, redactor: Redactor, unread: Unread) -> Cleared:
     kept, quarantined, texts = [], [], iter(found.texts)
+    how = written(found.texts)
+    foreign = not how.read and unread == "quarantine"
     left_out: Counter[tuple[str, str]] = Counter()
     for row in group:
         if row.left_out:
@@ -62,7 +76,11 @@ def _cleared(group: list[RawRow | Rejected], found: Redacted, day: date, redacto
         own = [next(texts) for _ in _texts(row)]
         left = _leaks(own, redactor)
         if isinstance(row, Rejected):
-            quarantined.append(_aside(row, row.place, row.reason, "" if left else own[0], redactor))
+            quarantined.append(_aside(row, row.place, row.reason, "" if left or foreign else own[0], redactor))
+            continue
+        if foreign:
+            reason = f"written in {how.script} ({how.language}): names in it are not found for certain"
+            quarantined.append(_aside(row, f"row {row.number}", reason, "", redactor))
             continue
         labels = {name: shown for name in LABELS if (shown := redactor.leaks(getattr(row, name)))}
         if left or labels:
@@ -71,7 +89,7 @@ def _cleared(group: list[RawRow | Rejected], found: Redacted, day: date, redacto
             quarantined.append(_aside(row, f"row {row.number}", "; ".join(said), "", redactor))
         else:
             kept.append(_row(row, own, day, redactor))
-    return Cleared(kept, quarantined, found.counts, left_out)
+    return Cleared(kept, quarantined, found.counts, left_out, how)
 
 
 def _aside(row: RawRow | Rejected, place: str, reason: str, text: str, redactor: Redactor) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class Tally:
     sources: Counter[str] = field(default_factory=Counter)
     rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
     masked: Counter[str] = field(default_factory=Counter)
+    written: Counter[str] = field(default_factory=Counter)
     left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     @property
@@ -67,6 +68,8 @@ def write_day(cleared: "Iterator[Cleared]", day: Path, quarantine: Path) -> Tall
     ):
         for conversation in cleared:
             tally.masked.update(conversation.masked)
+            if conversation.written is not None:
+                tally.written[conversation.written.name] += len(conversation.kept) + len(conversation.quarantined)
             tally.left_out.update(conversation.left_out)
             for row in conversation.kept:
                 kept.write(row)

@@ -1,7 +1,9 @@
-"""Recognisers of numbers and addresses on a network: what a shape, a checksum or a word beside it gives away.
+"""Recognisers of numbers, number plates and addresses on a network: what a shape, a checksum or a word beside it gives
+away.
 
 National identity numbers, IBAN and tax numbers are checked by python-stdnum (https://arthurdejong.org/python-stdnum/),
-phone numbers by phonenumbers. Names are in names.py, streets in addresses.py.
+phone numbers by phonenumbers. Names are in names.py, streets in addresses.py, e-mail in mailboxes.py, secrets in
+credentials.py.
 """
 
 import functools
@@ -31,14 +33,18 @@ DATE = (
 
 _DATE_OR_TIME = re.compile(
     rf"(?i)(?<!\d){DATE}(?: \d{{1,2}}:\d{{2}})?|\d{{1,2}}:\d{{2}}|(?:19|20)\d\d ?- ?(?:19|20)\d\d\b"
+    r"|(?<![\d-])(?:19|20)\d\d (?:0?[1-9]|1[0-2]) (?:0?[1-9]|[12]\d|3[01])(?![\d-]| \d)"
 )
 _UNIT_AFTER = re.compile(
-    r"(?i) ?(?:%|°|[€$£¥₹]|(?:eur|euros?|usd|gbp|pln|zł|dollars?|pounds?|cents?|rupees?|rs|inr|hours?|hrs?|days?|weeks?"
+    r"(?i) ?(?:%|°|[€$£¥₹]|(?:eur|euros?|usd|gbp|pln|chf|jpy|sek|nok|dkk|czk|huf|aud|cad|cny|brl|mxn|try|yen|kč"
+    r"|kr|francs?|zł|dollars?|pounds?|cents?|rupees?|rs|inr|hours?|hrs?|days?|weeks?"
     r"|months?|years?|minutes?|mins?|seconds?|times|points?|miles|km|kg|grams?|mm|cm|m|ml|litres?|watts?|kw|kwh|w|v|mah"
     r"|lumens?|lm|colou?rs?|pixels?|px|mb|gb|tb|kb|mbps|hz|khz|mhz|ghz|rpm|items|units|pieces|customers|people|users"
-    r"|stunden|tage|heures|jours|horas|días|uur|dagen)\b)"
+    r"|ma|va|kb|db|k|ft|inches|stunden|tage|stück|heures|jours|horas|días|uur|dagen)\b)"
 )
-_MONEY_BEFORE = re.compile(r"(?i)(?:[€$£¥₹]|\b(?:eur|usd|gbp|rs\.?|inr|pln)) ?$")
+_MONEY_BEFORE = re.compile(
+    r"(?i)(?:[€$£¥₹]|\b(?:eur|usd|gbp|chf|jpy|rs\.?|inr|pln|price|costs?|preis|prix|precio|prezzo)) ?$"
+)
 _PHONE_WORD = re.compile(
     r"(?i)\b(?:call|phone|telephone|tel|mobile|cell|reach|ring|dial|sms|text me|fax|whats ?app|landline"
     r"|contact|callback"
@@ -47,6 +53,28 @@ _PHONE_WORD = re.compile(
     r"|telefonu|dzwoni\w*"
     r"|telefone|telemóvel|celular|lig\w+)\b[^.!?\n]{0,40}$"
 )
+_HOURS = re.compile(r"(?:[01]?\d|2[0-4])[0-5]\d ?- ?(?:[01]?\d|2[0-4])[0-5]\d")
+# What is counted, sold or repaired has numbers too: those are the company's, not a person's.
+_THING_BEFORE = re.compile(
+    r"(?i)(?:\b(?:art(?:icle|ikel|ículo|icolo|ykuł)?s?|artikelnummer|items?|models?|modells?|modèle|modelo"
+    r"|modello|skus?|ean|gtin"
+    r"|upc|isbn|mpn|asin|part|spare part|product|produkt|produit|producto|prodotto|catalogue|catalog|hsn?|type|typ"
+    r"|errors?|error code|fehler|fehlercode|erreur|fout|błąd|code d'erreur|fault|exception|status|version|build"
+    r"|firmware"
+    r"|update|patch|release|kb|voucher|coupon|promo(?:tion)?|discount|gutschein|rabattcode|bon|batch|lot|charge|series"
+    r"|serie|colou?r|ral|pantone|dimension|size|chapter|page|section|norm|standard|line|channel|bus|tram|flight"
+    r"|route|train|plan|tariff|room|opening hours|open|hours|öffnungszeiten|horaires?)"
+    r"(?:[ -]?(?:numbers?|no\.?|nr\.?|nummer|codes?|n°|ids?))?[ :#.=]{0,3}(?:(?:is|was|of|the|ist|and|or|und"
+    r"|oder|from|to)\b ?){0,2}"
+    r"(?:(?=[^\s]{0,20}\d)[A-Z0-9/_.-]{1,24}(?:,? (?:and|or|und|oder|to|,)? ?)){0,3}[A-Z]?-?)$"
+)
+
+
+def of_a_thing(match: re.Match[str]) -> bool:
+    """Whether a number stands behind a word for wares, faults or versions: article, error, voucher, EAN."""
+    return _THING_BEFORE.search(match.string[max(0, match.start() - 60) : match.start()]) is not None
+
+
 _NUMBER_WORD = r"(?:number|numbers|num|no|nr|id|code|ref|reference|nummer|numéro|número|numero|numer|n[°º])"
 _FILLER = (
     rf"(?:[ :=]|#(?=[ :])|(?:{_NUMBER_WORD}|is|was|are|the|my|it's|with|under|of mine|ist|lautet|est|es|è|jest|die"
@@ -71,6 +99,8 @@ def _code(match: re.Match[str]) -> bool:
     """Whether what stands behind a noun is a code, and neither a year, a date, an amount nor a few pieces."""
     value, text = match["value"], match.string
     digits = sum(c.isdigit() for c in value)
+    if _HOURS.fullmatch(value):
+        return False
     if _UNIT_AFTER.match(text, match.end("value")) and digits < 7:
         return False
     if any(d.start() < match.end("value") and d.end() > match.start("value") for d in _dates(text)):
@@ -94,6 +124,8 @@ def _luhn(match: re.Match[str]) -> bool:
 def _free_number(match: re.Match[str]) -> bool:
     """Whether a long number is no amount, no measure and no date."""
     text = match.string
+    if of_a_thing(match) or _HOURS.fullmatch(match.group()):
+        return False
     if _UNIT_AFTER.match(text, match.end()) or _MONEY_BEFORE.search(text[max(0, match.start() - 6) : match.start()]):
         return False
     return not any(d.start() < match.end() and d.end() > match.start() for d in _dates(text))
@@ -163,66 +195,71 @@ def _national(module: str, shape: str) -> Recogniser:
     )
 
 
-_MAIL_HOSTS = (
-    "gmail googlemail yahoo hotmail outlook live icloud me msn aol proton protonmail gmx web mail posteo "
-    "t-online orange "
-    "free wanadoo laposte libero tiscali alice wp onet interia o2 ziggo kpn xs4all terra telefonica zoho "
-    "fastmail yandex "
-    "rediffmail"
-).split()
-_DOT = r"(?: ?[\[({<]? ?\b(?:dot|punto|punkt|point|kropka|punt|ponto)\b ?[\])}>]? ?| ?\. ?)"
-_MAIL_WORD = re.compile(
-    r"(?i)e-?mail|\bmail|correo|courriel|adress|indirizzo|adres\b|dirección|reach|contact|write to|send"
-)
-
-
-def _plain_at(match: re.Match[str]) -> bool:
-    """Whether `x at y.z` in words is an address: `bought it at shop.com` is not."""
-    host, local = match["host"].lower(), match["local"]
-    if host in _MAIL_HOSTS or re.search(r"[\d._+]|\b(?:dot|underscore|punkt|punto|point)\b", local):
-        return True
-    return _MAIL_WORD.search(match.string[max(0, match.start() - 50) : match.start()]) is not None
-
-
 _SPOKEN = (
     r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple"
     r"|null|eins|zwei|zwo|drei|vier|fünf|sechs|sieben|acht|neun|un|deux|trois|quatre|cinq|sept|huit|neuf|zéro"
     r"|cero|uno|dos|tres|cuatro|cinco|siete|ocho|nueve)"
 )
 
+_CAR = re.compile(
+    r"(?i)\b(?:cars?|vans?|vehicles?|trucks?|parked|plates?|registration|reg|motorbike|number ?plate|auto|wagen"
+    r"|fahrzeug"
+    r"|kennzeichen|pkw|lkw|geparkt|voitures?|véhicule|immatricul\w+|plaque|garée?|coches?|matrícula|vehículo"
+    r"|macchina|targa|veicolo|kenteken|samochód|rejestracyjn\w+)\b"
+)
+_PLATE_CUE = (
+    r"(?:licen[cs]e|number|registration|car|vehicle)?[ -]?(?:plates?|reg(?:istration)?)(?: (?:number|no\.?|mark)"
+    r")?|licen[cs]e tag"
+    r"|kennzeichen|nummernschild|plaque(?: d'immatriculation)?|immatriculation|matrícula|targa|kenteken"
+    r"|tablica rejestracyjna"
+)
+_PLATE_SHAPES = {
+    "uk": r"[A-Z]{2}\d{2} ?[A-Z]{3}",
+    "de": r"[A-ZÄÖÜ]{1,3}-[A-ZÄÖÜ]{1,2} ?\d{1,4}[EH]?",
+    "fr, it": r"[A-Z]{2}[ -]?\d{3}[ -]?[A-Z]{2}",
+    "es": r"\d{4}[ -]?[BCDFGHJ-NPR-TV-Z]{3}",
+    "nl": r"(?:[A-Z]{2}-\d{3}-[A-Z]|[A-Z]-\d{3}-[A-Z]{2}|\d{1,2}-[A-Z]{2,3}-\d{1,2}|[A-Z]{2}-[A-Z]{2}-\d{2})",
+    "pl": r"[A-Z]{2,3} \d{4,5}",
+    "us": r"\d[A-Z]{3}\d{3}",
+}
+
+
+def _plates() -> tuple[Recogniser, ...]:
+    """Number plates: any behind a cue, those of a country's shape in a text that is about cars."""
+    cued = Recogniser(
+        "NUMBER_PLATE",
+        re.compile(
+            rf"(?i)\b(?:{_PLATE_CUE})\b(?:[ :#=]|\b(?:is|was|are|of|the|my|ist|lautet|est|es|è)\b){{1,6}}"
+            r"(?P<value>(?-i:(?=[A-Z0-9ÄÖÜ -]{0,14}\d)[A-Z0-9ÄÖÜ]{1,8}(?:[ -][A-Z0-9ÄÖÜ]{1,5}){0,2})"
+            r"|(?=[a-z]{0,7}\d)[a-z0-9]{4,8}(?: (?=\w*\d)\w{2,4})?)(?!\w)"
+        ),
+        0.96,
+        digit=True,
+        words=(
+            "plate",
+            "reg",
+            "licen",
+            "kennzeichen",
+            "nummernschild",
+            "plaque",
+            "immatric",
+            "matrícula",
+            "targa",
+            "kenteken",
+            "tablica",
+        ),
+    )
+    shapes = Recogniser(
+        "NUMBER_PLATE",
+        re.compile(rf"(?<![\w-])(?:{'|'.join(_PLATE_SHAPES.values())})(?![\w-])"),
+        0.94,
+        digit=True,
+        accepts=lambda match: _CAR.search(match.string) is not None,
+    )
+    return cued, shapes
+
+
 RECOGNISERS: tuple[Recogniser, ...] = (
-    Recogniser("EMAIL", re.compile(r"[\w.+%'-]{0,63}[\w+%-]@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}"), 1.0, words=("@",)),
-    Recogniser(
-        "EMAIL",
-        re.compile(
-            r"(?i)[\w+-]{1,40}(?:(?: (?:dot|punto|punkt|point|underscore|dash|hyphen|minus) | ?[\[(](?:dot"
-            r"|\.)[\])] ?|[._])"
-            r"[\w+-]{1,40}){0,4} ?(?:[\[({<] ?(?:at|@|a|arroba|chez) ?[\])}>]| @ ?|@ ) ?"
-            rf"[\w-]{{1,40}}(?:{_DOT}[\w-]{{2,24}}){{1,3}}"
-        ),
-        1.0,
-        words=("@", "at", "(a", "[a", "arroba", "chez"),
-    ),
-    Recogniser(
-        "EMAIL",
-        re.compile(
-            r"(?i)\b(?P<local>[\w+-]{1,40}(?:(?: (?:dot|punto|punkt|point|kropka|underscore|dash|hyphen|minus) |[._])"
-            r"[\w+-]{1,40}){0,4}) (?:at|arroba|chiocciola|małpa|apenstaartje|ät) "
-            rf"(?P<host>[\w-]{{1,40}}){_DOT}(?:[\w-]{{2,24}}{_DOT})?[a-z]{{2,10}}\b"
-        ),
-        0.97,
-        words=("at", "arroba", "chiocciola", "małpa", "apenstaartje", "ät"),
-        accepts=_plain_at,
-    ),
-    # Spelled letter by letter.
-    Recogniser(
-        "EMAIL",
-        re.compile(
-            r"(?i)(?<!\S)[\w.](?: [\w.]){2,40} (?:@|at|\(at\)) [\w-](?: [\w-]){1,40} (?:\.|dot) \w(?: [\w.]){1,8}(?!\S)"
-        ),
-        1.0,
-        words=("@", "at"),
-    ),
     Recogniser(
         "IBAN",
         re.compile(r"(?i)(?<![A-Z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?![A-Z0-9])"),
@@ -262,7 +299,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         "PHONE",
         re.compile(
             r"(?<![\w.+])(?:\+|00)[ ]?\d{1,3}[ ./-]{0,2}(?:\(\d{1,5}\)|\d{1,5})(?:[ ./-]{0,2}\d{2,5}){1,5}"
-            r"(?:\s?(?:x|ext\.?) ?\d{1,5})?(?![\w/])"
+            r"(?:\s?(?:x|ext\.?|extension|durchwahl|poste) ?\d{1,5})?(?![\w/])"
         ),
         0.97,
         digit=True,
@@ -272,8 +309,8 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     Recogniser(
         "PHONE",
         re.compile(
-            r"(?<![\w.,/#+-])(?:\(0?\d{1,5}\)|\d{2,5})(?:(?: [./-] |[ ./-])?\(?\d{2,5}\)?){1,5}(?:\s?(?:x"
-            r"|ext\.?) ?\d{1,5})?"
+            r"(?<![\w.,/#+-])(?:\(0?\d{1,5}\)|\d{2,5})(?:(?: [./-] |[ ./-])?\(?\d{2,5}\)?){1,5}(?:,?\s?(?:x"
+            r"|ext\.?|extension|durchwahl|poste) ?\d{1,5})?"
             r"(?![\w/-]|[.,:]\d)"
         ),
         0.88,
@@ -336,7 +373,8 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     _cued(
         "ORDER_NUMBER",
         "order|orders|purchase|bestellung|commande|pedido|ordine|bestelling|zamówienie|zamówienia|encomenda|auftrag",
-        0.92,
+        # Surer than the shapes of telephone and card numbers, which an order number may have by chance.
+        0.975,
     ),
     _cued("TICKET_NUMBER", "ticket|case|incident|complaint|request|sr|vorgang|sprawa|dossier", 0.91),
     _cued(
@@ -353,8 +391,8 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     ),
     _cued(
         "ID_NUMBER",
-        "reference|ref|invoice|receipt|transaction|booking|reservation|payment|rma|serial|imei|licence|license"
-        "|id|voucher|rechnung|rechnungsnummer|facture|factura|fattura|factuur|buchung|bestellnummer"
+        "reference|ref|invoice|receipt|transaction|booking|reservation|payment|rma|serial|imei"
+        "|id|rechnung|rechnungsnummer|facture|factura|fattura|factuur|buchung|bestellnummer"
         "|auftragsnummer",
         0.89,
     ),
@@ -367,7 +405,8 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     Recogniser(
         "ID_NUMBER",
         re.compile(
-            r"(?<![\w/-])(?!(?:ISO|IEC|EN|DIN|RFC|KB|CVE|RAL|HTTP)\b)(?:[A-Z]{1,5}[-/_#]?\d{5,}(?:[-/]?[A-Z0-9]{1,8})*"
+            r"(?<![\w/-])(?!(?:ISO|IEC|EN|DIN|RFC|KB|CVE|RAL|HTTP|ERR|ERROR|E|SKU|EAN|PN|UL|USB|IP|GB|EU)"
+            r"(?![A-Z]))(?:[A-Z]{1,5}[-/_#]?\d{5,}(?:[-/]?[A-Z0-9]{1,8})*"
             r"|(?:TKT|TICKET|TT|CASE|REF|RMA|CUST|ACC|ACCT|SR|INC|REQ|CS|TR|REQ|CRM|MEM|ID|RE|CU|KD)[-_#/]?\d{3,}[\w-]*"
             r"|[A-Z]{2,5}(?:-[A-Z0-9]*\d{2,}[A-Z0-9]*){2,}|\d{3,}-\d{5,}(?:-\d{2,})*|20\d\d[-/]\d{4,})(?![\w-])"
         ),
@@ -406,18 +445,20 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     Recogniser(
         "ID_NUMBER",
         re.compile(
-            r"(?i)(?:licen[cs]e|driver'?s?|\bid card|identity card|national id|personalausweis|ausweis|\bdni\b"
-            r"|\bnie\b|carte d'identité"
+            r"(?i)(?:\b(?:driv(?:er'?s?|ing) )?licen[cs]e\b|führerschein\w*|permis de conduire|\bid card|identity card"
+            r"|national id|personalausweis|ausweis|\bdni\b|\bnie\b|carte d'identité"
             r"|carta d'identità|\bbsn\b|\bpesel\b|dowód\w*|tax (?:id|number)|steuer\w*|\bvat\b|\bnhs\b"
-            r"|national insurance|aadhaar"
-            r"|\bpan\b|codice fiscale)[^.\n]{0,30}?(?<![\w-])(?P<value>(?=(?:[A-Z /-]*\d){4})[A-Z0-9](?:[ "
-            r"/-]?[A-Z0-9]){4,18})(?!\w)"
+            r"|national insurance|aadhaar|\bpan\b|codice fiscale)[^.\n\d]{0,30}?(?<![\w-])"
+            # Capitals or small letters with digits among them: not the words of a sentence.
+            r"(?P<value>(?:(?-i:[A-Z]{1,5})[ /-]?)?[A-Z]{0,6}\d[A-Z0-9]{0,14}"
+            r"(?:[ /-](?:[A-Z]{0,4}\d[A-Z0-9]{0,12}|(?-i:[A-Z]{1,2})(?![a-z]))){0,5})(?!\w)"
         ),
         0.87,
         digit=True,
         words=(
             "licen",
-            "driver",
+            "führerschein",
+            "permis",
             "id card",
             "identity card",
             "national id",
@@ -439,7 +480,8 @@ RECOGNISERS: tuple[Recogniser, ...] = (
             "fiscale",
         ),
         accepts=lambda match: (
-            not any(d.start() < match.end("value") and d.end() > match.start("value") for d in _dates(match.string))
+            sum(c.isdigit() for c in match["value"]) >= 4
+            and not any(d.start() < match.end("value") and d.end() > match.start("value") for d in _dates(match.string))
         ),
     ),
     Recogniser(
@@ -485,11 +527,51 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         ),
         accepts=lambda match: _username(match),
     ),
+    Recogniser(
+        "USERNAME",
+        re.compile(
+            r"(?i)\b(?:users?|tag|gamer ?tag|ign|psn|steam|battle ?tag|xbox|account|profile|member|konto"
+            r"|benutzer|nutzer|compte|utilisateur|cuenta|usuario|utente|gebruiker|login"
+            r"|handle|insta(?:gram)?|telegram|skype|discord|snap(?:chat)?|tiktok|twitter)"
+            r"(?:[ :='\"]{1,3}|\b(?:is|name|called|named|ist)\b ?){1,4}(?P<value>@?[^\W\d_](?=[\w.-]*\d"
+            r"|[\w-]*_\w|[a-z]+\.[a-z])[\w.-]{2,40}\w)"
+        ),
+        0.86,
+        words=(
+            "user",
+            "tag",
+            "ign",
+            "psn",
+            "steam",
+            "xbox",
+            "account",
+            "profile",
+            "member",
+            "konto",
+            "nutzer",
+            "compte",
+            "utilisateur",
+            "cuenta",
+            "usuario",
+            "utente",
+            "gebruiker",
+            "login",
+            "handle",
+            "insta",
+            "telegram",
+            "skype",
+            "discord",
+            "snap",
+            "tiktok",
+            "twitter",
+        ),
+        accepts=lambda match: re.search(r"\.\w+/|\.(?:com|html?|php|pdf)$", match["value"]) is None,
+    ),
     Recogniser("USERNAME", re.compile(r"(?<![\w.])@[A-Za-z_][\w.]{2,30}\b"), 0.85, words=("@",)),
     # A name and a number joined is a chosen name: no product is written so.
     Recogniser(
         "USERNAME",
-        re.compile(r"(?<![\w.@/-])[a-z][a-z]{2,20}(?:[._][a-z]{1,20})?[._]\d{1,6}(?![\w.@/-]|\.\w)"),
+        re.compile(r"(?<![\w.@/-])[^\W\d_A-Z][^\W\d_A-Z]{2,20}(?:[._][^\W\d_A-Z]{1,20})?[._]\d{1,6}(?![\w.@/-]|\.\w)"),
         0.65,
         digit=True,
     ),
@@ -518,6 +600,62 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         0.8,
         digit=True,
         accepts=lambda match: re.search(r"\b19[2-9]\d", match["value"]) is not None,
+    ),
+    *_plates(),
+    Recogniser(
+        "BANK_CODE",
+        re.compile(
+            r"(?i)\b(?:sort[ -]?code|routing(?: (?:number|no\.?))?|\baba\b(?: number)?|blz|bankleitzahl|bsb)"
+            r"[ :=#]*(?:(?:is|ist|of)\b ?)?"
+            r"(?P<value>\d{2}[ -]?\d{2}[ -]?\d{2}(?:\d{3})?|\d{3}[ -]?\d{3}(?:[ -]?\d{2,3})?)(?![\w-])"
+        ),
+        0.95,
+        digit=True,
+        words=("sort", "routing", "aba", "blz", "bankleitzahl", "bsb"),
+    ),
+    Recogniser(
+        "BANK_CODE",
+        re.compile(
+            r"(?i)\b(?:bic|swift)(?:[ /-]?(?:code|bic))?[ :=]*(?:(?:is|ist)"
+            r"\b ?)?(?P<value>(?-i:[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?))(?!\w)"
+        ),
+        0.93,
+        words=("bic", "swift"),
+    ),
+    Recogniser(
+        "COORDINATES",
+        re.compile(
+            r"(?<![\w.])[-+]?\d{1,2}\.\d{3,8}°? ?[NSns]?(?: ?[,;/] ?| )[-+]?\d{1,3}\.\d{3,8}°? ?[EWOewo]?(?![\w.])"
+        ),
+        0.95,
+        digit=True,
+    ),
+    Recogniser(
+        "COORDINATES",
+        re.compile(
+            r"\d{1,2}° ?\d{1,2}['\u2032] ?(?:\d{1,2}(?:\.\d+)?[\"\u2033]? ?)?[NS][ ,;]{1,2}"
+            r"\d{1,3}° ?\d{1,2}['\u2032] ?(?:\d{1,2}(?:\.\d+)?[\"\u2033]? ?)?[EWO]"
+        ),
+        0.95,
+        digit=True,
+        words=("°",),
+    ),
+    # Plus codes and the three words of a square: https://maps.google.com/pluscodes/, https://what3words.com/.
+    Recogniser(
+        "COORDINATES",
+        re.compile(r"(?<![\w+])[23456789CFGHJMPQRVWX]{4,8}\+[23456789CFGHJMPQRVWX]{2,3}(?!\w)"),
+        0.92,
+        words=("+",),
+        accepts=lambda match: re.search(r"[A-Z]", match.group()) is not None,
+    ),
+    Recogniser(
+        "COORDINATES",
+        re.compile(
+            r"(?i)(?:///|\b(?:what3words|w3w)\W{1,4}(?:is |are )?)"
+            r"(?P<value>[^\W\d_]{3,20}\.[^\W\d_]{3,20}\.[^\W\d_]{3,20})\b"
+        ),
+        0.95,
+        words=("///", "what3words", "w3w"),
     ),
     Recogniser(
         "POSTCODE",

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Sequence
 
-from llmops_assets.lib.redaction import names
+from llmops_assets.lib.redaction import names, things
 from llmops_assets.lib.redaction.spans import PLACEHOLDER, Span, resolve
 from llmops_assets.lib.redaction.words import COMMON_WORDS, NEVER_NAMES, PARTICLES
 
@@ -16,6 +16,7 @@ MOST_VALUES = 500
 def known_values(texts: Sequence[str], found: Sequence[Sequence[Span]], allowed: Collection[str]) -> list[list[Span]]:
     """The spans of each text, with those places added where a value found elsewhere in the conversation stands."""
     clean = [[s for s in spans if s.entity] for spans in found]
+    clean = _without_wares(texts, clean)
     values = _values(texts, clean, allowed)
     if not values:
         return clean
@@ -31,6 +32,32 @@ def known_values(texts: Sequence[str], found: Sequence[Sequence[Span]], allowed:
         added = [s for s in more if not any(o.start <= s.start and s.end <= o.end for o in spans)]
         result.append([s for s in resolve([*spans, *added, *fixed], text) if s.entity] if added else spans)
     return result
+
+
+def _without_wares(texts: Sequence[str], found: list[list[Span]]) -> list[list[Span]]:
+    """The spans without people, named by no cue, whose name the conversation uses for a ware: "the Stella lamp"."""
+    if not any(s.entity == "PERSON" and s.score < names.CUED for spans in found for s in spans):
+        return found
+    wares = frozenset().union(*map(things.called, texts))
+    if not wares:
+        return found
+    cued = {
+        _lower(text[s.start : s.end]).split()[0]
+        for text, spans in zip(texts, found, strict=True)
+        for s in spans
+        if s.entity == "PERSON" and s.score >= names.CUED
+    }
+    return [
+        [
+            s
+            for s in spans
+            if s.entity != "PERSON"
+            or s.score >= names.CUED
+            or (first := _lower(text[s.start : s.end]).split()[0]) not in wares
+            or first in cued
+        ]
+        for text, spans in zip(texts, found, strict=True)
+    ]
 
 
 def _values(

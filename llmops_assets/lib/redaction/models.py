@@ -14,6 +14,8 @@ from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from llmops_assets.lib.redaction import scripts
+
 _PACKAGE = re.compile(r"([a-z]{2})_(?:core|ent|dep|pipeline)_(?:web|news|wiki)_(sm|md|lg)(?![a-z])")
 BATCH = 128
 """Texts the model reads at once: four times as fast as one by one."""
@@ -22,7 +24,8 @@ _SIZES = {"sm": 0, "md": 1, "lg": 2}
 # The commonest words of a language that are none of another's.
 _MARKERS = {
     "en": "the and you my is are was have with for this that please not what how can where your it's i'm",
-    "de": "der die das und ich ist nicht mein meine bitte mit ein eine wie habe wann wo kann sie für auf",
+    "de": "auch am bin hab im den der die das und ich ist nicht mein meine bitte mit ein eine wie habe wann"
+    " wo kann sie für auf",
     "fr": "le les et je est pas mon ma vous avec une pour bonjour comment où quand dans j'ai c'est des du",
     "es": "el los y es mi con por para una qué cómo cuándo dónde hola tengo pero gracias está del las",
     "it": "il gli e è mio mia con per una che come quando dove ciao ho sono non della grazie buongiorno",
@@ -30,6 +33,8 @@ _MARKERS = {
     "pl": "nie jest się mój moja na z do jak kiedy gdzie czy proszę dzień dobry mam za przez moje że",
     "pt": "o os é meu minha com por para uma não como quando onde olá tenho mas obrigado está da do em",
 }
+LANGUAGES = tuple(_MARKERS)
+"""Languages whose cues the recognisers know."""
 _WORDS = {language: frozenset(text.split()) for language, text in _MARKERS.items()}
 
 
@@ -37,10 +42,18 @@ _reading = threading.Lock()
 
 
 def language_of(texts: Sequence[str]) -> str:
-    """The language most of a conversation's words tell of; English where they tell nothing."""
-    found = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", " ".join(text[:2000] for text in texts[:50]).lower())
+    """The language most of a conversation's words tell of, or its script; "" where they tell nothing."""
+    together = " ".join(text[:2000] for text in texts[:50])
+    script = scripts.script_of(together)
+    return scripts.LANGUAGES.get(script) or marked_language(together)
+
+
+def marked_language(text: str) -> str:
+    """The language of whose commonest words a text in the Latin alphabet has most; "" where it has none of any."""
+    found = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", text.lower())
     scores = {language: sum(word in markers for word in found) for language, markers in _WORDS.items()}
-    return max(scores, key=lambda language: (scores[language], language == "en"))
+    best = max(scores, key=lambda language: (scores[language], language == "en"))
+    return best if scores[best] else ""
 
 
 def installed_models(paths: Iterable[str] | None = None) -> dict[str, Path]:
@@ -67,14 +80,22 @@ def _installed() -> dict[str, Path]:
     return models
 
 
+def installed_languages() -> frozenset[str]:
+    """Languages with a pipeline of their own."""
+    return frozenset(_installed())
+
+
 def model_for(language: str) -> str:
-    """The language whose model reads texts of a language: its own where installed, else English."""
+    """The language whose model reads texts of a language ("" is unknown): its own where installed, else English."""
     return language if language in _installed() else "en"
 
 
-def people(texts: Sequence[str], language: str) -> list[list[tuple[int, int]]]:
-    """Where the language's model finds people in each text, as (start, end); `language` is one of `model_for`."""
-    engine = _engine(language)
+def people(texts: Sequence[str], language: str, folder: str = "") -> list[list[tuple[int, int]]]:
+    """Where the language's model finds people in each text, as (start, end); `language` is one of `model_for`.
+
+    `folder` is another spaCy pipeline for it than the installed one.
+    """
+    engine = _engine(language, folder)
     # The zone gives back what spaCy remembers of new words: without it a long stream of texts fills the memory. It is
     # the whole model's: two threads in it would take each other's words.
     with _reading, engine.nlp[language].memory_zone():
@@ -101,7 +122,7 @@ def hidden(*names: str) -> Generator[None]:
 
 
 @functools.cache
-def _engine(language: str) -> Any:
+def _engine(language: str, given: str = "") -> Any:
     import logging
 
     # Their pipelines for torch and transformers are not used here, and cost 3 s and 200 MB.
@@ -110,7 +131,7 @@ def _engine(language: str) -> Any:
         from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
 
     logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
-    folder = _installed()[language]
+    folder = Path(given) if given else _installed()[language]
 
     class _Engine(SpacyNlpEngine):
         """Presidio's spaCy engine around a model that is loaded from a folder, only names' part of it."""

@@ -4,12 +4,15 @@ names, and what of the language model's findings can be a name at all.
 A cue says how much it proves: behind "my name is" nearly everything is a name, behind "I am" hardly anything is.
 """
 
+import functools
 import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from llmops_assets.lib.redaction.spans import Folded, Span
+from llmops_assets.lib.redaction.spans import PLACEHOLDER, Folded, Span
+from llmops_assets.lib.redaction.vocabulary import ordinary
 from llmops_assets.lib.redaction.words import (
+    ALSO_WORDS,
     AMBIGUOUS_GIVEN_NAMES,
     COMMON_WORDS,
     FAMILY_NAMES,
@@ -18,6 +21,8 @@ from llmops_assets.lib.redaction.words import (
     PARTICLES,
 )
 
+SHOUTED = 0.8
+"""Share of capitals among the letters of a text that is written in capitals."""
 CUED, KNOWN, MODEL = 0.9, 0.7, 0.5
 """Scores: named by a cue; a common name; found by the language model only."""
 
@@ -29,7 +34,14 @@ _TITLE = (
 _RELATION = (
     r"wife|husband|partner|fianc[ée]e?|boyfriend|girlfriend|spouse|son|daughter|mother|father|mum|mom|dad"
     r"|brother|sister"
-    r"|neighbou?r|colleague|flatmate|roommate|housemate|landlord|landlady|boss|assistant|secretary|grandmother"
+    r"|neighbou?r|mate|buddy|pal|ex|lodger|carer|concierge|porter|caretaker|doorman|gardener|lawyer|accountant"
+    r"|employee|trainee"
+    r"|intern|teacher|doctor|nurse|customer|tenant|visitor|guest|witness|client|tutor|nanny|cleaner|technician"
+    r"|fitter|plumber"
+    r"|electrician|salesman|saleswoman|postman|postwoman|supervisor|in-laws?|godmother|godfather|grandson"
+    r"|granddaughter|gran"
+    r"|grandma|grandpa|nan|stepson|stepdaughter|twin|sis|bro|hubby|missus|colleague|flatmate|roommate|housemate"
+    r"|landlord|landlady|boss|assistant|secretary|grandmother"
     r"|grandfather"
     r"|aunt|uncle|cousin|nephew|niece|friend|kid|child|agent|advisor|driver|courier|representative|manager"
     r"|frau|mann|ehefrau|ehemann|tochter|sohn|mutter|vater|bruder|schwester|nachbarn?|nachbarin|freundin?|kollegin?"
@@ -59,7 +71,7 @@ _STRONG = (
 )
 # Behind these a name in capitals follows, or in small letters one that says so itself.
 _INTRODUCTION = (
-    r"\bi am|\bi'm|\bim|\bthis is|\bit is|\bit's(?: me,?)?|\bhere is|\bspeaking (?:with|to)|\bich bin(?: die| "
+    r"\bi am|\bi'm|\bim|\bthis is|\bit is|\bits|\bit's(?: me,?)?|\bhere is|\bspeaking (?:with|to)|\bich bin(?: die| "
     r"der)?|\bhier (?:ist|spricht|schreibt)|\bje suis|\bici"
     r"|\bc'est|\bsoy|\bsono|\bik ben|\b(?:dit|je spreekt) (?:is|met)|\bjestem|\bsou (?:o|a)|\baqui é"
 )
@@ -78,7 +90,9 @@ _WEAK = (
     r"|\bto|\band|\bby|\bunder"
 )
 _CLOSING = (
-    r"(?:(?:kind|best|warm|many|with kind|with best) )?(?:regards|wishes|greetings)|thanks(?: again| so much| "
+    r"(?:thx|thanks|thank you|cheers|regards|danke|merci|gracias|grazie)(?: [^\W\d_]+){1,4}|thx|thnx|tx|ta"
+    r"|bye(?: bye)?|cheerio|see you|speak soon|take care|all the best|xx?x?|tschüs+|ciao|rgds|brgds|br|kr"
+    r"|(?:(?:kind|best|warm|many|with kind|with best) )?(?:regards|wishes|greetings)|thanks(?: again| so much| "
     r"a lot| in advance| very much)?"
     r"|(?:many )?thanks(?: in advance)?|thank you(?: so much| very much| in advance)?|cheers|sincerely"
     r"|yours(?: sincerely| faithfully| truly)?"
@@ -114,7 +128,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:(?:\.-|['-])[^\W\d_]+)*")
 _INITIAL = re.compile(r"[^\W\d_]\.")
 _TITLE_WORD = re.compile(rf"(?i){_TITLE}")
 _FOLLOWS_NAME = re.compile(
-    r"(?i)\s*(?:$|[,.!;\n)?]|-\s|(?:and|here|with|from|calling|writing|speaking|again|my|i|the|but|your"
+    r"(?i)\s*(?:$|[,.!;\n)?]|-\s|(?:and|here|with|from|calling|writing|speaking|again|btw|on|at|not|my|i|the|but|your"
     r"|account|order|und|et|y|e|en|i|oraz|aus|van|con)\b)"
 )
 _NATIONAL = re.compile(r"(?i).{2,}(?:ian|ish|ese|ean|ant|ist|ism|ing|ed|ly|ness|tion|ful|able|ible|less)$")
@@ -128,11 +142,31 @@ class Word(NamedTuple):
     text: str
 
 
-def find(text: Folded, allowed: Collection[str]) -> list[Span]:
+def find(text: Folded, allowed: Collection[str], language: str = "en") -> list[Span]:
     """Names behind cues and common names; `allowed` are lower-case words that are none."""
-    spans = list(_cued(text.text, allowed))
-    spans += _common(text.text, allowed)
+    read = recased(text.text)
+    spans = list(_cued(read, allowed, english=language in ("en", "")))
+    spans += _common(read, allowed)
     return spans
+
+
+@functools.lru_cache(maxsize=64)
+def recased(text: str) -> str:
+    """A text that is written in capitals as it would be written otherwise, letter by letter; others as they are."""
+    letters = [c for c in PLACEHOLDER.sub("", text) if c.isalpha()]
+    if len(letters) < 8 or sum(c.isupper() for c in letters) < SHOUTED * len(letters):
+        return text
+    pieces, last, given = [], 0, False
+    for match in re.finditer(r"(?<![<_])(?<![^\W_])[^\W\d_]+(?:'[^\W\d_]+)?", text):
+        word, lower = match[0], match[0].lower()
+        if len(lower) != len(word):
+            continue
+        ordinary_word = lower in COMMON_WORDS or (
+            not given and ordinary(lower) and lower not in GIVEN_NAMES | FAMILY_NAMES
+        )
+        pieces += [text[last : match.start()], lower if ordinary_word else word[0] + lower[1:]]
+        last, given = match.end(), lower in GIVEN_NAMES and not ordinary_word
+    return "".join([*pieces, text[last:]])
 
 
 def candidates(text: str, allowed: Collection[str], taken: Iterable[Span]) -> bool:
@@ -165,6 +199,9 @@ def plausible(text: str, start: int, end: int, allowed: Collection[str], *, nati
         return []
     if len(parts) == 1 and parts[0].text.isupper():
         return []
+    # WordNet knows what is no name at all; surnames among its words stand behind a given name.
+    if not known and all(ordinary(p.text.lower()) for p in parts):
+        return []
     if not native and not known and not any(p.text.lower() in PARTICLES for p in parts) and len(parts) > 3:
         return []
     return [Span(first, last, "PERSON", MODEL)]
@@ -182,18 +219,28 @@ def words(text: str) -> list[Word]:
 def in_reply(text: str, allowed: Collection[str]) -> list[Span]:
     """The name in an answer to "what is your name?": a few words that are no ordinary ones, in whatever case."""
     found = []
-    for piece in re.finditer(r"[^.,!?;:\n]+", text):
-        parts = [w for w in words(piece[0]) if w.text.lower() not in COMMON_WORDS - FAMILY_NAMES]
+    for piece in re.finditer(r"(?:[^.,!?;:\n]|(?<=\b[^\W\d_])\.)+", text):
+        parts = [w for w in words(piece[0]) if _answers(w.text)]
         if parts and len(words(piece[0])) <= 5 and not re.search(r"\d", piece[0]):
-            span = name_at(text, piece.start() + parts[0].start, allowed, small=True)
+            span = name_at(text, piece.start() + parts[0].start, allowed, small=True, loose=True)
             if span is not None:
                 found.append(Span(*span, "PERSON", CUED))
     return found
 
 
-def name_at(text: str, position: int, allowed: Collection[str], *, small: bool = False) -> tuple[int, int] | None:
+def _answers(word: str) -> bool:
+    """Whether a word of an answer can be of the name that was asked for."""
+    lower = word.lower()
+    if lower in GIVEN_NAMES | FAMILY_NAMES and (word[0].isupper() or lower not in COMMON_WORDS):
+        return True
+    return lower not in COMMON_WORDS and (word[0].isupper() or not ordinary(lower))
+
+
+def name_at(
+    text: str, position: int, allowed: Collection[str], *, small: bool = False, loose: bool = False
+) -> tuple[int, int] | None:
     """The name that begins at a position: capital words, initials and particles between them; with `small` also
-    small-letter words that are not common."""
+    small-letter words that are not ordinary ones, with `loose` all but the most common."""
     while title := _TITLE_WORD.match(text, position):
         after = re.compile(r"\s*").match(text, title.end())
         assert after is not None
@@ -210,9 +257,11 @@ def name_at(text: str, position: int, allowed: Collection[str], *, small: bool =
             end_of_word, good = initial.end(), True
         else:
             end_of_word = match.start() + len(word)
-            good = _may_continue(word, allowed, first=count == 0, small=small)
+            good = _may_continue(word, allowed, first=count == 0, small=small, loose=loose)
         if good and not (lower in PARTICLES and word.islower()):
             end, count = end_of_word, count + 1
+            # Behind a capital word a small one is the sentence's.
+            small = small and not word[0].isupper()
         elif lower not in PARTICLES or (count == 0 and not word[0].islower()):
             break
         gap = re.compile(r"[ ]{1,2}(?=[^\W\d_])").match(text, end_of_word)
@@ -224,11 +273,16 @@ def name_at(text: str, position: int, allowed: Collection[str], *, small: bool =
     return (position, end) if count and any(c.isalpha() for c in text[position:end]) else None
 
 
-def _may_continue(word: str, allowed: Collection[str], *, first: bool, small: bool) -> bool:
+_CONTRACTED = re.compile(r"^(?:i|you|he|she|it|we|they|who|what|that|there|[a-z]+n)'(?:m|re|ve|ll|d|t|s)$")
+
+
+def _may_continue(word: str, allowed: Collection[str], *, first: bool, small: bool, loose: bool) -> bool:
     lower = word.lower()
+    if _CONTRACTED.search(lower):
+        return False
     if lower in allowed and (first or lower not in FAMILY_NAMES):
         return False
-    if word[0].isupper():
+    if word[0].isupper() or re.match(r"[dlo]'[^\W\d_a-z]", word):
         if lower in NEVER_NAMES:
             return lower in AMBIGUOUS_GIVEN_NAMES if first else lower in FAMILY_NAMES | AMBIGUOUS_GIVEN_NAMES
         return True
@@ -236,14 +290,16 @@ def _may_continue(word: str, allowed: Collection[str], *, first: bool, small: bo
         return False
     if lower in GIVEN_NAMES or (not first and lower in FAMILY_NAMES):
         return True
-    return lower not in COMMON_WORDS and len(lower) > 1 and not lower.endswith(("ly", "ing", "ed", "n't"))
+    if lower in COMMON_WORDS or len(lower) < 2 or lower.endswith(("ly", "ing", "ed", "n't")):
+        return False
+    return loose or not ordinary(lower)
 
 
-def _cued(text: str, allowed: Collection[str]) -> Iterator[Span]:
+def _cued(text: str, allowed: Collection[str], *, english: bool) -> Iterator[Span]:
     position = 0
     while match := _CUE.search(text, position):
         position = max(match.end() - 1, match.start() + 1)
-        span = _behind_cue(text, match, allowed)
+        span = _behind_cue(text, match, allowed, english=english)
         if span is not None:
             yield Span(*span, "PERSON", CUED)
     for match in _WEAK_CUE.finditer(text):
@@ -252,17 +308,17 @@ def _cued(text: str, allowed: Collection[str]) -> Iterator[Span]:
             yield Span(*span, "PERSON", KNOWN)
     for match in _SIGNATURE.finditer(text):
         span = name_at(text, match.end(), allowed, small=True)
-        if span is None or (text[span[0]].islower() and not _given(text[slice(*span)])):
+        if span is None or (text[span[0]].islower() and not (english or _given(text[slice(*span)]))):
             continue
         # A signature ends the text or its line.
-        if re.match(r"[\s.!)]*(?:$|\n)", text[span[1] :]) and _may_greet(text, span):
+        if re.match(r"(?: x{1,3}\b)?[\s.!):;-]*(?:$|\n)", text[span[1] :]) and _may_greet(text, span):
             yield Span(*span, "PERSON", CUED)
 
 
-def _behind_cue(text: str, match: re.Match[str], allowed: Collection[str]) -> tuple[int, int] | None:
+def _behind_cue(text: str, match: re.Match[str], allowed: Collection[str], *, english: bool) -> tuple[int, int] | None:
     at = match.end()
     if match["strong"]:
-        span = name_at(text, at, allowed, small=True)
+        span = name_at(text, at, allowed, small=True, loose=True)
         if span is None or text[span[0]].isupper():
             return span
         found = text[slice(*span)]
@@ -270,12 +326,22 @@ def _behind_cue(text: str, match: re.Match[str], allowed: Collection[str]) -> tu
     if match["title"]:
         title = match["title"].lower()
         # "Miss", "Pan" and "Don" begin sentences too; "an SR 12" is no person.
-        return name_at(text, at, allowed) if title[0] != title[0].upper() else None
-    span = name_at(text, at, allowed, small=bool(match["introduction"]))
+        if title[0] == title[0].upper():
+            return None
+        return name_at(text, at, allowed, small=english and title.strip(".") in ("mr", "mrs", "ms", "dr"))
+    span = name_at(text, at, allowed, small=True, loose=bool(match["introduction"]))
     if span is None:
         return None
     found = text[slice(*span)]
     parts = found.split()
+    if found[0].islower() and not match["introduction"]:
+        known = _given(parts[0]) and parts[0] not in AMBIGUOUS_GIVEN_NAMES | ALSO_WORDS
+        if not english and not known:
+            return None
+        # "hi dermot," and "my mate dermot", but no word that only is in no list.
+        if match["greeting"] and not re.match(r"\s*(?:$|[,.!:;\n-])", text[span[1] :]):
+            return None
+        return span if known or len(parts[0]) > 2 else None
     if match["introduction"]:
         if found[0].isupper():
             if len(parts) == 1 and not _given(found):
@@ -284,7 +350,11 @@ def _behind_cue(text: str, match: re.Match[str], allowed: Collection[str]) -> tu
             return span if parts[0].lower() not in COMMON_WORDS or _given(parts[0]) else None
         if _given(parts[0]):
             return span
-        return span if 2 <= len(parts) <= 4 and _FOLLOWS_NAME.match(text, span[1]) else None
+        follows = _FOLLOWS_NAME.match(text, span[1]) is not None
+        if len(parts) == 1:
+            return span if english and follows and len(found) > 2 and not ordinary(found) else None
+        told = any(p in GIVEN_NAMES | FAMILY_NAMES - COMMON_WORDS or not ordinary(p) for p in parts)
+        return span if len(parts) <= 4 and follows and told else None
     if match["relation"]:
         return span if parts[0].lower() not in COMMON_WORDS or _given(parts[0]) else None
     return span if _may_greet(text, span) else None

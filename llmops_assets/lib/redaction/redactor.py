@@ -14,17 +14,18 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
+from pathlib import Path
 
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import SubjectPattern
-from llmops_assets.lib.redaction import addresses, models, replies
+from llmops_assets.lib.redaction import addresses, links, mentions, models, replies, scripts, things
 from llmops_assets.lib.redaction import names as people_names
-from llmops_assets.lib.redaction.identifiers import RECOGNISERS
 from llmops_assets.lib.redaction.memory import known_values
+from llmops_assets.lib.redaction.recognisers import RECOGNISERS
 from llmops_assets.lib.redaction.spans import PLACEHOLDER, Folded, Recogniser, Span, fold, resolve
 from llmops_assets.lib.redaction.subjects import pseudonym
 
-CERTAIN = ("EMAIL", "IBAN", "CARD", "IP", "PHONE", "TRACKING", "SOCIAL_SECURITY")
+CERTAIN = ("EMAIL", "IBAN", "CARD", "IP", "PHONE", "TRACKING", "SOCIAL_SECURITY", "SECRET", "BANK_CODE")
 """Entities whose pattern alone proves personal data: what `leaks` looks for in stored texts."""
 CERTAIN_SCORE = 0.91
 REMEMBERED_TEXTS = 20_000
@@ -56,8 +57,9 @@ class Redactor:
 
     `identifiers` are the use case's own number formats, `allow` words never masked (company and product names),
     `key` the secret behind subjects' pseudonyms and `old_keys` those it replaced. With `names=False` only patterns
-    are used, no language model: where 5 ms a text are too many. `prefilter=False` runs everything on every text; it
-    finds the same and is there to show that.
+    are used, no language model: where 5 ms a text are too many. `model` is the folder of an English spaCy pipeline that
+    reads instead of the installed one (a larger one knows more names and costs more). `prefilter=False` runs
+    everything on every text; it finds the same and is there to show that.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Redactor:
         allow: Sequence[str] = (),
         names: bool = True,
         old_keys: Sequence[bytes] = (),
+        model: str = "",
         prefilter: bool = True,
     ) -> None:
         own = tuple(Recogniser(p.entity, re.compile(p.regex), p.score) for p in identifiers)
@@ -76,11 +79,13 @@ class Redactor:
             *own,
             *(r for r in RECOGNISERS if r.entity in CERTAIN and r.score >= CERTAIN_SCORE),
         )
+        if model and not (Path(model) / "config.cfg").exists():
+            raise FileNotFoundError(f"{model} holds no spaCy pipeline (a folder with a config.cfg): name one, or none")
         self._allowed = frozenset(word.lower() for word in allow)
         self._allowed_numbers = frozenset(_digits(word) for word in allow) - {""}
         self._key, self._old_keys = key, tuple(old_keys)
-        self._names, self._prefilter = names, prefilter
-        self._settings = (tuple(identifiers), tuple(allow), names, prefilter)
+        self._names, self._prefilter, self._model = names, prefilter, model
+        self._settings = (tuple(identifiers), tuple(allow), names, prefilter, model)
         self._remembered: OrderedDict[_Reading, tuple[Span, ...]] = OrderedDict()
         self._lock = threading.Lock()
         # Answers come again and again; the key is the text itself, which is in memory anyway.
@@ -178,36 +183,45 @@ class Redactor:
         return [known_values([r.text for r in group], [spans[r] for r in group], self._allowed) for group in readings]
 
     def _readings(self, texts: Sequence[str]) -> list[_Reading]:
-        language = models.language_of(texts) if self._names else ""
-        asked = [frozenset(), *(replies.asked_for(fold(text)) for text in texts[:-1])]
-        return [_Reading(text, a, language) for text, a in zip(texts, asked, strict=False)]
+        language = models.language_of(texts)
+        asked = replies.asked_over([fold(text) for text in texts])
+        return [_Reading(text, a, language) for text, a in zip(texts, asked, strict=True)]
 
     def _read(self, readings: Sequence[_Reading]) -> dict[_Reading, tuple[Span, ...]]:
         """What is found in each text by itself: patterns first, then the language model where it could add a name."""
         folded = [fold(reading.text) for reading in readings]
-        found = [self._patterns(text, reading.asked) for text, reading in zip(folded, readings, strict=True)]
+        found = [
+            self._patterns(text, reading.asked, reading.language)
+            for text, reading in zip(folded, readings, strict=True)
+        ]
         waiting: dict[str, list[int]] = {}
         for position, (reading, text) in enumerate(zip(readings, folded, strict=True)):
             if self._names and (
-                not self._prefilter or people_names.candidates(text.text, self._allowed, found[position])
+                not self._prefilter
+                or people_names.candidates(people_names.recased(text.text), self._allowed, found[position])
             ):
                 waiting.setdefault(models.model_for(reading.language), []).append(position)
         for model, positions in sorted(waiting.items()):
-            people = models.people([folded[p].text for p in positions], model)
+            people = models.people(
+                [people_names.recased(folded[p].text) for p in positions], model, self._model if model == "en" else ""
+            )
             for position, places in zip(positions, people, strict=True):
-                text = folded[position].text
-                native = model == readings[position].language
+                text = people_names.recased(folded[position].text)
+                native = readings[position].language in (model, "")
                 for start, end in places:
                     found[position] += people_names.plausible(text, start, end, self._allowed, native=native)
         return {
-            reading: tuple(text.original(span) for span in resolve(_joined(spans), text.text))
+            reading: tuple(text.original(span) for span in resolve(_joined(text.text, spans), text.text))
             for reading, text, spans in zip(readings, folded, found, strict=True)
         }
 
-    def _patterns(self, text: Folded, asked: frozenset[str]) -> list[Span]:
+    def _patterns(self, text: Folded, asked: frozenset[str], language: str) -> list[Span]:
         spans = [s for r in self._recognisers for s in r.find(text, prefilter=self._prefilter)]
+        spans += links.find(text)
         spans += addresses.find(text, prefilter=self._prefilter)
-        spans += people_names.find(text, self._allowed)
+        spans += people_names.find(text, self._allowed, language)
+        spans += mentions.find(text, self._allowed, language, spans)
+        spans += scripts.find(text)
         if asked:
             spans += replies.find(text, asked, self._allowed)
         kept = [s for s in spans if not self._is_allowed(text.text[s.start : s.end])]
@@ -248,10 +262,10 @@ _worker: Redactor | None = None
 
 
 def _start_worker(
-    identifiers: tuple[SubjectPattern, ...], allow: tuple[str, ...], names_: bool, prefilter: bool
+    identifiers: tuple[SubjectPattern, ...], allow: tuple[str, ...], names_: bool, prefilter: bool, model: str
 ) -> None:
     global _worker
-    _worker = Redactor(identifiers, allow=allow, names=names_, prefilter=prefilter)
+    _worker = Redactor(identifiers, allow=allow, names=names_, prefilter=prefilter, model=model)
 
 
 def _work(conversations: list[tuple[str, ...]]) -> list[Redacted]:
@@ -273,9 +287,11 @@ def _digits(value: str) -> str:
     return digits if len(digits) >= 6 else ""
 
 
-def _joined(spans: Sequence[Span]) -> list[Span]:
-    """Spans with overlapping names as one: a cue finds the first name, the model the whole."""
-    people = sorted(s for s in spans if s.entity == "PERSON")
+def _joined(text: str, spans: Sequence[Span]) -> list[Span]:
+    """Spans with overlapping names as one, where they are people: a cue finds the first name, the model the whole."""
+    people = things.without(
+        people_names.recased(text), sorted(s for s in spans if s.entity == "PERSON"), people_names.CUED
+    )
     joined: list[Span] = []
     for span in people:
         if joined and span.start < joined[-1].end:

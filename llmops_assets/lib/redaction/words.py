@@ -139,19 +139,59 @@ GIVEN_NAMES = frozenset(
     kristine kristy lamar latasha latoya lamont lester lonnie lucille mabel mackenzie makayla mandy marlene marvin
     melody melvin meredith mildred mindy misty mitch monique myrtle natasha norma olga preston priscilla rachael
     ramona regina rhonda roderick rodney roxanne sabrina savannah seth shane shelby sherri sherry stacy tabitha tamika
-    tammy tasha terrence tracie tricia troy tyler tyrone velma vickie wallace wilma yesenia
+    tammy tasha terrence tracie tricia troy tyler tyrone velma vickie wallace wilma yesenia madison harper kaylee
+    aubrey addison hailey skylar landon wyatt jaxon nora mila eliana delilah ezra silas ezekiel malik darius tyrese
+    deshawn lakisha keisha imani zahra layla leyla yara youssef yusuf karim rachid samira salma khadija mariam mehdi
+    nabil rania dalia hala huda jamila kamal khaled laila latifa majid malika mansour mounir nasser noura omran osama
+    rami rashida reza sahar said salim sana shirin soraya tarek waleed yasmine youssra zaid ziad amara chiamaka
+    chinedu emeka ifeoma kelechi nkechi obinna olumide oluwaseun tunde yinka folake adaeze babajide funmi kwame ama
+    kofi abena akosua sipho nomsa thabo lerato zanele bongani tendai farai rutendo wanjiru njeri kamau otieno achieng
+    mwangi aylin cem deniz derya elif emine fatih gizem hakan ibrahim ismail kemal leyla mehmet merve oğuz özlem pınar
+    selin serkan sibel tolga yasemin yilmaz anastasios dimitris eleni giannis giorgos katerina kostas nikos panagiotis
+    sofia stavros vasilis yannis aigerim alisher azamat dinara nursultan timur ainur bolat olzhas anush armen aram
+    gayane hayk nino tamar zurab levan ketevan dmytro iryna kateryna mykola natalia oleksandr olena oleksii serhii
+    svitlana tetiana volodymyr yulia bogdana desislava georgi ivanka plamen stoyan todor ana-maria andreea bogdan
+    cristina dragos gabriela ionut ioana mihai radu roxana stefan teodora vlad aino aleksi hanna juho jussi kaarina
+    matti mikko niko pauliina petteri sanna satu teemu aoife brendan ciara cian conor deirdre eoin fionn grainne maeve
+    niamh oisin orla padraig roisin sinead siobhan siobhán angharad dafydd eleri emrys gwyneth iestyn llinos megan
+    rhian rhodri sioned callum catriona ewan fraser hamish iain morag mhairi alistair tamsin imogen aiko akira daichi
+    emi hana haruka hinata kaito kaori kazuki mai makoto mariko masato mayumi megumi miyuki naoki natsumi ren rin
+    ryota shota sora takumi yui yuka yuto bao chau dung hien hoa hung khanh lan linh minh ngoc phuong quan quynh thanh
+    thao thu trang tuan viet hyun jiho jimin jiwoo minjun seoyeon sooyeon yejin youngho xin ying hui jun lei ting xia
+    yan zhen
     """.split()
 )
 
 AMBIGUOUS_GIVEN_NAMES = frozenset(
     """
-    april art austin bill bob brook chase chip chuck clay cliff dale dean dick dolly drew faith florence ford frank
-    gene georgia glen grace grant hope hunter iris ivy jack jasper jewel jordan josh joy june lance lily logan mark
-    may melody mercedes merry miles nick norma olive page paige paris pat patience pearl penny pierce ray reed rich
-    rob rod rose ruby rusty sandy sky skip sue summer sydney trinity van victor victoria violet will wade
+    daisy rosemary basil holly heather hazel jasmine said hung dung ren lan can ling trang thu sora misty harper
+    taylor madison april art austin bill bob brook chase
+    chip chuck clay cliff dale dean dick dolly drew faith florence ford frank gene georgia glen grace grant hope
+    hunter iris ivy jack jasper jewel jordan josh joy june lance lily logan mark may melody mercedes merry miles nick
+    norma olive page paige paris pat patience pearl penny pierce ray reed rich rob rod rose ruby rusty sandy sky skip
+    sue summer sydney trinity van victor victoria violet will wade
     """.split()
 )
 """Given names that are also ordinary words or places: names only after a cue or beside another name."""
+
+ALSO_WORDS = frozenset(
+    """
+    albino alba amber aurora bonnie carol chad chen christian colleen dag daisy dawn domingo earl felicity flora floor
+    franco guy harm harry harsh hazel heather holly horst jade jasmine jenny job joke ken kenya laurens lea lech lee
+    lotte marine mason max milan mona montserrat myrtle ola pascal peter pilar raj raja ram rana randy rani robin
+    roman romeo rosa rosario rosemary rune sally salvador sander santiago sari savannah sherry sofia soledad spencer
+    stein stella tara tiffany toby tore troy tyler valentine verity vidar virginia warren wei yang uma ute fleur merel
+    sterre roos pleun noor victoire aimé aimée honoré prudence constance clemente modesto serena gioia chiara bianca
+    vera viola luce nieves remedios dolores consuelo encarnación asunción concepción visitación inmaculada amparo
+    esperanza paloma rocío gema lourdes mercedes ángel ángeles jesús blanca leone libero rosalinda patience angel
+    angela liv siri kari terje cara jackson carter lester marvin preston jordan logan maya sierra dakota devin shelby
+    mercy bruno leon mario regina helga said mai ren sora hung dung thu lan lei misty donna dirk evert bart ting sana
+    elif deniz amara hana ama chau jun yan quan trang ling bao hui xin ying rin emi kamal delilah tamar nino aram can
+    cem mina nora lala ravi deepa sakura tina vita marta anke kai jana enzo carla diana dante olympia andrea alexa
+    ella wanda anita
+    """.split()
+)
+"""Given names that are words, places or wares in a language of chats: in small letters they need a cue."""
 
 FAMILY_NAMES = frozenset(
     """
@@ -210,7 +250,7 @@ FAMILY_NAMES = frozenset(
     svensson sørensen virtanen almeida barbosa carvalho costa dias ferreira fonseca gomes gonçalves lima lopes martins
     mendes oliveira pereira pinto ribeiro rocha silva soares sousa souza teixeira ivanov ivanova kovács nagy novák
     novotná petrov petrova popov smirnov sokolov svoboda szabó tóth volkov chan chen huang kim liu tanaka sato suzuki
-    wang wong yamamoto
+    wang wong yamamoto day bond church savage sharp stark sweet love little major
     """.split()
 )
 
@@ -291,13 +331,69 @@ NEVER_NAMES = frozenset(
     finland florida france frankfurt germany glasgow greece hamburg india indian ireland italy japan japanese leeds
     lisbon liverpool london luxembourg madrid manchester mexico milan munich netherlands norway oslo paris poland
     portugal prague rome rotterdam russia scotland spain sweden switzerland texas turkey ukraine utrecht vienna wales
-    warsaw washington york zurich
+    warsaw washington york zurich nachbar nachbarin nachbarn kollege kollegin kollegen freundin freund tochter sohn
+    mutter vater bruder schwester ehemann ehefrau chef chefin fahrer fahrerin bote techniker zusteller lampe lampen
+    leuchte stuhl sessel tisch bett teppich regal wochenende grüße abend woche voisin voisine collègue mari femme
+    lampes chaise canapé journée soirée vecino vecina lámpara silla mesa semana vicino vicina sedia divano buurman
+    buurvrouw stoel weekend lamp lamps sofa chair table desk bed rug shelf mirror router printer speaker headphones
+    bike stroller producer singer author
     """.split()
 )
 """Lower-case words that no name consists of: function words, greetings, roles, wares, months, brands, places."""
 
-COMMON_WORDS = NEVER_NAMES | frozenset(
+MYTHS = frozenset(
     """
+    achilles adonis ajax amor aphrodite apollo ares ariadne artemis athena athene atlas aurora bacchus calypso castor
+    ceres cronos cupid demeter diana dionysos electra eos eris eros fortuna freya freyja gaia hades hector helios hera
+    heracles hercules hermes icarus iris isis janus juno jupiter leto loki luna mars medusa mercury minerva morpheus
+    neptune nike nova odin orion orpheus osiris pandora pegasus perseus phoenix pluto pollux poseidon prometheus
+    psyche ra rhea saturn selene siren sirius stella terra thor titan triton ulysses uranus venus vesta victoria
+    vulcan zephyr zeus
+    """.split()
+)
+"""Lower-case gods, heroes and stars that wares are called after: alone, in the middle of a text, nobody's name."""
+
+BRANDS = frozenset(
+    """
+    adidas aldi alibaba aliexpress allianz amd android anker apple asus audi aws axa bahn barclays belkin bmw bosch
+    bose braun canon carrefour citroen costco decathlon deezer dell deliveroo deutsche disney dropbox dyson ebay
+    electrolux epson etsy evri fedex fiat fitbit fritz fritzbox garmin glovo gmail gopro hermes honda hotmail hsbc
+    huawei hue hulu hyundai icloud ikea intel jabra jbl kia klarna kobo lego lenovo lg lidl lloyds logitech lyft
+    maersk mastercard matter mazda medion miele monzo motorola nespresso nissan nokia nvidia opel oneplus osram
+    outlook panasonic paypal peugeot philips pinterest playstation porsche postnl prusa qualcomm razer reddit renault
+    revolut roku roomba ryanair safari santander sennheiser sharp shein shopify siemens signal skoda snapchat sonos
+    sony spotify stripe subaru tado temu tesco tesla thalia thread threads tiktok tomtom toyota trustpilot tplink uber
+    ubuntu ups vodafone volkswagen volvo vw waze wechat whatsapp wise xiaomi yale yamaha yodel zalando zara zigbee
+    """.split()
+)
+"""Lower-case makers, shops and carriers that chats speak of: no names where only their form says so."""
+
+PLACES = frozenset(
+    """
+    africa america amsterdam asia athens australia austria barcelona belgium berlin birmingham brazil bristol brussels
+    california canada chicago china cologne copenhagen denmark dublin edinburgh england europe finland florida france
+    frankfurt germany glasgow greece hamburg india ireland italy japan leeds lisbon liverpool london luxembourg madrid
+    manchester mexico milan munich netherlands norway oslo paris poland portugal prague rome rotterdam russia scotland
+    spain sweden switzerland texas turkey ukraine utrecht vienna wales warsaw washington york zurich adelaide albany
+    alexandria alexandra aurora austin beverly boston bradford brittany burgos caracas carolina charleston charlotte
+    chelsea chester clifton cordoba cork dakota dallas denver derby devon durham eugene exeter florence georgia geneva
+    genoa graz hampton havana helena houston israel jackson jordan kent kenya kyoto lancaster lansing leon lille lima
+    lincoln lourdes lyon madison malta marseille melbourne mercedes milan montana naples nice nancy newport norfolk
+    orlando oxford paris perth petersburg phoenix porto preston quebec raleigh regina richmond riga salem salvador
+    santiago savannah selma sienna siena sofia sydney tours trinidad troy valencia verona victoria virginia warwick
+    wellington windsor worcester zaragoza
+    """.split()
+)
+"""Lower-case places, those among them that people are called after too."""
+
+SAINTS = frozenset("san santa santo st saint sainte sankt são sao sint sant fort port lake mount cape los las".split())
+"""What stands before a name in the name of a place."""
+
+COMMON_WORDS = (
+    NEVER_NAMES
+    | (BRANDS - FAMILY_NAMES - GIVEN_NAMES)
+    | frozenset(
+        """
     abroad absolutely abusive accidentally across active afraid against ahead allowed amazed angry annoyed annoying
     another anxious anymore appalled apparent asking aware away awful bad based beyond bill blocked bored bothered
     broken brother buying calling careful charged cheap cheated clear clearly close closing cold completely concerned
@@ -336,8 +432,14 @@ COMMON_WORDS = NEVER_NAMES | frozenset(
     contenta wütend traurig enttäuscht unzufrieden sauer müde krank neu kunde kundin zufrieden desolé désolé désolée
     déçu déçue fâché furieux client cliente nouveau nouvelle content contente ravi inquiet arrabbiato arrabbiata
     deluso delusa preoccupato preoccupata nuovo nuova contento boos teleurgesteld klant nieuw tevreden klientem
-    klientką
+    klientką myself yourself himself herself itself ourselves themselves btw lol omg asap thx ty tysm pls plz idk imo
+    imho fyi tbh brb cu ur thru tho cuz coz bcs gonna wanna gotta kinda dunno lemme gimme yep yup nope nah hmm hm uh
+    um haha hehe lmao smh ttyl jk np yw rn atm dm pm bc w/ w/o aint isnt wasnt arent werent hasnt havent hadnt didnt
+    doesnt couldnt wouldnt shouldnt cant thats whats heres theres hes shes theyre youre ive youve weve theyve ill
+    youll theyll id youd wed im sb sth gr lg vg mfg mgf stp svp mdr ptdr jpp slt bjr cdt xq tb tmb porfa grax ok okey
+    okay alr alright sup yo yea hiya heya mhm aha ah oh hola ciao
     """.split()
+    )
 )
 """Words that lower-case text after "i am" and the like is made of; with the endings of adverbs and participles."""
 

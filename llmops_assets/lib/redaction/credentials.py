@@ -1,0 +1,268 @@
+"""Recognisers of secrets: what opens an account, told in a chat or pasted with a question.
+
+Keys of vendors and web tokens are certain by their shape alone. Passwords, one-time codes, card security codes and
+network keys are known by the words around them, in the languages that chats come in; a word that says how a password
+is ("wrong", "expired") is none. Shapes: the vendors' documentation and GitHub's list of secret scanning patterns
+(https://docs.github.com/en/code-security/secret-scanning/introduction/supported-secret-scanning-patterns).
+"""
+
+import re
+
+from llmops_assets.lib.redaction.spans import Recogniser
+from llmops_assets.lib.redaction.vocabulary import ordinary
+
+_SHAPES = (
+    r"sk-(?:[a-z]+-)*[A-Za-z0-9_-]{16,}|[sprw]k_(?:live|test)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/=]{16,}"
+    r"|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abeoprs]-[A-Za-z0-9-]{10,}"
+    r"|AIza[\w-]{30,}|ya29\.[\w-]{20,}|(?:AKIA|ASIA|AGPA|AROA)[A-Z0-9]{12,20}|npm_[A-Za-z0-9]{30,}|pypi-[\w-]{30,}"
+    r"|hf_[A-Za-z0-9]{20,}|SG\.[\w-]{16,}\.[\w-]{16,}|dop_v1_[a-f0-9]{32,}|shp(?:at|ca|pa|ss)_[a-fA-F0-9]{20,}"
+    r"|sq0(?:atp|csp)-[\w-]{20,}|key-[0-9a-f]{32}|EAA[A-Za-z0-9]{40,}|AC[a-f0-9]{32}|r8_[A-Za-z0-9]{30,}"
+)
+_PASSWORD = (
+    r"passwords?|pass(?= [^ ]{3,40})|pass ?codes?|pass ?phrases?|passwort|kennwort|pwd|p/w|pw|mot de passe|mdp"
+    r"|contraseña|wachtwoord|hasło"
+    r"|senha|palavra-passe|(?:wi-?fi|wlan|wireless|network|router|hotspot|netzwerk)(?:'s)?[ -]?"
+    r"(?:key|code|schlüssel|clé)|clave(?: de(?:l)? \w+)?|clé (?:wi-?fi|du wi-?fi|réseau)"
+)
+_KEY = (
+    r"(?:api|access|secret|private|licen[cs]e|auth(?:entication)?|activation|product|recovery|backup|client|session"
+    r"|service)[ _-]?(?:key|token|secret|code)s?|token|apikey"
+)
+_ONE_TIME = (
+    r"pin(?:[ -]?(?:code|number|nummer))?|puk|m?tan|otp|2fa(?: code)?|mfa code|passcode|einmal(?:code|kennwort"
+    r"|passwort)"
+    r"|(?:security|verification|confirmation|authenti\w+|login|log-in|access|one[ -]time|door|gate|key ?box|lock|entry"
+    r"|unlock|alarm|safe) (?:code|pin|password|number)"
+    r"|(?:sms|bestätigungs|sicherheits|zugangs|verifizierungs|tür)-?code|code (?:de|d') ?(?:vérification|sécurité"
+    r"|confirmation|accès)|code sms|código de (?:verificación|seguridad|acceso|confirmación)|codice (?:di )?(?:verifica"
+    r"|sicurezza|otp)|verificatiecode|kod (?:weryfikacyjny|sms)"
+)
+_SENT = (
+    r"\bcode\b[^.!?\n]{0,40}?\b(?:text(?:ed)?|sms|sent|send|got|received|message|app|authenticator"
+    r"|e-?mail(?:ed)?|phone)"
+    r"\b[^.!?\n\d]{0,25}"
+)
+_IS = r"(?:\s*[:=]\s*|\s+(?:is|was|were|ist|war|lautet|est|es|è|jest|é|said|says|now|to)(?:\s*:)?\s+|\s+)"
+_SAYS = r"(?:[ :=\"'(]|\b(?:is|was|ist|lautet|est|es|è|jest|é|number|no|the|my|of|for)\b){0,6}"
+_STATES = frozenset(
+    """
+    wrong incorrect invalid expired old broken gone lost missing correct right fine refused rejected reset weak short
+    required hidden unknown accepted denied forgotten changed needed not never always still now the a my your too also
+    and or but being been case field link page box manager rules policy protected falsch ungültig abgelaufen weg alt
+    vergessen richtig korrekt nicht faux incorrect expiré oublié perdu pas incorrecta incorrecto caducada olvidada no
+    non errata scaduta sbagliata verkeerd fout niet błędne nieprawidłowe working work please reset
+    """.split()
+)
+
+_TRIM = ".,;:!?)\"'"
+
+
+def _password(match: re.Match[str]) -> bool:
+    """Whether what stands behind the cue is chosen by somebody, not said about a password."""
+    value = match["value"].strip("\"'").rstrip(_TRIM)
+    lower = value.lower()
+    if len(value) < 3 or lower in _STATES or "<" in value:
+        return False
+    between = match.string[match.end("cue") : match.start("value")]
+    odd = re.search(r"\d|[^\w\s]|[a-z][A-Z]", value) is not None and not re.fullmatch(
+        r"[A-Za-z]+(?:['-][A-Za-z]+)+", value
+    )
+    if re.search(r"[:=\"']\s*$", between) or match["value"][:1] in "\"'":
+        return odd or not ordinary(lower) or match["value"][:1] in "\"'"
+    if between.strip():
+        return odd or not ordinary(lower)
+    # Without a word between, only what no sentence holds: "password Tulip_77".
+    return odd and re.search(r"\d", value) is not None and re.search(r"[^\W\d]", value) is not None
+
+
+def _key(match: re.Match[str]) -> bool:
+    value = match["value"]
+    return bool(re.search(r"\d", value)) and bool(re.search(r"[A-Za-z]", value)) and "<" not in value
+
+
+def _mixed(match: re.Match[str]) -> bool:
+    """Whether a long run of characters is random: letters of both cases and digits all over it."""
+    value = match.group()
+    turns = len(re.findall(r"[a-z](?=[A-Z0-9])|[A-Z](?=[a-z0-9])|\d(?=[A-Za-z])", value))
+    return all(re.search(p, value) for p in ("[a-z]", "[A-Z]", r"\d")) and turns >= len(value) / 5
+
+
+_THING_CODE = re.compile(
+    r"(?i)\b(?:discount|promo\w*|coupon|voucher|gift|error|fault|zip|post(?:al)?|country|area|dialling|dress|product"
+    r"|article|item|colou?r|qr|bar|source|sort|gutschein|rabatt|fehler|artikel|aktions|order|booking|tracking|cup[oó]n"
+    r"|de descuento|de erreur|promotionnel)[ -]?(?:code)?s?\W*$"
+)
+
+
+def _one_time(match: re.Match[str]) -> bool:
+    before = match.string[max(0, match.start() - 16) : match.start("cue")]
+    if _THING_CODE.search(before) or "<" in match["value"]:
+        return False
+    return not re.match(
+        r" ?(?:%|€|eur\b|euros?\b|minutes?\b|hours?\b|days?\b|times\b)", match.string[match.end("value") :]
+    )
+
+
+_CARD_WORD = re.compile(r"(?i)card|\bcv[vc]|karte|carte|tarjeta|carta di|visa\b|master ?card|amex|kaart|karta")
+
+RECOGNISERS: tuple[Recogniser, ...] = (
+    Recogniser(
+        "SECRET",
+        re.compile(rf"(?<![\w-])(?:{_SHAPES})(?![\w])"),
+        0.99,
+        words=(
+            "sk",
+            "pk",
+            "rk",
+            "wk",
+            "whsec",
+            "gh",
+            "github",
+            "glpat",
+            "xox",
+            "aiza",
+            "ya29",
+            "akia",
+            "asia",
+            "agpa",
+            "aroa",
+            "npm",
+            "pypi",
+            "hf_",
+            "sg.",
+            "dop",
+            "shp",
+            "sq0",
+            "key-",
+            "eaa",
+            "ac",
+            "r8_",
+        ),
+    ),
+    Recogniser("SECRET", re.compile(r"(?<![\w-])eyJ[\w-]{5,}\.[\w-]{2,}(?:\.[\w-]*)?(?![\w])"), 0.99, words=("eyj",)),
+    Recogniser(
+        "SECRET",
+        re.compile(
+            r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----(?:[A-Za-z0-9+/=\s-]{0,8000}?-----END [A-Z ]{0,20}KEY-----)?"
+        ),
+        0.99,
+        words=("-----begin",),
+    ),
+    Recogniser(
+        "SECRET",
+        re.compile(r"(?i)\b(?P<cue>bearer|basic)\s+(?P<value>[\w.~+/-]{12,}=*)"),
+        0.97,
+        words=("bearer", "basic"),
+        accepts=_key,
+    ),
+    Recogniser(
+        "SECRET",
+        re.compile(r"(?<![\w+/=.@-])[A-Za-z0-9+/_-]{32,200}={0,2}(?![\w+/=@-])"),
+        0.9,
+        digit=True,
+        accepts=_mixed,
+    ),
+    Recogniser(
+        "SECRET",
+        re.compile(
+            rf"(?i)(?<!\w)(?P<cue>{_PASSWORD})(?P<between>{_IS})(?P<value>[\"']?[^\s<>]{{3,64}}?)(?=[.,;!?)"
+            rf"\"']*(?:\s|$))"
+        ),
+        0.95,
+        words=(
+            "pass",
+            "pw",
+            "kennwort",
+            "mdp",
+            "contraseña",
+            "wachtwoord",
+            "hasło",
+            "senha",
+            "palavra",
+            "key",
+            "code",
+            "schlüssel",
+            "clé",
+            "clave",
+            "p/w",
+        ),
+        accepts=_password,
+    ),
+    Recogniser(
+        "SECRET",
+        re.compile(rf"(?i)\b(?P<cue>{_KEY})\b{_SAYS}(?P<value>[\w+/.=-]{{8,128}})(?<![.-])"),
+        0.93,
+        words=("key", "token", "secret", "code"),
+        accepts=_key,
+    ),
+    Recogniser(
+        "SECRET",
+        re.compile(
+            rf"(?i)(?<![\w-])(?P<cue>{_ONE_TIME})\b{_SAYS}(?P<value>(?:[A-Z]{{1,2}}-)?\d{{3,4}}[ -]?\d{{0,4}})"
+            rf"(?![\w%]|[.,]\d)"
+        ),
+        0.92,
+        digit=True,
+        words=(
+            "pin",
+            "puk",
+            "tan",
+            "otp",
+            "2fa",
+            "mfa",
+            "code",
+            "kennwort",
+            "passwort",
+            "password",
+            "number",
+            "código",
+            "codice",
+            "kod",
+        ),
+        accepts=_one_time,
+    ),
+    Recogniser(
+        "SECRET",
+        re.compile(rf"(?i)(?P<cue>{_SENT})(?P<value>(?:[A-Z]{{1,2}}-)?\d{{3,4}}[ -]?\d{{0,4}})(?![\w%]|[.,]\d)"),
+        0.9,
+        digit=True,
+        words=("code",),
+        accepts=_one_time,
+    ),
+    # "code is 482913": four to eight digits right behind it.
+    Recogniser(
+        "SECRET",
+        re.compile(
+            r"(?i)\b(?P<cue>code)(?:\s*[:=]\s*|\s+(?:is|was|ist|lautet|est|es|è)\s+)(?P<value>\d{4,8}"
+            r"|\d{3}[ -]\d{3})(?![\w%-]|[.,]\d)"
+        ),
+        0.88,
+        digit=True,
+        words=("code",),
+        accepts=_one_time,
+    ),
+    Recogniser(
+        "SECRET",
+        re.compile(
+            r"(?i)\b(?:cvv2?|cvc2?|csc|(?:card )?(?:verification|security) (?:value|code|number|digits)|prüfziffer"
+            rf"|kartenprüfnummer|cryptogramme(?: visuel)?)\b{_SAYS}(?P<value>\d{{3,4}})(?!\w|[.,/]\d)"
+        ),
+        0.96,
+        digit=True,
+        words=("cvv", "cvc", "csc", "security", "verification", "prüf", "cryptogramme"),
+    ),
+    Recogniser(
+        "SECRET",
+        re.compile(
+            r"(?i)\b(?:exp(?:iry|ires?|iration)?(?: date)?|valid (?:until|thru|through|till|to)|gültig bis|ablaufdatum"
+            r"|expire(?: le| fin)?|date d'expiration|caduca(?: en)?|caducidad|válida hasta|scadenza"
+            r"|good (?:thru|through))"
+            r"[ :.]{0,3}(?P<value>(?:0?[1-9]|1[0-2]) ?[/-] ?(?:20)?[2-4]\d)(?![\w/.-]\d|\w)"
+        ),
+        0.92,
+        digit=True,
+        words=("exp", "valid", "gültig", "ablauf", "caduc", "válida", "scadenza", "good"),
+        accepts=lambda match: _CARD_WORD.search(match.string) is not None,
+    ),
+)
+"""What secrets are recognised by."""

@@ -1,0 +1,58 @@
+"""Which words are ordinary English: what is none of them, behind a cue, is a name in whatever letters.
+
+The words are those of WordNet that spaCy's English pipelines carry for their lemmatizer
+(https://spacy.io/api/lemmatizer#lookups); nothing is stored here. Names among them are told apart by words.py.
+"""
+
+import functools
+import re
+from pathlib import Path
+from typing import Any
+
+from llmops_assets.lib.redaction import models
+from llmops_assets.lib.redaction.words import COMMON_WORDS, FAMILY_NAMES, GIVEN_NAMES
+
+_ENDINGS = (("ies", "y"), ("es", ""), ("es", "e"), ("s", ""), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"),
+            ("er", ""), ("er", "e"), ("ers", ""), ("ly", ""), ("ier", "y"), ("ily", "y"), ("n't", ""))  # fmt: skip
+
+
+def ordinary(word: str) -> bool:
+    """Whether a lower-case word is an ordinary English one; given names that WordNet knows of people are not."""
+    if word in COMMON_WORDS:
+        return True
+    if word in _NAMES:
+        return False
+    return _known(word.removesuffix("'s"))
+
+
+@functools.lru_cache(maxsize=50_000)
+def _known(word: str) -> bool:
+    known = english()
+    if word in known:
+        return True
+    for ending, instead in _ENDINGS:
+        if len(word) > len(ending) + 2 and word.endswith(ending):
+            stem = word[: -len(ending)] + instead
+            if stem in known or stem in COMMON_WORDS or (stem[-1:] == stem[-2:-1] and stem[:-1] in known):
+                return True
+    return "-" in word and all(_known(part) for part in word.split("-") if part)
+
+
+@functools.cache
+def english() -> frozenset[str]:
+    """Lower-case words of the installed English pipeline; none where it brings no table of them."""
+    folder = models.installed_models().get("en")
+    table = folder / "lemmatizer" / "lookups" / "lookups.bin" if folder else Path("missing")
+    if not table.exists():
+        return frozenset()
+    import srsly
+
+    tables: Any = srsly.read_msgpack(table)
+    found: set[str] = set()
+    for name in ("lemma_index", "lemma_exc"):
+        for words in tables.get(name, {}).values():
+            found.update(words)
+    return frozenset(word for word in found if re.fullmatch(r"[a-z'-]+", word))
+
+
+_NAMES = (GIVEN_NAMES | FAMILY_NAMES) - COMMON_WORDS
