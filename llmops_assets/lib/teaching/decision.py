@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from llmops_assets.lib.auditing.placeholders import placeholders
@@ -12,6 +12,7 @@ from llmops_assets.lib.teaching.cuts import cut_of, without_blocks, words
 from llmops_assets.lib.teaching.kinds import Kind
 from llmops_assets.lib.teaching.learned import Classifier, Embed, Example, examples
 from llmops_assets.lib.teaching.sentences import Sentence, joined, sentences
+from llmops_assets.lib.teaching.slots import loosened
 
 _OF_THE_COMPANY = re.compile(
     r"\b(?:call|phone|ring|write|reach|contact|e-?mail|mail|visit|hotline|telephone|tel|address)\b.{0,40}<(?:PHONE"
@@ -68,7 +69,7 @@ class Judge:
         none.
         """
         cleared = [without_blocks(plain(answer)) for answer in answers]
-        split = [sentences(body) for body, _ in cleared]
+        split = [[replace(part, text=loosened(part.text)) for part in sentences(body)] for body, _ in cleared]
         ruled = {text: _ruled(text) for text in dict.fromkeys(part.text for parts in split for part in parts)}
         kinds = self._kinds([text for text, verdict in ruled.items() if verdict.reason is None])
         told = {text: _told(verdict, kinds.get(text, "general")) for text, verdict in ruled.items()}
