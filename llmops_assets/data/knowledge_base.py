@@ -20,7 +20,7 @@ from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.lib import tables
 from llmops_assets.lib.corpus import articles
 from llmops_assets.lib.hashing import hash_json
-from llmops_assets.lib.markup import plain
+from llmops_assets.lib.markup import untagged
 from llmops_assets.lib.records import DatasetRef, KnowledgeBase
 from llmops_assets.lib.teaching import Judge
 from resources.embedder import InstalledEmbedder
@@ -121,7 +121,9 @@ def articles_of(
     written = use_case.articles(day)
     if written:
         # What a company wrote is not judged; markup of the system it was written in is taken out of it.
-        return articles.Made(tuple(article.model_copy(update={"answer": plain(article.answer)}) for article in written))
+        return articles.Made(
+            tuple(article.model_copy(update={"answer": untagged(article.answer)}) for article in written)
+        )
     days, settings = reading.days(context, "labelled_conversations", until=day).values(), workspace.settings
     made = articles.made_of(
         sample_days(lake, list(days), CONSIDERED),

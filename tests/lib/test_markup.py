@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmops_assets.lib.markup import plain, tags
+from llmops_assets.lib.markup import tags, untagged
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ def test_tags_are_found_and_nothing_else(text, found):
 @pytest.mark.parametrize(
     ("text", "clean"),
     [
-        ("<div>One</div><div>Two</div>", "One\n\nTwo"),
-        ("<ul><li>Open it</li><li>Press Save</li></ul>", "- Open it\n\n- Press Save"),
+        ("<div>One</div><div>Two</div>", "One\nTwo"),
+        ("<ul><li>Open it</li><li>Press Save</li></ul>", "- Open it\n- Press Save"),
         ('See <a href="https://ski.example/r">our page</a>.', "See our page (https://ski.example/r)."),
         ('<a href="javascript:x()">here</a>', "here"),
         ("<style>p{}</style><b>5&nbsp;%</b> off &amp; free", "5 % off & free"),
@@ -34,10 +34,10 @@ def test_tags_are_found_and_nothing_else(text, found):
     ],
 )
 def test_markup_becomes_text_and_text_stays(text, clean):
-    assert plain(text) == clean
+    assert untagged(text) == clean
 
 
 def test_plain_text_has_no_tags_left():
     text = "<table><tr><td>a</td></tr></table><img src='x.png'><script>alert(1)</script>"
-    assert tags(plain(text)) == []
-    assert "alert" not in plain(text)
+    assert tags(untagged(text)) == []
+    assert "alert" not in untagged(text)

@@ -7,7 +7,7 @@ from llmops_assets.gateway.errors import UnservableError
 from llmops_assets.gateway.exchange import Exchange
 from llmops_assets.gateway.steps.base import Step
 from llmops_assets.lib.auditing.placeholders import placeholders
-from llmops_assets.lib.markup import plain
+from llmops_assets.lib.markup import untagged
 
 
 class Filled(Step):
@@ -18,10 +18,10 @@ class Filled(Step):
     async def run(self, exchange: Exchange) -> None:
         """UnservableError when the handover itself is no better."""
         # Markup first: what is hidden in it (`{{<b>name</b>}}`) is a slot like another.
-        exchange.draft = plain(exchange.draft or "")
+        exchange.draft = untagged(exchange.draft or "")
         if _lacking(exchange.draft):
             exchange.hand_over()
-            exchange.draft = plain(exchange.draft or "")
+            exchange.draft = untagged(exchange.draft or "")
         if _lacking(exchange.draft):
             raise UnservableError(f"the handover of {exchange.release_id} is empty or holds an unfilled slot")
 

@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llmops_assets.lib.sources import markup, phrases
+from llmops_assets.lib import markup
+from llmops_assets.lib.sources import phrases
 
 QUOTED, HEADERS, FOOTER = "quoted mail", "mail headers", "mail footer"
 DISCLAIMER, NOTICE, SIGNATURE = "disclaimer", "automatic notice", "customer's signature"

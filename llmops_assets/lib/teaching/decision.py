@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from llmops_assets.lib.auditing.placeholders import placeholders
-from llmops_assets.lib.markup import plain
+from llmops_assets.lib.markup import untagged
 from llmops_assets.lib.teaching.cues import personal
 from llmops_assets.lib.teaching.cuts import cut_of, without_blocks, words
 from llmops_assets.lib.teaching.kinds import Kind
@@ -68,7 +68,7 @@ class Judge:
         was found, and empty else. A list with a step that is cut is cut as a whole: half a procedure is worse than
         none.
         """
-        cleared = [without_blocks(plain(answer)) for answer in answers]
+        cleared = [without_blocks(untagged(answer)) for answer in answers]
         split = [[replace(part, text=loosened(part.text)) for part in sentences(body)] for body, _ in cleared]
         ruled = {text: _ruled(text) for text in dict.fromkeys(part.text for parts in split for part in parts)}
         kinds = self._kinds([text for text, verdict in ruled.items() if verdict.reason is None])

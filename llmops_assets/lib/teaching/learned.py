@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, get_args
 
-from llmops_assets.lib.markup import plain
+from llmops_assets.lib.markup import untagged
 from llmops_assets.lib.teaching.cuts import without_blocks
 from llmops_assets.lib.teaching.features import features
 from llmops_assets.lib.teaching.kinds import Kind
@@ -69,7 +69,7 @@ class Classifier:
         self._embed = embed
         texts, labels = [], []
         for example in known:
-            body = sentences(without_blocks(plain(example.answer))[0])
+            body = sentences(without_blocks(untagged(example.answer))[0])
             if len(body) == 1:
                 texts.append(body[0].text)
                 labels.append(example.label)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from llmops_assets.lib.markup import is_html, is_public, plain, plain_text
 from llmops_assets.lib.sources import RawRow, Rejected, Shape, scan
 from llmops_assets.lib.sources.mail import (
     DISCLAIMER,
@@ -21,7 +22,6 @@ from llmops_assets.lib.sources.mail import (
     cut,
     written,
 )
-from llmops_assets.lib.sources.markup import is_html, is_public, plain, plain_text
 
 OWN = "Is the blue one back in stock?"
 

@@ -7,6 +7,7 @@ description once more. Followers are agents; who is copied in (`email_cc_ids`, `
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from llmops_assets.lib.markup import plain_text
 from llmops_assets.lib.sources.faults import RowFault
 from llmops_assets.lib.sources.layouts.base import (
     Layout,
@@ -25,7 +26,6 @@ from llmops_assets.lib.sources.layouts.base import (
     word,
 )
 from llmops_assets.lib.sources.layouts.roles import speaker_of
-from llmops_assets.lib.sources.markup import plain_text
 from llmops_assets.lib.sources.rows import text_of
 from llmops_assets.lib.sources.times import Clock
 from llmops_assets.lib.sources.visibility import visibility
