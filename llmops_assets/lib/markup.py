@@ -36,8 +36,8 @@ _ELEMENTS = sorted(
     | _VOID
     | frozenset(
         "a abbr aside audio b big blockquote button caption center cite code del details em figcaption font h1 head i "
-        "iframe input ins kbd label mark option q s samp select small span strike strong sub summary sup td tfoot th time "
-        "title tt u video".split()
+        "iframe input ins kbd label mark option q s samp select small span strike strong sub summary sup td tfoot th "
+        "time title tt u video".split()
     ),
     key=len,
     reverse=True,
