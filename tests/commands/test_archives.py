@@ -77,7 +77,7 @@ def test_check_says_what_is_there_and_what_is_left_out_and_writes_nothing(home, 
     assert told[0] == "a.jsonl: rows; columns question=question, answer=answer, time=time, id=id"
     assert told[1] == "  3 rows on 1 days, 2026-03-02 to 2026-03-02"
     assert "    1 rows: is empty; fill it or remove the row (first: a.jsonl, line 4, column answer)" in told
-    assert "tickets.json: conversations (comments); columns" in good.stdout
+    assert "tickets.json: conversations (zendesk); columns" in good.stdout
     assert told[-1] == "in all: 3 of 3 files can be used, 11 rows on 6 days, 1 left out, 2 there twice"
     (folder / "guests.csv").write_text("guest,phone\nx,y\n")
     (folder / "plan.pdf").write_bytes(b"%PDF-1.7")

@@ -124,7 +124,7 @@ def test_an_answer_of_any_length_arrives_whole(one, length):
 
 def test_a_name_that_is_known_only_later_does_not_leave(one):
     # Without the last sentence "keller" is an ordinary word, further back than any hold-back could reach.
-    told = "Please ask keller at the desk. " + "It is open all day. " * 6
+    told = "The keller lamp is at the desk. " + "It is open all day. " * 6
     one.engines[0].answer = told
     assert ask(one).text == told.strip()
     one.engines[0].answer = told + "Her name is Anna Keller."

@@ -113,3 +113,14 @@ def test_a_text_needs_the_model_only_when_a_word_outside_the_findings_can_be_a_n
     assert not names.candidates("Please send the Halo on Monday", {"halo"}, [])
     assert names.candidates("ask Tavrik please", (), [])
     assert not names.candidates("my name is Tavrik", (), names.find(fold("my name is Tavrik"), ()))
+
+
+@pytest.mark.parametrize("text", ["Hello there,\nBoots are rented at the desk.", "Hi,\nBulbs are dear this year."])
+def test_the_first_word_after_a_greeting_of_its_own_begins_a_sentence(text):
+    assert Redactor(key=b"k" * 32, names=False).redact([text]) == [text]
+
+
+def test_a_name_after_a_greeting_of_its_own_is_one():
+    redact = Redactor(key=b"k" * 32, names=False).redact
+    assert redact(["Hello,\nPriya, your lamp is ready."]) == ["Hello,\n<PERSON_1>, your lamp is ready."]
+    assert redact(["Good morning,\nZdzisława!"]) == ["Good morning,\n<PERSON_1>!"]

@@ -15,7 +15,7 @@ from llmops_assets.samples.personal_data import conversations
 MADE = list(conversations(120, seed=3))
 TEXTS = [[turn["full_text"] for turn in row["turns"]] for row in MADE]
 KEY = b"0" * 32
-MISSED = ["Friederike", "Swantje", "Madison", "Madison"]
+MISSED = ["Madison", "Madison"]
 
 
 @pytest.fixture(scope="module", params=[False, pytest.param(True, marks=pytest.mark.slow)], ids=["patterns", "names"])
@@ -35,8 +35,8 @@ def test_what_was_put_into_the_conversations_is_found_and_nothing_else(names, on
     turns = list(zip((t for row in MADE for t in row["turns"]), chain.from_iterable(one_by_one), strict=True))
     missed = [s for turn, text in turns for s in turn["spans"] if s["entity_value"] in text]
     assert sum(len(turn["spans"]) for turn, _ in turns) == 281
-    # A first name that is in no list, behind no cue.
-    assert [s["entity_value"] for s in missed] == (MISSED[:1] if names else MISSED)
+    # A first name that is a town's too, behind no cue: the language model tells them apart.
+    assert [s["entity_value"] for s in missed] == ([] if names else MISSED)
     changed = [turn["full_text"] for turn, text in turns if not turn["spans"] and text != turn["full_text"]]
     assert changed == []
 

@@ -357,13 +357,17 @@ def _behind_cue(text: str, match: re.Match[str], allowed: Collection[str], *, en
         return span if len(parts) <= 4 and follows and told else None
     if match["relation"]:
         return span if parts[0].lower() not in COMMON_WORDS or _given(parts[0]) else None
-    return span if _may_greet(text, span) else None
+    return span if _may_greet(text, span, match[0]) else None
 
 
-def _may_greet(text: str, span: tuple[int, int]) -> bool:
+def _may_greet(text: str, span: tuple[int, int], greeting: str = "") -> bool:
     """Whether a capital word behind a greeting is a name, not the beginning of a sentence or a place."""
     found = text[slice(*span)]
     first = found.split()[0].strip(".")
+    # "Hello there,\nBoots are rented at the desk": the greeting is over, and a sentence begins.
+    over = "\n" in greeting or greeting.rstrip().endswith(",")
+    if over and not _given(first) and not re.match(r"\s*(?:$|[,.!;:?\n-])", text[span[1] :]):
+        return False
     if first.lower() in COMMON_WORDS or (first.isupper() and len(first) > 1 and not text.isupper()):
         return _given(first) and re.match(r"\s*(?:$|[,.!;:?\n-]|and\b|for\b)", text[span[1] :]) is not None
     return True
