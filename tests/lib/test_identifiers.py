@@ -49,6 +49,7 @@ EXAMPLES = (
     Example("IBAN", "refund to {} please", "NL91ABNA0417164301", "refund to NL91 ABNA please"),
     Example("CARD", "charged on {} twice", "4111111111111111", "charged on 4111111111111112 twice"),
     Example("CARD", "charged on {} twice", "4111 1111 1111 1112", "charged on 4111 1111 1111 twice"),
+    Example("CARD", "I paid with the card ending in {} twice", "4711", "the lamp range ending in 4711 is sold out"),
     Example("IP", "from {} it fails", "203.0.113.7", "it runs firmware 2.10.4.1 and fails"),
     Example("IP", "from {} it fails", "2001:db8::7", "it ran for 10:20:30 hours"),
     Example("DEVICE", "the lamp is {} here", "00:1a:2b:3c:4d:5e", "the lamp is 00:1a:2b:3c:4d here"),
@@ -313,3 +314,20 @@ def test_the_prefilter_leaves_out_no_text_that_holds_something(redactor):
 )
 def test_amounts_measures_days_and_standards_are_nobodys(redactor, text):
     assert redactor.redact([text]) == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("my Visa ends with 2030 I think", ""),
+        ("the last four digits are 0815 there", ""),
+        ("die Karte endet auf 4711 bitte", ""),
+        ("the card sale for members ends in 2030 I think", "2030"),
+        ("the last four lamps are 0815 there", "0815"),
+        ("my code word is Tulip_77", ""),
+        ("the code word is in the mail", "in the mail"),
+    ],
+)
+def test_the_end_of_a_card_and_a_code_word_are_known_by_the_words_beside_them(text, kept):
+    found = Redactor(key=b"k" * 32, names=False).redact([text])[0]
+    assert (found == text) if kept else ("_1>" in found)

@@ -96,7 +96,21 @@ ASKED = {
         "; What should we call you?; Mit wem spreche ich?; Wie heißen Sie?; À qui ai-je l'honneur?; ¿Con quién hablo?"
         "; Con chi parlo?; Hoe heet u?",
     ),
+    "ID_NUMBER": (
+        "A-482",
+        "Your meter number, please; the patient id?; Ihre Zählernummer?; your loyalty code?"
+        "; the number on your contract?; the number of the permit, please",
+    ),
 }
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["Which error code do you see?", "What is the article number?", "the model number, please", "your voucher code?",
+     "Which version number is shown?", "Can you tell me the number of lamps?", "What floor number?"],
+)  # fmt: skip
+def test_a_number_of_a_thing_is_nobodys(redactor, question):
+    assert redactor.redact([question, "E-482"])[1] == "E-482"
 
 
 def test_every_question_that_is_known_is_asked_here():

@@ -20,7 +20,8 @@ _SHAPES = (
 )
 _PASSWORD = (
     r"passwords?|pass(?= [^ ]{3,40})|pass ?codes?|pass ?phrases?|passwort|kennwort|pwd|p/w|pw|mot de passe|mdp"
-    r"|contraseña|wachtwoord|hasło"
+    r"|contraseña|wachtwoord|hasło|(?:code|secret|security|safe)[ -]?(?:word|phrase)|codewort"
+    r"|memorable (?:word|place|name)"
     r"|senha|palavra-passe|(?:wi-?fi|wlan|wireless|network|router|hotspot|netzwerk)(?:'s)?[ -]?"
     r"(?:key|code|schlüssel|clé)|clave(?: de(?:l)? \w+)?|clé (?:wi-?fi|du wi-?fi|réseau)"
 )
@@ -172,6 +173,10 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         words=(
             "pass",
             "pw",
+            "word",
+            "phrase",
+            "memorable",
+            "codewort",
             "kennwort",
             "mdp",
             "contraseña",

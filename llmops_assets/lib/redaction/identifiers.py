@@ -259,6 +259,21 @@ def _plates() -> tuple[Recogniser, ...]:
     return cued, shapes
 
 
+_CARD_WORDS = re.compile(
+    r"(?i)card|karte|carte|tarjeta|carta|kaart|visa\b|master|amex|maestro|account|konto|digits?|ziffern|chiffres"
+    r"|cifre|dígitos|cijfers"
+)
+
+
+def _of_a_card(match: re.Match[str]) -> bool:
+    """Whether four digits behind "ending" are a card's, and no year's ("the card sale ends in 2026")."""
+    before = match.string[max(0, match.start() - 40) : match.start("value")]
+    if re.match(r"(?:19|20)\d\d", match["value"]) and match[0][0] in "eE":
+        before = before[-len(match[0]) - 8 :]
+    after = match.string[match.end() : match.end() + 25] if match[0][0] not in "eE" else ""
+    return _CARD_WORDS.search(before + after) is not None
+
+
 RECOGNISERS: tuple[Recogniser, ...] = (
     Recogniser(
         "IBAN",
@@ -278,6 +293,23 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     ),
     Recogniser("CARD", re.compile(r"(?<![\d-])(?:\d[ -]?){12,18}\d(?!\d)"), 0.96, digit=True, accepts=_luhn),
     Recogniser("CARD", re.compile(r"(?<![\d-])\d{4}([ -])\d{4}\1\d{4}\1\d{2,4}(?!\d)"), 0.85, digit=True),
+    # The end of a card's number, which shops ask for: "card ending in 4821", "last four digits 4821".
+    Recogniser(
+        "CARD",
+        re.compile(
+            r"(?i)\b(?:(?:ends?|ending|endet|endend|endigt) (?:(?:in|with|on|auf|mit|op) )?|se termin(?:e|ant) par "
+            r"|(?:que )?(?:termina(?:da)?|acaba(?:da)?) en |eindig(?:t|end) op |finisce (?:con|per) "
+            r"|(?:last|final|letzten?|derniers|últimos|ultime|laatste) (?:four|4|vier|quatre|cuatro|quattro)"
+            r"(?: (?:digits?|numbers?|numbers are|ziffern|chiffres|cifre|dígitos|cijfers))?"
+            r"(?: (?:of|on) (?:my|the|it) ?(?:\w+ )?(?:card|one)?)?"
+            r"(?: (?:are|is|being|sind|lauten|sont|son|sono|zijn))?[ :]*)"
+            r"(?P<value>\d{4})(?![\w-]|[.,/]\d)"
+        ),
+        0.9,
+        digit=True,
+        words=("end", "last", "final", "termin", "acaba", "eindig", "finisce", "letzte", "dernier", "ltim", "laatste"),
+        accepts=_of_a_card,
+    ),
     Recogniser(
         "IP",
         re.compile(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d]|\.\d)"),

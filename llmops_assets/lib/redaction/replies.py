@@ -9,6 +9,12 @@ from llmops_assets.lib.redaction.spans import Folded, Span
 from llmops_assets.lib.redaction.vocabulary import ordinary
 
 _NUMBER = r"(?:number|no\.?|nr\.?|id|code|reference|nummer|numéro|número|numero|numer)"
+_WARES = (
+    r"(?:error|fault|article|item|product|model|part|version|software|firmware|room|floor|page|size|colou?r|batch|lot"
+    r"|voucher|coupon|promo\w*|discount|gift|offer|store|shop|fehler|artikel|modell|gutschein|right|same|wrong|new|old"
+    r"|first|exact|total|maximum|minimum|large|small)\b"
+)
+"""Numbers of things and of nobody."""
 _QUESTIONS = {
     "ORDER_NUMBER": rf"\b(?:order|purchase|commande|pedido|ordine|zamówieni\w+) ?{_NUMBER}"
     rf"|{_NUMBER} (?:of|for|de|del|der) (?:your|the|votre|su|tu|la)? ?(?:order|commande|pedido)"
@@ -62,7 +68,11 @@ _QUESTIONS = {
     r"|(?:ihr|dein|ihren|deinen"
     r"|vollständige\w*) name|votre nom|su nombre|tu nombre|(?:il )?(?:suo|tuo) nome|(?:uw|je) naam|imię"
     r"|nazwisko|may i have (?:your|the) name|account holder",
+    "ID_NUMBER": rf"\b(?:(?:your|ihre?|deine?|votre|su|tu|uw|je) (?!{_WARES})(?:\w+[ -])?|the (?!{_WARES})\w+ )"
+    rf"(?!{_WARES}){_NUMBER}\b|\b(?!fehler|artikel|modell|gutschein|seiten|zimmer|haus|produkt|serien)\w+nummer\b"
+    rf"|\b{_NUMBER} (?:of|on|from|for|in) (?:your|the|this) (?!{_WARES})\w+",
 }
+"""What is asked for, in the order in which a code is taken for it: the last one is any number of somebody's."""
 _PATTERNS = {entity: re.compile(f"(?i){pattern}") for entity, pattern in _QUESTIONS.items()}
 _ASKS = re.compile(
     r"(?i)\?|\b(?:please|could you|can you|may i|can i|need|require|provide|confirm|tell|give|share|enter|send"
@@ -121,7 +131,7 @@ def _bare(text: str) -> bool:
 
 
 _NUMBERS = ("ORDER_NUMBER", "TRACKING", "CUSTOMER_NUMBER", "TICKET_NUMBER", "PASSPORT", "NATIONAL_ID", "IBAN", "CARD",
-            "BANK_CODE", "NUMBER_PLATE", "PHONE", "POSTCODE", "SECRET")  # fmt: skip
+            "BANK_CODE", "NUMBER_PLATE", "PHONE", "POSTCODE", "SECRET", "ID_NUMBER")  # fmt: skip
 
 
 def find(text: Folded, asked: frozenset[str], allowed: frozenset[str]) -> list[Span]:
