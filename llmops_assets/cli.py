@@ -70,6 +70,11 @@ TimeZone = Annotated[str, typer.Option(help="of times without an offset, such as
 DateOrder = Annotated[str, typer.Option(help="of dates like 03/02/2026: DMY or MDY; none: what other dates tell")]
 
 
+Agent = Annotated[
+    list[str] | None, typer.Option(help="id, address, domain (@shop.example) or role that answers, if files do not say")
+]
+
+
 def _mapping(column: list[str] | None) -> dict[str, str]:
     """Our column -> theirs, as the option --column gives it."""
     mapping = {}
@@ -81,12 +86,15 @@ def _mapping(column: list[str] | None) -> dict[str, str]:
     return mapping
 
 
-def _reading(column: list[str] | None, form: str, encoding: str, time_zone: str, date_order: str) -> dict[str, Any]:
+def _reading(
+    column: list[str] | None, form: str, encoding: str, time_zone: str, date_order: str, agent: list[str] | None
+) -> dict[str, Any]:
     """Settings of reading that were given as options; those that were not are not in it."""
     if date_order and date_order not in ("DMY", "MDY", "YMD"):
         raise typer.BadParameter(f"{date_order!r}: write --date-order DMY, MDY or YMD")
-    given = {"mapping": _mapping(column), "source_format": form, "source_encoding": encoding}
-    return {k: v for k, v in {**given, "time_zone": time_zone, "date_order": date_order}.items() if v}
+    given: dict[str, Any] = {"mapping": _mapping(column), "source_format": form, "source_encoding": encoding}
+    given |= {"time_zone": time_zone, "date_order": date_order, "agents": tuple(agent or ())}
+    return {name: value for name, value in given.items() if value}
 
 
 @app.command()
@@ -100,12 +108,13 @@ def init(
     encoding: Encoding = "",
     time_zone: TimeZone = "",
     date_order: DateOrder = "",
+    agent: Agent = None,
     no_input: Annotated[bool, typer.Option("--no-input", help="ask nothing; what is missing is an error")] = False,
     force: Annotated[bool, typer.Option("--force", help="replace settings.yaml and use_case.yaml")] = False,
 ) -> None:
     """Write settings.yaml and use_case.yaml for a file or folder of conversations; asks what it cannot know."""
     _quiet()
-    given = _reading(column, form, encoding, time_zone, date_order)
+    given = _reading(column, form, encoding, time_zone, date_order, agent)
     from llmops_assets.commands import beginnings
     from llmops_assets.lib.sources.survey import lines
     from resources import home_folder
@@ -134,10 +143,11 @@ def check_archive(
     encoding: Encoding = "",
     time_zone: TimeZone = "",
     date_order: DateOrder = "",
+    agent: Agent = None,
 ) -> None:
     """Say what files of conversations hold, and what would be left out and why; nothing is written."""
     _quiet()
-    given = _reading(column, form, encoding, time_zone, date_order)
+    given = _reading(column, form, encoding, time_zone, date_order, agent)
     from llmops_assets.commands import archives
 
     told, good = archives.check(data, given)
@@ -155,10 +165,11 @@ def demo(
     encoding: Encoding = "",
     time_zone: TimeZone = "",
     date_order: DateOrder = "",
+    agent: Agent = None,
 ) -> None:
     """Play the main job: release, normal days, a new topic, a poisoned candidate."""
     _quiet()
-    given = _reading(column, form, encoding, time_zone, date_order)
+    given = _reading(column, form, encoding, time_zone, date_order, agent)
     import dagster as dg
 
     from llmops_assets.commands.demo import Demo

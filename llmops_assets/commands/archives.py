@@ -34,7 +34,12 @@ def check(path: Path | None, given: dict[str, Any]) -> tuple[list[str], bool]:
 
 def archive(path: Path, settings: Settings) -> Files:
     """A file or folder as the source that these settings would make of it, without an index."""
-    shape = Shape(mapping=settings.mapping, time_zone=settings.time_zone, date_order=settings.date_order)
+    shape = Shape(
+        mapping=settings.mapping,
+        agents=settings.agents,
+        time_zone=settings.time_zone,
+        date_order=settings.date_order,
+    )
     spread = Spread(first_day=settings.first_day, days=settings.days)
     form, encoding = settings.source_format, settings.source_encoding
     return Files("archive", str(path), shape, form=form, encoding=encoding, spread=spread)

@@ -42,6 +42,7 @@ SHOWN = 10
 """Rows that are shown as they will be learnt."""
 LOOKED_AT = 200
 """Records whose times are looked at for an offset."""
+UNKNOWN_AUTHOR = "unknown author"
 OPTIONAL = ("time", "intent", "subject")
 Ask = Callable[[str, str | None], str]
 """Asks a question that has an answer if nothing is said (None: one must be said)."""
@@ -91,9 +92,15 @@ def begin(path: Path, given: dict[str, Any], company: Company, ask: Ask | None, 
         order = ask("Dates: does the day come first (DMY) or the month (MDY)?", None)
         settings = settings_of({**settings.model_dump(), "date_order": order.strip().upper()})
         files = surveyed(archive(path, settings))
+    if ask is not None and not settings.agents and any(map(needs_agents, files)):
+        who = ask("Who answers (ids, addresses, domains as @shop.example, roles; commas between; - for none)?", "-")
+        agents = [part.strip() for part in who.split(",") if part.strip() not in ("", "-")]
+        settings = settings_of({**settings.model_dump(), "agents": agents})
+        files = surveyed(archive(path, settings))
     if not any(file.rows and not file.fault for file in files):
-        first = next((file.fault for file in files if file.fault), "it holds no files")
-        raise BeginningError(f"{path}: nothing can be used: {first}")
+        reasons = [file.fault for file in files if file.fault]
+        reasons += [f"{file.name}: {kind}" for file in files for kind, _ in file.left_out.most_common(1)]
+        raise BeginningError(f"{path}: nothing can be used: {reasons[0] if reasons else 'it holds no files'}")
     if not settings.time_zone and any(map(is_local, times(archive(path, settings)))):
         zone = answered(ask, "Times without an offset: of which time zone are they?", "UTC", "--time-zone")
         settings = settings.model_copy(update={"time_zone": "" if zone == "UTC" else zone})
@@ -109,6 +116,11 @@ def begin(path: Path, given: dict[str, Any], company: Company, ask: Ask | None, 
     case = use_case_of(Company(name, contact, spoken))
     settings = settings.model_copy(update={"use_case": (home / "use_case.yaml").resolve()})
     return Beginning(settings, case, files, source)
+
+
+def needs_agents(file: FileSurvey) -> bool:
+    """Whether a file leaves open who answers: layouts count unknown authors, or reject with the setting to write."""
+    return file.cut[UNKNOWN_AUTHOR] > 0 or any("agents" in reason for reason in file.left_out)
 
 
 def settings_of(values: dict[str, Any]) -> Settings:
@@ -252,6 +264,7 @@ def next_steps(beginning: Beginning) -> list[str]:
     given = {"--format": settings.source_format, "--encoding": settings.source_encoding,
              "--time-zone": settings.time_zone, "--date-order": settings.date_order}  # fmt: skip
     words = [word for option, value in given.items() if value for word in (option, value)]
+    words += [word for agent in settings.agents for word in ("--agent", agent)]
     words += [word for ours, theirs in settings.mapping.items() for word in ("--column", f"{ours}={theirs}")]
     played = shlex.join(["llmops", "demo", "--data", str(settings.source), *words])
     return [*told, "next: make build", f"or play the demonstration with it: LLMOPS_HOME=.llmops-demo {played}"]

@@ -78,6 +78,7 @@ def test_check_says_what_is_there_and_what_is_left_out_and_writes_nothing(home, 
     assert told[1] == "  3 rows on 1 days, 2026-03-02 to 2026-03-02"
     assert "    1 rows: is empty; fill it or remove the row (first: a.jsonl, line 4, column answer)" in told
     assert "tickets.json: conversations (zendesk); columns" in good.stdout
+    assert "  left out of conversations: private 6" in told
     assert told[-1] == "in all: 3 of 3 files can be used, 11 rows on 6 days, 1 left out, 2 there twice"
     (folder / "guests.csv").write_text("guest,phone\nx,y\n")
     (folder / "plan.pdf").write_bytes(b"%PDF-1.7")
@@ -193,6 +194,24 @@ def test_init_replaces_nothing_without_force_and_writes_nothing_when_told_not_to
     assert (home / "use_case.yaml").read_text() == "name: mine"
     assert llmops(*options, "--no-input", "--force").exit_code == 0
     assert settings_of(home)["source"] == str(file)
+
+
+def test_who_answers_is_asked_where_a_file_does_not_say_it(home, tmp_path):
+    def said(who: str, text: str, second: int) -> str:
+        at = f"17724456{second:02d}.000100"
+        return json.dumps({"type": "message", "user": who, "text": text, "ts": at, "thread_ts": "1772445600.000100"})
+
+    file = tmp_path / "help.jsonl"
+    file.write_text(said("U7", "Is the pool heated?", 0) + "\n" + said("U1", "From May on.", 9) + "\n")
+    options = ("init", file, "--company", "Huts", "--contact", "-", "--language", "en")
+    failed = llmops(*options, "--no-input")
+    assert failed.exit_code == 1
+    assert "nothing can be used" in failed.stderr
+    done = asked(*options, answers="U1\ny\n")
+    assert done.exit_code == 0, done.output
+    assert settings_of(home)["agents"] == ["U1"]
+    assert "From May on." in done.output
+    assert llmops("check", file, "--agent", "U1").exit_code == 0
 
 
 def test_a_note_is_never_shown(home, tmp_path):

@@ -37,6 +37,8 @@ class FileSurvey:
     scripts: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     places: dict[str, str] = field(default_factory=dict)
+    cut: Counter[str] = field(default_factory=Counter)
+    """Messages and parts of texts that are in no row (private, bot, quoted mail), by reason."""
     fault: str = ""
     undecided: bool = False
     keys: array = field(default_factory=lambda: array("q"), repr=False)
@@ -46,6 +48,7 @@ def survey(found: FileSurvey, items: Iterable[tuple[date, RawRow | Rejected]]) -
     """Count what is in a file; a SourceError on the way becomes its fault."""
     try:
         for day, item in items:
+            found.cut.update(dict(item.left_out))
             if isinstance(item, Rejected):
                 kind = re.sub(r"'[^']*'|\b\d[\d-]*\b", "…", item.reason)
                 found.left_out[kind] += 1
@@ -105,6 +108,8 @@ def _lines(file: FileSurvey) -> list[str]:
         told.append(f"  languages: {_counted(file.languages)}; scripts: {_counted(file.scripts)}")
     if file.undated:
         told.append(f"  {file.undated} rows have no time: their day is the file's, or they are spread over days")
+    if file.cut:
+        told.append(f"  left out of conversations: {_counted(file.cut)}")
     if file.left_out:
         told.append(f"  left out: {file.left_out.total()}")
         told += [f"    {n} rows: {kind} (first: {file.places[kind]})" for kind, n in file.left_out.most_common(SHOWN)]
@@ -112,4 +117,4 @@ def _lines(file: FileSurvey) -> list[str]:
 
 
 def _counted(counts: Counter[str]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counts.most_common(5))
+    return ", ".join(f"{name} {count}" for name, count in counts.most_common(SHOWN))
