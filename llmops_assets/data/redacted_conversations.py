@@ -178,7 +178,7 @@ def left_out(faults: "Sequence[Fault]", redactor: "Redactor") -> dict[str, Any]:
         {name: redactor.subject(text) if redactor.leaks(text) else text for name, text in asdict(fault).items()}
         for fault in faults[:REASONS_SHOWN]
     ]
-    return {"left_out": table(rows)} if rows else {}
+    return {"unusable_files": table(rows)} if rows else {}
 
 
 def shown(tally: days.Tally) -> dict[str, Any]:

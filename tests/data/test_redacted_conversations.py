@@ -64,7 +64,7 @@ def test_files_that_are_left_out_are_counted_and_named_without_a_customers_data(
     assert result.success
     (event,) = result.asset_materializations_for_node("redacted_conversations")
     assert event.metadata["files_left_out"].value == 2
-    told = [record.data for record in event.metadata["left_out"].records]
+    told = [record.data for record in event.metadata["unusable_files"].records]
     assert "format .png is not read" in told[1]["reason"]
     assert told[1]["place"] == "logo.png"
     assert "keller" not in json.dumps(told)

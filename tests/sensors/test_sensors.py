@@ -187,3 +187,12 @@ def test_each_source_has_its_own_cursor_and_days_over_the_limit_wait(instance, t
     assert isinstance(data_tick(instance, workspace, second.cursor), dg.SkipReason)
     keys = [r.run_key for r in (*first.run_requests, *second.run_requests)]
     assert len(set(keys)) == len(keys)
+
+
+def test_a_files_name_that_is_somebodys_address_is_in_no_tick():
+    from llmops_assets.lib.sources import Fault
+    from sensors.ingest_on_new_data import nameless
+
+    told = nameless([Fault("anna.keller@mail.example.csv", "holds no rows"), Fault("may.csv", "holds no rows")])
+    assert "anna" not in str(told)
+    assert str(told[1]) == "may.csv: holds no rows"
