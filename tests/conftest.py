@@ -6,6 +6,9 @@ from pathlib import Path
 
 from llmops_assets.cli import QUIET
 
+# What the caller has set for an installation of their own must not reach the tests' own.
+for name in [name for name in os.environ if name.startswith("LLMOPS_") or name == "DAGSTER_HOME"]:
+    del os.environ[name]
 # Read by libraries at their import, so set before any other.
 os.environ.update({**QUIET, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"})
 
