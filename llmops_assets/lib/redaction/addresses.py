@@ -134,8 +134,13 @@ _WITH_NUMBER_LAST = (
 _HOUSE_NUMBER = r"\d{1,5} ?(?:[A-Za-z]\b)?(?:[-/]\d{1,4}[A-Za-z]?)?"
 _NAME_WORD = r"[^\W\d_][\w.'-]{0,30}"
 _PLACE_WORD = r"[^\W\d_][^\W\d_.'-]{0,30}(?:[.'-][^\W\d_]{1,30}){0,4}(?!\w)\.?"
+_TWO_LETTERS = (
+    r"(?:a[mnst]|b[ey]|cm|d[aeo]|e[lnt]|eu|g[ob]|h[ez]|i[fmnst]|k[gm]|l[ae]|m[belmy]|n[do]|o[fnr]|pm|rd|s[ot]|t[ho]|u[mnps]|we|zu)"
+)
+"""Words and units that stand behind a number of four digits; in capitals they may be the end of a Dutch code."""
 _CODE = (
-    r"(?:[A-Za-z]{1,2}\d[A-Za-z\d]? ?\d[A-Za-z]{2}|\d{2}-\d{3}|\d{5}(?:-\d{4})?|\d{4} ?[A-Z]{2}|\d{4} ?[a-z]{2}"
+    r"(?:[A-Za-z]{1,2}\d[A-Za-z\d]? ?\d[A-Za-z]{2}|\d{2}-\d{3}|\d{5}(?:-\d{4})?|(?-i:\d{4} ?[A-Z]{2})"
+    rf"|(?-i:\d{{4}} ?(?!{_TWO_LETTERS}\b)[a-z]{{2}})"
     r"|\d{4}(?:-\d{3})?|[A-Za-z]\d[A-Za-z] ?\d[A-Za-z]\d)"
 )
 _UNIT = r"(?:flat|apt\.?|apartment|unit|suite|room|house|piso|bâtiment|bat\.?|wohnung|lokal|m\.) ?#?\d{1,4}[A-Za-z]?"
@@ -288,6 +293,10 @@ _AT = re.compile(
     r"|abito|woon|mieszkam)"
     r" (?:now )?(?:at|in|near|to|à|en|a|w)\b"
 )
+_STATE = re.compile(
+    r" (?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY]) $"
+)
+"""An American state before its five digits."""
 # Codes that are hardly anything else: British, Dutch, Polish, with a state, Canadian.
 _SURE_CODE = re.compile(r"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|\d{4} ?[A-Z]{2}|\d{2}-\d{3}|[A-Z]\d[A-Z] ?\d[A-Z]\d")
 
@@ -301,7 +310,7 @@ def _towns(text: str, *, sure: bool) -> list[Span]:
     found = []
     for match in pattern.finditer(text):
         start, end = match.span("code")
-        state = re.search(r" [A-Z]{2} $", text[match.start() : start]) is not None
+        state = len(match["code"]) >= 5 and _STATE.search(text[match.start() : start]) is not None
         if sure and not state and not _SURE_CODE.fullmatch(match["code"]):
             continue
         if match["before"]:

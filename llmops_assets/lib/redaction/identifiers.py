@@ -70,9 +70,17 @@ _THING_BEFORE = re.compile(
 )
 
 
+_THING_AFTER = re.compile(
+    r"(?i)[ ,)\"']{0,3}(?:\(|(?:is|was|as|be|being|ist|est|es|è)\b)? ?(?:really |still |also )?(?:(?:the|an?|its|your|der|die|das"
+    r"|le|la|el|il)\b )?(?:ean|gtin|upc|isbn|sku|barcode|bar code|article|part|model|item|product|serial|error|fault|batch"
+    r"|lot|voucher|artikel\w*|modell|referenz)\b"
+)
+
+
 def of_a_thing(match: re.Match[str]) -> bool:
-    """Whether a number stands behind a word for wares, faults or versions: article, error, voucher, EAN."""
-    return _THING_BEFORE.search(match.string[max(0, match.start() - 60) : match.start()]) is not None
+    """Whether a number stands beside a word for wares, faults or versions: article, error, voucher, EAN."""
+    before = match.string[max(0, match.start() - 60) : match.start()]
+    return _THING_BEFORE.search(before) is not None or _THING_AFTER.match(match.string, match.end()) is not None
 
 
 _NUMBER_WORD = r"(?:number|numbers|num|no|nr|id|code|ref|reference|nummer|numéro|número|numero|numer|n[°º])"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import SubjectPattern
-from llmops_assets.lib.redaction import addresses, links, mentions, models, replies, scripts, things
+from llmops_assets.lib.redaction import addresses, detector, links, mentions, models, replies, scripts, things
 from llmops_assets.lib.redaction import names as people_names
 from llmops_assets.lib.redaction.memory import known_values
 from llmops_assets.lib.redaction.recognisers import RECOGNISERS
@@ -222,6 +222,9 @@ class Redactor:
         spans += people_names.find(text, self._allowed, language)
         spans += mentions.find(text, self._allowed, language, spans)
         spans += scripts.find(text)
+        if self._names and language == "en":
+            read = people_names.recased(text.text)
+            spans += (Span(*span, "PERSON", people_names.MODEL) for span in detector.find(read, self._allowed))
         if asked:
             spans += replies.find(text, asked, self._allowed)
         kept = [s for s in spans if not self._is_allowed(text.text[s.start : s.end])]
