@@ -25,6 +25,8 @@ from llmops_assets.samples.personal_data import families
 
 HIDDEN = 0.35
 """Share of the lists that is hidden while the detector learns."""
+SLIPS = 0.3
+"""Share of the texts that get a typing error."""
 DRAWS = 8
 FOLDS = 5
 REGULARISATION = 1.0
@@ -61,12 +63,12 @@ def texts(rng: random.Random) -> Iterator[tuple[str, str, list[tuple[int, int]]]
     drawn = [*families("tuned", DRAWS, seed=rng.randrange(1000)), *generated(400, seed=rng.randrange(1000))]
     for number, conversation in enumerate(drawn):
         turns = conversation["turns"]
-        if language_of([turn["full_text"] for turn in turns]) not in ("en", ""):
-            continue
+        language = language_of([turn["full_text"] for turn in turns])
         locale = rng.choice(sorted(lists)) if number % 4 else ""
         for turn in turns:
-            text, places = renamed(turn, lists.get(locale), rng)
-            yield conversation.get("family", "generated"), text, places
+            if detector.reads(turn["full_text"], language):
+                text, places = renamed(turn, lists.get(locale), rng)
+                yield conversation.get("family", "generated"), *slipped(text, places, rng)
 
 
 def renamed(turn: dict[str, Any], lists: gazetteer.Names | None, rng: random.Random) -> tuple[str, list[tuple[int, int]]]:
@@ -84,6 +86,16 @@ def renamed(turn: dict[str, Any], lists: gazetteer.Names | None, rng: random.Ran
         pieces += [before, value]
         last = span["end_position"]
     return "".join([*pieces, text[last:]]), places
+
+
+def slipped(text: str, places: list[tuple[int, int]], rng: random.Random) -> tuple[str, list[tuple[int, int]]]:
+    """Some of the texts with two letters of an ordinary word in each other's place: as long as before."""
+    words = [m for m in re.finditer(r"[a-z]{5,}", text) if not any(a < m.end() and m.start() < b for a, b in places)]
+    if words and rng.random() < SLIPS:
+        word = rng.choice(words)
+        at = rng.randrange(word.start() + 1, word.end() - 1)
+        text = text[:at] + text[at + 1] + text[at] + text[at + 2 :]
+    return text, places
 
 
 def another(value: str, lists: gazetteer.Names, rng: random.Random) -> str:

@@ -234,6 +234,18 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         words=("code",),
         accepts=_one_time,
     ),
+    # "asked for my code, I gave 482913".
+    Recogniser(
+        "SECRET",
+        re.compile(
+            r"(?i)\b(?P<cue>(?:code|pin|tan|otp|passcode|password)\b[^.!?\n\d]{0,30}\b(?:gave|told|read|typed|entered|sent|said)"
+            r"(?: (?:him|her|them|you|it|out|in))*:?) (?P<value>\d{4,8}|\d{3}[ -]\d{3})(?![\w%-]|[.,]\d)"
+        ),
+        0.9,
+        digit=True,
+        words=("code", "pin", "tan", "otp", "password"),
+        accepts=_one_time,
+    ),
     # "code is 482913": four to eight digits right behind it.
     Recogniser(
         "SECRET",

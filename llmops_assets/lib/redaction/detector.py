@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from llmops_assets.lib.redaction import gazetteer
-from llmops_assets.lib.redaction.vocabulary import ordinary
+from llmops_assets.lib.redaction.vocabulary import listed, misspelt, ordinary
 from llmops_assets.lib.redaction.words import (
     AMBIGUOUS_GIVEN_NAMES,
     BRANDS,
@@ -28,6 +28,11 @@ from llmops_assets.lib.redaction.words import (
 
 FILE = files("llmops_assets.lib.redaction") / "detector.json"
 _TOKEN = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|\d+|<[A-Z_]+_\d+>|[^\w\s]|\n")
+_ACRONYMS = re.compile(r"[A-Z]{2,}s")
+ENGLISH = 0.5
+"""Share of ordinary words in a text without a word that tells its language, from which it is taken for English."""
+ENGLISH_AFTER_ALL = 0.7
+"""The share where a word or two tell of another language."""
 _INSIDE = frozenset("@/_<>&=#+\\")
 _JOINERS = PARTICLES | {"-"}
 
@@ -56,6 +61,15 @@ def model() -> Model:
     """The fitted one."""
     stored = json.loads(FILE.read_text())
     return Model(stored["weights"], stored["bias"], stored["threshold"])
+
+
+def reads(text: str, language: str) -> bool:
+    """Whether a text is English: said by its conversation, or most of its words are where that tells nothing."""
+    if language == "en":
+        return True
+    found = [word.lower() for word in re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", text)]
+    usual = sum(ordinary(word) for word in found)
+    return usual > 1 and usual >= (ENGLISH_AFTER_ALL if language else ENGLISH) * len(found)
 
 
 def find(text: str, allowed: Collection[str]) -> list[tuple[int, int]]:
@@ -108,26 +122,32 @@ def _kind(word: str, lower: str, known: gazetteer.Names) -> str:
     else:
         case = "M" if word[0].isupper() else "m"
     given, family = lower in known.given or lower in GIVEN_NAMES, lower in known.family or lower in FAMILY_NAMES
-    usual = ordinary(lower)
+    usual = ordinary(lower) or listed(lower)
+    parts = lower.split("-")
     if len(word) == 1:
-        listed = "i"
+        found = "i"
+    elif (len(parts) > 1 and not COMMON_WORDS.isdisjoint(parts)) or _ACRONYMS.fullmatch(word):
+        found = "c"
     elif lower in BRANDS:
-        listed = "b"
+        found = "b"
     elif lower in COMMON_WORDS:
-        listed = "c"
+        found = "c"
     elif lower in PLACES:
-        listed = "p"
+        found = "p"
     elif lower in MYTHS:
-        listed = "y"
+        found = "y"
     elif usual:
-        listed = "A" if lower in AMBIGUOUS_GIVEN_NAMES else "G" if given else "F" if family else "o"
-        if listed in "oF" and case == "l":
-            listed = "u"
+        # The lists of many countries hold most words of English: here only ours count.
+        found = "A" if lower in AMBIGUOUS_GIVEN_NAMES else "G" if lower in GIVEN_NAMES else "F" if family else "o"
+        if found in "oF" and case == "l":
+            found = "u"
     else:
-        listed = "h" if given and family else "g" if given else "f" if family else "x"
-        if listed == "x" and all(part in known.given or part in GIVEN_NAMES for part in lower.split("-")):
-            listed = "g"
-    return case + listed
+        found = "h" if given and family else "g" if given else "f" if family else "x"
+        if found == "x" and all(part in known.given or part in GIVEN_NAMES for part in parts):
+            found = "g"
+        elif found == "x" and misspelt(lower):
+            found = "t"
+    return case + found
 
 
 def features(tokens: Sequence[Token], position: int) -> Iterator[str]:
@@ -159,7 +179,7 @@ def features(tokens: Sequence[Token], position: int) -> Iterator[str]:
     yield f"2w {second_word}"
     yield f"3w {third_word}"
     yield f"n {min(len(token.lower), 9)} {kind[-1]}"
-    if kind[-1] in "xgfh":
+    if kind[-1] in "xgfht":
         padded = f"^{token.lower}$"
         for size in (2, 3):
             yield f"e {padded[-size:]}"

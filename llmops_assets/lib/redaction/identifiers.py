@@ -71,7 +71,7 @@ _THING_BEFORE = re.compile(
 
 
 _THING_AFTER = re.compile(
-    r"(?i)[ ,)\"']{0,3}(?:\(|(?:is|was|as|be|being|ist|est|es|è)\b)? ?(?:really |still |also )?(?:(?:the|an?|its|your|der|die|das"
+    r"(?i)(?:[ -]?\d{1,13}){0,3}[ ,)\"']{0,3}(?:\(|(?:is|was|as|be|being|ist|est|es|è)\b)? ?(?:really |still |also )?(?:(?:the|an?|its|your|der|die|das"
     r"|le|la|el|il)\b )?(?:ean|gtin|upc|isbn|sku|barcode|bar code|article|part|model|item|product|serial|error|fault|batch"
     r"|lot|voucher|artikel\w*|modell|referenz)\b"
 )

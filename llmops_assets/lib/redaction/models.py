@@ -51,9 +51,13 @@ def language_of(texts: Sequence[str]) -> str:
 def marked_language(text: str) -> str:
     """The language of whose commonest words a text in the Latin alphabet has most; "" where it has none of any."""
     found = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", text.lower())
-    scores = {language: sum(word in markers for word in found) for language, markers in _WORDS.items()}
-    best = max(scores, key=lambda language: (scores[language], language == "en"))
-    return best if scores[best] else ""
+    # A letter alone ("w/o", "option e") tells of no language by itself.
+    scores = {
+        language: (sum(word in markers and len(word) > 1 for word in found), sum(word in markers for word in found))
+        for language, markers in _WORDS.items()
+    }
+    best = max(scores, key=lambda language: (scores[language][1], language == "en"))
+    return best if scores[best][0] else ""
 
 
 def installed_models(paths: Iterable[str] | None = None) -> dict[str, Path]:

@@ -222,7 +222,7 @@ class Redactor:
         spans += people_names.find(text, self._allowed, language)
         spans += mentions.find(text, self._allowed, language, spans)
         spans += scripts.find(text)
-        if self._names and language == "en":
+        if self._names and detector.reads(text.text, language):
             read = people_names.recased(text.text)
             spans += (Span(*span, "PERSON", people_names.MODEL) for span in detector.find(read, self._allowed))
         if asked:

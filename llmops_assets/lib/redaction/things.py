@@ -20,7 +20,7 @@ from llmops_assets.lib.redaction.words import (
 )
 
 _DETERMINER = re.compile(
-    r"(?i)(?:^|[^\w'])(?:the|a|an|this|that|these|those|each|every|another|any|some|which|what|your|our|my"
+    r"(?i)(?:^|[^\w'])(?:the|a|an|this|that|these|those|each|every|another|any|some|which|your|our|my"
     r"|their|his|her"
     r"|new|old|one|two|three|four|five|six|ten|\d{1,3} ?x?|both|no|replacement|spare|broken|faulty|second|third"
     r"|model|colou?r|ein(?:e[nmrs]?)?|das|dem|den|des|zwei|drei|welche[rsn]?|un|une|le|les|cette|ce|deux|el|los"

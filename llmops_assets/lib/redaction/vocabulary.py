@@ -13,7 +13,8 @@ from llmops_assets.lib.redaction import models
 from llmops_assets.lib.redaction.words import COMMON_WORDS, FAMILY_NAMES, GIVEN_NAMES
 
 _ENDINGS = (("ies", "y"), ("es", ""), ("es", "e"), ("s", ""), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"),
-            ("er", ""), ("er", "e"), ("ers", ""), ("ly", ""), ("ier", "y"), ("ily", "y"), ("n't", ""))  # fmt: skip
+            ("er", ""), ("er", "e"), ("ers", ""), ("ly", ""), ("ier", "y"), ("ily", "y"), ("n't", ""),
+            ("less", ""), ("ness", ""), ("ful", ""), ("able", ""), ("able", "e"))  # fmt: skip
 
 
 def ordinary(word: str) -> bool:
@@ -22,11 +23,12 @@ def ordinary(word: str) -> bool:
         return True
     if word in _NAMES:
         return False
-    return _known(word.removesuffix("'s"))
+    return listed(word.removesuffix("'s"))
 
 
 @functools.lru_cache(maxsize=50_000)
-def _known(word: str) -> bool:
+def listed(word: str) -> bool:
+    """Whether a lower-case word is in the vocabulary, in whatever form; names may be."""
     known = english()
     if word in known:
         return True
@@ -35,7 +37,22 @@ def _known(word: str) -> bool:
             stem = word[: -len(ending)] + instead
             if stem in known or stem in COMMON_WORDS or (stem[-1:] == stem[-2:-1] and stem[:-1] in known):
                 return True
-    return "-" in word and all(_known(part) for part in word.split("-") if part)
+    return "-" in word and all(listed(part) for part in word.split("-") if part)
+
+
+@functools.lru_cache(maxsize=50_000)
+def misspelt(word: str) -> bool:
+    """Whether a lower-case word of five letters and more is one slip away from an ordinary one: a letter too many,
+    too few, another one, or two that changed places (http://norvig.com/spell-correct.html)."""
+    if len(word) < 5 or ordinary(word):
+        return False
+    halves = [(word[:i], word[i:]) for i in range(len(word) + 1)]
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    slips = [left + right[1:] for left, right in halves if right]
+    slips += [left + right[1] + right[0] + right[2:] for left, right in halves if len(right) > 1]
+    slips += [left + c + right[1:] for left, right in halves if left and right for c in letters]
+    slips += [left + c + right for left, right in halves if left for c in letters]
+    return any(ordinary(slip) for slip in slips)
 
 
 @functools.cache

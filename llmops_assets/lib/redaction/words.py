@@ -437,7 +437,9 @@ COMMON_WORDS = (
     um haha hehe lmao smh ttyl jk np yw rn atm dm pm bc w/ w/o aint isnt wasnt arent werent hasnt havent hadnt didnt
     doesnt couldnt wouldnt shouldnt cant thats whats heres theres hes shes theyre youre ive youve weve theyve ill
     youll theyll id youd wed im sb sth gr lg vg mfg mgf stp svp mdr ptdr jpp slt bjr cdt xq tb tmb porfa grax ok okey
-    okay alr alright sup yo yea hiya heya mhm aha ah oh hola ciao
+    okay alr alright sup yo yea hiya heya mhm aha ah oh hola ciao towards toward onto amid amongst whilst unto versus
+    kinda gonna wanna gotta doin goin ya bus tries damen herren didn doesn isn wasn aren weren hasn haven hadn
+    wouldn couldn shouldn ain c'mon hmm hmmm whoa timezone
     """.split()
     )
 )
