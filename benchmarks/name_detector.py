@@ -32,7 +32,7 @@ FOLDS = 5
 REGULARISATION = 1.0
 SMALLEST = 0.04
 """Weights nearer to zero are not stored."""
-WIDEST_FALSE = 0.05
+WIDEST_FALSE = 0.03
 """Share of the words that may be names but are none, which the threshold lets through on families not learned from."""
 
 Row = tuple[str, list[str], bool]

@@ -31,8 +31,6 @@ _TOKEN = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|\d+|<[A-Z_]+_\d+>|[^\w\s]|\n")
 _ACRONYMS = re.compile(r"[A-Z]{2,}s")
 ENGLISH = 0.5
 """Share of ordinary words in a text without a word that tells its language, from which it is taken for English."""
-ENGLISH_AFTER_ALL = 0.7
-"""The share where a word or two tell of another language."""
 _INSIDE = frozenset("@/_<>&=#+\\")
 _JOINERS = PARTICLES | {"-"}
 
@@ -65,11 +63,11 @@ def model() -> Model:
 
 def reads(text: str, language: str) -> bool:
     """Whether a text is English: said by its conversation, or most of its words are where that tells nothing."""
-    if language == "en":
-        return True
+    if language:
+        return language == "en"
     found = [word.lower() for word in re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", text)]
     usual = sum(ordinary(word) for word in found)
-    return usual > 1 and usual >= (ENGLISH_AFTER_ALL if language else ENGLISH) * len(found)
+    return usual > 1 and usual >= ENGLISH * len(found)
 
 
 def find(text: str, allowed: Collection[str]) -> list[tuple[int, int]]:
@@ -85,6 +83,9 @@ def find(text: str, allowed: Collection[str]) -> list[tuple[int, int]]:
         and fitted.bias + sum(fitted.weights.get(f, 0.0) for f in features(tokens, position)) >= least
         for position, token in enumerate(tokens)
     ]
+    for position, token in enumerate(tokens[1:], 1):
+        # A word that is a family name too is one behind a name.
+        named[position] |= named[position - 1] and token.kind == "lF" and token.start == tokens[position - 1].end + 1
     return list(_joined(text, tokens, named))
 
 
@@ -103,6 +104,7 @@ def tokenized(text: str, allowed: Collection[str], known: gazetteer.Names) -> li
             and len(word) > 1
             and lower not in allowed
             and kind[-1] not in "cbu"
+            and kind != "lF"
             and not (_INSIDE & set(around) or any(c.isdigit() for c in around))
         )
         found.append(Token(start, end, word, lower, kind, candidate))
@@ -133,13 +135,13 @@ def _kind(word: str, lower: str, known: gazetteer.Names) -> str:
     elif lower in COMMON_WORDS:
         found = "c"
     elif lower in PLACES:
-        found = "p"
+        found = "q" if given else "p"
     elif lower in MYTHS:
         found = "y"
     elif usual:
         # The lists of many countries hold most words of English: here only ours count.
         found = "A" if lower in AMBIGUOUS_GIVEN_NAMES else "G" if lower in GIVEN_NAMES else "F" if family else "o"
-        if found in "oF" and case == "l":
+        if found == "o" and case == "l":
             found = "u"
     else:
         found = "h" if given and family else "g" if given else "f" if family else "x"

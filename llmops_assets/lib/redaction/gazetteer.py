@@ -7,6 +7,8 @@ import re
 from importlib import import_module
 from typing import NamedTuple
 
+from llmops_assets.lib.redaction.words import ALSO_WORDS, AMBIGUOUS_GIVEN_NAMES, COMMON_WORDS, MYTHS, PLACES
+
 LATIN = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]+(?:['-][A-Za-z\u00c0-\u024f\u1e00-\u1eff]+)*")
 _NOT_NAMES = ("format", "prefix", "suffix", "pair", "romanized_format")
 
@@ -27,6 +29,21 @@ def names() -> Names:
         given |= each.given
         family |= each.family
     return Names(frozenset(given), frozenset(family))
+
+
+def telling(word: str, language: str = "") -> bool:
+    """Whether a word alone tells of a person: a given name of four letters and more that is no word or place we know;
+    of a language's countries, or of any."""
+    lower = word.lower()
+    if len(lower) < 4 or lower in COMMON_WORDS | ALSO_WORDS | AMBIGUOUS_GIVEN_NAMES | PLACES | MYTHS:
+        return False
+    return lower in (given_in(language) if language else names().given)
+
+
+@functools.cache
+def given_in(language: str) -> frozenset[str]:
+    """Given names of the countries of a language ("de")."""
+    return frozenset().union(*(each.given for locale, each in by_locale().items() if locale.startswith(f"{language}_")))
 
 
 @functools.cache

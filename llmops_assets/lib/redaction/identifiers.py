@@ -232,6 +232,10 @@ _PLATE_SHAPES = {
 }
 
 
+_CODE_AND_REST = r"[A-Z]{2} \d{3} ?[A-Z]{2}|[A-Z]{2} \d{5}|\d{1,2}[A-Z]{3}\d{2,3}"
+"""Plates that look like the number of a ware: only behind what one does with a car."""
+
+
 def _plates() -> tuple[Recogniser, ...]:
     """Number plates: any behind a cue, those of a country's shape in a text that is about cars."""
     cued = Recogniser(
@@ -264,7 +268,19 @@ def _plates() -> tuple[Recogniser, ...]:
         digit=True,
         accepts=lambda match: _CAR.search(match.string) is not None,
     )
-    return cued, shapes
+    driven = Recogniser(
+        "NUMBER_PLATE",
+        re.compile(
+            rf"(?i)\b(?:returned|returning|picked up|collected|dropped off|parked|drove|drive|driving|rented|hired|rent|hire"
+            rf"|towed|clamped)(?: (?:a|an|the|my|our))? (?P<value>(?-i:{'|'.join([*_PLATE_SHAPES.values(), _CODE_AND_REST])}))"
+            r"(?![\w-])"
+        ),
+        0.92,
+        digit=True,
+        words=("return", "pick", "collect", "drop", "park", "dr", "rent", "hire", "tow", "clamp"),
+        accepts=lambda match: not of_a_thing(match),
+    )
+    return cued, shapes, driven
 
 
 _CARD_WORDS = re.compile(
@@ -652,6 +668,10 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         0.95,
         digit=True,
         words=("sort", "routing", "aba", "blz", "bankleitzahl", "bsb"),
+    ),
+    # A sort code and the account of eight digits behind it.
+    Recogniser(
+        "BANK_CODE", re.compile(r"(?<![\w-])\d{2}-\d{2}-\d{2}(?=(?: ?[/,;|] ?| (?:and )?)\d{8}(?!\w))"), 0.93, digit=True
     ),
     Recogniser(
         "BANK_CODE",

@@ -8,9 +8,10 @@ where it is no ordinary English word, and an unknown one only in an English text
 import re
 from collections.abc import Collection, Iterator
 
+from llmops_assets.lib.redaction import gazetteer
 from llmops_assets.lib.redaction.names import CUED, KNOWN, name_at, recased, words
 from llmops_assets.lib.redaction.spans import Folded, Span
-from llmops_assets.lib.redaction.vocabulary import ordinary
+from llmops_assets.lib.redaction.vocabulary import misspelt, ordinary
 from llmops_assets.lib.redaction.words import (
     ALSO_WORDS,
     AMBIGUOUS_GIVEN_NAMES,
@@ -110,6 +111,8 @@ def find(text: Folded, allowed: Collection[str], language: str, known: Collectio
     # Not for want of a word that tells: "Ihre Bankverbindung?" has none.
     if language == "en":
         spans += (Span(*span, "PERSON", KNOWN) for span in _strange(read, allowed))
+    elif language and not english:
+        spans += (Span(*span, "PERSON", KNOWN) for span in _of_the_country(read, allowed, language))
     people = [*spans, *(span for span in known if span.entity == "PERSON")]
     spans += (Span(*span, "PERSON", KNOWN) for span in _beside(read, people, allowed, english=english))
     return spans
@@ -179,7 +182,7 @@ def _in_sentences(text: str, allowed: Collection[str], *, english: bool) -> Iter
 
 
 _LAST_FIRST = re.compile(
-    rf"(?P<last>(?:(?:van|de|von|der|den|di|la|le|el|al|ter) ){{0,3}}{_WORD}), (?P<first>{_WORD})(?=$|[.;,\n)]"
+    rf"(?<![\w'-])(?P<last>(?:(?:van|de|von|der|den|di|la|le|el|al|ter) ){{0,3}}{_WORD}), (?P<first>{_WORD})(?=$|[.;,\n)]"
     rf"| (?:born|geb|\*))"
 )
 
@@ -203,7 +206,7 @@ _TO_A_PLACE = re.compile(
 
 def _strange(text: str, allowed: Collection[str]) -> Iterator[tuple[int, int]]:
     """Capital words in the middle of English sentences that are no words, wares or places one knows; and a text that
-    begins with two such words in small letters."""
+    begins or ends with two such words in small letters."""
     for word in words(text):
         lower = word.text.lower()
         inside = text[max(0, word.start - 1) : word.start] + text[word.end : word.end + 1]
@@ -223,10 +226,32 @@ def _strange(text: str, allowed: Collection[str]) -> Iterator[tuple[int, int]]:
         if span is not None:
             yield span
     opening = re.match(rf"\s*(?P<name>{_WORD} {_WORD})(?=[.,\n])", text)
-    if opening is not None and opening["name"].islower():
-        parts = opening["name"].split()
-        if not any(ordinary(part) and part not in SMALL_GIVEN for part in parts):
-            yield opening.span("name")
+    closing = re.search(rf"[.!?,]\s+(?P<name>{_WORD} {_WORD})[.!]?\s*$", text)
+    for match in (opening, closing):
+        if match is not None and match["name"].islower():
+            parts = match["name"].split()
+            if not any((ordinary(part) or misspelt(part)) and part not in SMALL_GIVEN for part in parts):
+                yield match.span("name")
+
+
+def _of_the_country(text: str, allowed: Collection[str], language: str) -> Iterator[tuple[int, int]]:
+    """Capital given names of the language's countries, inside a sentence or before a family name."""
+    for word in words(text):
+        if not word.text[0].isupper() or not word.text[1:].islower() or word.text.lower() in allowed:
+            continue
+        around = text[max(0, word.start - 1) : word.start] + text[word.end : word.end + 1]
+        if re.search(r"[\w@/_<>&=#+-]", around):
+            continue
+        span = name_at(text, word.start, allowed)
+        if span is None:
+            continue
+        whole = [part.lower() for part in text[slice(*span)].split()]
+        if len(whole) > 1 and word.text.lower() in gazetteer.names().given:
+            known = whole[-1] in FAMILY_NAMES or whole[-1] in gazetteer.names().family
+            if known and whole[-1] not in COMMON_WORDS | PLACES and whole[0] not in COMMON_WORDS:
+                yield span
+        elif gazetteer.telling(word.text, language) and re.search(r"[^\W\d_],? $", text[: word.start]):
+            yield word.start, word.end
 
 
 def _ending(text: str, start: int, end: int, allowed: Collection[str]) -> tuple[int, int] | None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
+from llmops_assets.lib.redaction import gazetteer
 from llmops_assets.lib.redaction.spans import PLACEHOLDER, Folded, Span
 from llmops_assets.lib.redaction.vocabulary import ordinary
 from llmops_assets.lib.redaction.words import (
@@ -44,6 +45,13 @@ _RELATION = (
     r"|landlord|landlady|boss|assistant|secretary|grandmother"
     r"|grandfather"
     r"|aunt|uncle|cousin|nephew|niece|friend|kid|child|agent|advisor|driver|courier|representative|manager"
+    r"|tenant|pupil|student|passenger|minor|buyer|seller|grandchild|godson|goddaughter|housekeeper|minder"
+    r"|schwager|schwägerin|schwiegermutter|schwiegervater|schwiegersohn|schwiegertochter|oma|opa|enkel(?:in)?|neffe|nichte"
+    r"|onkel|chefin|chef|mieterin?|vermieterin?|mitbewohnerin?"
+    r"|zwager|schoonzus|schoonmoeder|schoonvader|neef|nicht|oom|huurder|verhuurder|kleinzoon|kleindochter"
+    r"|beau-frère|belle-sœur|belle-mère|beau-père|grand-mère|grand-père|tante|oncle|cousine|neveu|nièce|propriétaire"
+    r"|cuñad[oa]|suegr[oa]|abuel[oa]|tí[oa]|prim[oa]|sobrin[oa]|jef[ea]|inquilin[oa]|niet[oa]"
+    r"|cognat[oa]|suocer[oa]|nonn[oa]|zi[oa]|cugin[oa]|nipote"
     r"|frau|mann|ehefrau|ehemann|tochter|sohn|mutter|vater|bruder|schwester|nachbarn?|nachbarin|freundin?|kollegin?"
     r"|femme|mari|épouse|époux|compagne|compagnon|fille|fils|mère|père|frère|sœur|voisine?|amie?|collègue"
     r"|mujer|marido|esposa|esposo|pareja|hija|hijo|madre|padre|hermana|hermano|vecina|vecino|amiga|amigo"
@@ -183,6 +191,11 @@ def candidates(text: str, allowed: Collection[str], taken: Iterable[Span]) -> bo
 
 def plausible(text: str, start: int, end: int, allowed: Collection[str], *, native: bool = True) -> list[Span]:
     """What of a finding of the language model can be a name: its small model takes greetings and wares for people."""
+    # A name is on one line.
+    line = re.search(r"[^\n]*[^\W\d_][^\n]*", text[start:end])
+    if line is None:
+        return []
+    start, end = start + line.start(), start + line.end()
     parts = words(text[start:end])
     # A sentence's first word is a capital one whatever it is, and so may be a greeting or a verb.
     while parts and not _name_like(parts[0].text, allowed):
@@ -311,7 +324,7 @@ def _cued(text: str, allowed: Collection[str], *, english: bool) -> Iterator[Spa
         if span is None or (text[span[0]].islower() and not (english or _given(text[slice(*span)]))):
             continue
         # A signature ends the text or its line.
-        if re.match(r"(?: x{1,3}\b)?[\s.!):;-]*(?:$|\n)", text[span[1] :]) and _may_greet(text, span):
+        if re.match(r"(?: x{1,3}\b)?(?: \((?:mrs?|ms|miss|mx|dr|herr|frau)\.?\))?[\s.!):;-]*(?:$|\n)", text[span[1] :]) and _may_greet(text, span):
             yield Span(*span, "PERSON", CUED)
 
 
@@ -336,6 +349,8 @@ def _behind_cue(text: str, match: re.Match[str], allowed: Collection[str], *, en
     parts = found.split()
     if found[0].islower() and not match["introduction"]:
         known = _given(parts[0]) and parts[0] not in AMBIGUOUS_GIVEN_NAMES | ALSO_WORDS
+        if not english and match["relation"] and not known:
+            known = gazetteer.telling(parts[0])
         if not english and not known:
             return None
         # "hi dermot," and "my mate dermot", but no word that only is in no list.

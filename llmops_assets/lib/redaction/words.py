@@ -256,7 +256,7 @@ FAMILY_NAMES = frozenset(
 
 NEVER_NAMES = frozenset(
     """
-    a able about above according account accounts actually address adresse after again agent ago alexa all almost
+    a able about above according br kr account accounts actually address adresse after again agent ago alexa all almost
     alone already also although always am amazon an and android any anybody anyone anything app apparently apple apps
     are around as ask asked at atm august aunt authentication back bank because been before being below besides best
     better between bei beide beim bien big billing bitte black bluetooth bonjour bonsoir both box brand but buenas
@@ -439,7 +439,7 @@ COMMON_WORDS = (
     youll theyll id youd wed im sb sth gr lg vg mfg mgf stp svp mdr ptdr jpp slt bjr cdt xq tb tmb porfa grax ok okey
     okay alr alright sup yo yea hiya heya mhm aha ah oh hola ciao towards toward onto amid amongst whilst unto versus
     kinda gonna wanna gotta doin goin ya bus tries damen herren didn doesn isn wasn aren weren hasn haven hadn
-    wouldn couldn shouldn ain c'mon hmm hmmm whoa timezone
+    wouldn couldn br kr bgds shouldn ain c'mon hmm hmmm whoa timezone
     """.split()
     )
 )

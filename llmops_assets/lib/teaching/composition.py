@@ -13,6 +13,12 @@ SAME = 0.8
 SUPPORT = 2
 """Different answers that a sentence of an article stands in."""
 _POLAR = frozenset({"yes", "no", "ja", "nein", "oui", "non", "sí", "nee"})
+ALIKE = 0.6
+"""Cosine from which two sentences speak of the same thing in other words: an article holds one of them."""
+WIDELY = 0.5
+"""Share of the answers from which a sentence belongs into the article though its main answer lacks it."""
+LONGER = 1.5
+"""How much longer than the median answer the main one may be."""
 CONSIDERED = 400
 """Different answers of a group that are looked at, the most frequent ones."""
 
@@ -38,9 +44,10 @@ def units(text: str) -> list[str]:
 def composed(answers: Mapping[str, int], vectors: Vectors, without: Collection[str] = ()) -> str | None:
     """The article of a group of general answers (text to how often it was given); None where nothing is left of them.
 
-    Sentences of equal meaning, numbers and polarity are one; the shortest stands for them. Those in at least two
-    different answers are taken, in their typical order. Where no two answers share a sentence, it is the shortest
-    answer that agrees with the rest. Units in `without` (contradicted ones) are left out, and with them what leans on
+    Sentences of equal meaning, numbers and polarity are one; the shortest stands for them. An article is the shared
+    sentences (in at least two different answers) of the one answer that holds the most widely shared ones, with those
+    that half of all answers hold beside it, in their typical order: ten ways to tell one procedure are not told one
+    after the other. Where no two answers share a sentence, it is the shortest answer that agrees with the rest. Units in `without` (contradicted ones) are left out, and with them what leans on
     them.
     """
     ranked = sorted(answers, key=lambda text: (-answers[text], len(text), text))[:CONSIDERED]
@@ -52,7 +59,34 @@ def composed(answers: Mapping[str, int], vectors: Vectors, without: Collection[s
     shared = [cluster for cluster in clusters if len({text for text, _ in cluster}) >= min(SUPPORT, len(ranked))]
     if not shared:
         return _agreeing(whole, vectors)
-    return "\n".join(_joined([unit for _, unit in sorted((_place(c, parts), _standing(c)) for c in shared)]))
+    taken = _coherent(shared, parts, vectors)
+    return "\n".join(_joined([unit for _, unit in sorted((_place(c, parts), _standing(c)) for c in taken)]))
+
+
+def _coherent(
+    shared: Sequence[list[tuple[str, str]]], parts: Mapping[str, Sequence[str]], vectors: Vectors
+) -> list[list[tuple[str, str]]]:
+    """The clusters of one answer, and what is widely said beside it."""
+    support = [len({text for text, _ in cluster}) for cluster in shared]
+    of_answer: dict[str, list[int]] = defaultdict(list)
+    for number, cluster in enumerate(shared):
+        for text in dict.fromkeys(text for text, _ in cluster):
+            of_answer[text].append(number)
+    longest = LONGER * float(np.median([len(text) for text in of_answer]))
+    fitting = [text for text in of_answer if len(text) <= longest]
+    main = max(fitting, key=lambda text: (sum(support[n] for n in of_answer[text]), -len(text), text))
+    known = vectors([_standing(cluster) for cluster in shared])
+    taken: list[int] = []
+    beside = sorted((n for n in range(len(shared)) if n not in of_answer[main]), key=lambda n: (-support[n], n))
+    for number in [*of_answer[main], *beside]:
+        vector = known[_standing(shared[number])]
+        if number not in of_answer[main] and (
+            support[number] < WIDELY * len(parts)
+            or any(float(known[_standing(shared[n])] @ vector) >= ALIKE for n in taken)
+        ):
+            continue
+        taken.append(number)
+    return [shared[number] for number in taken]
 
 
 def _clusters(parts: Mapping[str, Sequence[str]], vectors: Vectors) -> list[list[tuple[str, str]]]:
