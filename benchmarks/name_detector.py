@@ -10,6 +10,7 @@ files of conversations with spans as benchmarks/redaction.py takes them, `--clea
 
 import argparse
 import json
+import math
 import random
 import re
 from collections import Counter, defaultdict
@@ -17,6 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.redaction import detector, gazetteer
 from llmops_assets.lib.redaction.models import language_of
 from llmops_assets.lib.redaction.names import recased
@@ -44,17 +46,27 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    rng = random.Random(arguments.seed)
-    rows = list(candidates(texts(rng), hidden(gazetteer.names(), rng)))
+    rows = learned_from(arguments.seed)
     print(f"{len(rows)} words that may be names, {sum(row[2] for row in rows)} are")
     scores = across(rows)
     threshold = chosen(rows, scores)
     print(figures(rows, scores, threshold))
     if arguments.write:
         weights, bias = fitted(rows)
-        stored = {"threshold": round(threshold, 3), "bias": round(bias, 3), "weights": weights}
+        stored = {"rows": digest(rows), "threshold": round(threshold, 3), "bias": round(bias, 3), "weights": weights}
         Path(str(detector.FILE)).write_text(json.dumps(stored, ensure_ascii=False, indent=0, sort_keys=True) + "\n")
         print(f"{len(weights)} weights written")
+
+
+def learned_from(seed: int = 0) -> list[Row]:
+    """The rows that the detector is fitted to."""
+    rng = random.Random(seed)
+    return list(candidates(texts(rng), hidden(gazetteer.names(), rng)))
+
+
+def digest(rows: Sequence[Row]) -> str:
+    """What tells one set of rows from another: a detector of other rows than today's is out of date."""
+    return hash_json([[family, found, name] for family, found, name in rows])[:16]
 
 
 def texts(rng: random.Random) -> Iterator[tuple[str, str, list[tuple[int, int]]]]:
@@ -71,7 +83,9 @@ def texts(rng: random.Random) -> Iterator[tuple[str, str, list[tuple[int, int]]]
                 yield conversation.get("family", "generated"), *slipped(text, places, rng)
 
 
-def renamed(turn: dict[str, Any], lists: gazetteer.Names | None, rng: random.Random) -> tuple[str, list[tuple[int, int]]]:
+def renamed(
+    turn: dict[str, Any], lists: gazetteer.Names | None, rng: random.Random
+) -> tuple[str, list[tuple[int, int]]]:
     """A turn with other people's names in the form that those had; as it is without lists."""
     text, pieces, last, length, places = turn["full_text"], [], 0, 0, []
     for span in turn["spans"]:
@@ -115,9 +129,7 @@ def hidden(names: gazetteer.Names, rng: random.Random) -> gazetteer.Names:
     return gazetteer.Names(*(frozenset(n for n in sorted(of) if rng.random() >= HIDDEN) for of in names))
 
 
-def candidates(
-    given: Iterable[tuple[str, str, list[tuple[int, int]]]], names: gazetteer.Names
-) -> Iterator[Row]:
+def candidates(given: Iterable[tuple[str, str, list[tuple[int, int]]]], names: gazetteer.Names) -> Iterator[Row]:
     """What the detector looks at."""
     for family, text, places in given:
         tokens = detector.tokenized(recased(text), (), names)
@@ -137,8 +149,6 @@ def across(rows: Sequence[Row]) -> list[float]:
         for number, (family, found, _) in enumerate(rows):
             if fold_of[family] == fold:
                 scores[number] = bias + sum(weights.get(f, 0.0) for f in found)
-    import math
-
     return [1 / (1 + math.exp(-score)) for score in scores]
 
 
@@ -153,9 +163,7 @@ def fitted(rows: Sequence[Row], rounded: bool = True) -> tuple[dict[str, float],
             often[name].add(family)
     # A feature of one family says nothing of others; what letters say is counted by words.
     vectorizer = DictVectorizer()
-    x = vectorizer.fit_transform(
-        [dict.fromkeys((f for f in found if len(often[f]) > 1), 1.0) for _, found, _ in rows]
-    )
+    x = vectorizer.fit_transform([dict.fromkeys((f for f in found if len(often[f]) > 1), 1.0) for _, found, _ in rows])
     model = LogisticRegression(C=REGULARISATION, max_iter=2000)
     model.fit(x, [row[2] for row in rows])
     weights = dict(zip(vectorizer.get_feature_names_out(), model.coef_[0], strict=True))

@@ -162,6 +162,7 @@ class Demo:
             **self.extra_settings,
         )
         self.workspace.write_settings(settings)
+        self.say("looks for the intent that differs most from the others")
         topic = new_topic_of(self.workspace)
         if topic:
             update = {"new_topic_intent": topic, "new_topic_day": generator.NEW_TOPIC_DAY}

@@ -135,7 +135,8 @@ _HOUSE_NUMBER = r"\d{1,5} ?(?:[A-Za-z]\b)?(?:[-/]\d{1,4}[A-Za-z]?)?"
 _NAME_WORD = r"[^\W\d_][\w.'-]{0,30}"
 _PLACE_WORD = r"[^\W\d_][^\W\d_.'-]{0,30}(?:[.'-][^\W\d_]{1,30}){0,4}(?!\w)\.?"
 _TWO_LETTERS = (
-    r"(?:a[mnst]|b[ey]|cm|d[aeo]|e[lnt]|eu|g[ob]|h[ez]|i[fmnst]|k[gm]|l[ae]|m[belmy]|n[do]|o[fnr]|pm|rd|s[ot]|t[ho]|u[mnps]|we|zu)"
+    r"(?:a[mnst]|b[ey]|cm|d[aeo]|e[lnt]|eu|g[ob]|h[ez]|i[fmnst]|k[gm]|l[ae]|m[belmy]|n[do]|o[fnr]|pm|rd|s[ot]|t[ho]"
+    r"|u[mnps]|we|zu)"
 )
 """Words and units that stand behind a number of four digits; in capitals they may be the end of a Dutch code."""
 _CODE = (
@@ -294,7 +295,8 @@ _AT = re.compile(
     r" (?:now )?(?:at|in|near|to|à|en|a|w)\b"
 )
 _STATE = re.compile(
-    r" (?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY]) $"
+    r" (?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT"
+    r"|V[AIT]|W[AIVY]) $"
 )
 """An American state before its five digits."""
 # Codes that are hardly anything else: British, Dutch, Polish, with a state, Canadian.

@@ -47,18 +47,19 @@ class Token(NamedTuple):
 
 
 class Model(NamedTuple):
-    """Weights by feature, and the probability from which a word is a name."""
+    """Weights by feature, the probability from which a word is a name, and the digest of the rows it learned from."""
 
     weights: dict[str, float]
     bias: float
     threshold: float
+    rows: str
 
 
 @functools.cache
 def model() -> Model:
     """The fitted one."""
     stored = json.loads(FILE.read_text())
-    return Model(stored["weights"], stored["bias"], stored["threshold"])
+    return Model(stored["weights"], stored["bias"], stored["threshold"], stored["rows"])
 
 
 def reads(text: str, language: str) -> bool:
@@ -79,8 +80,7 @@ def find(text: str, allowed: Collection[str]) -> list[tuple[int, int]]:
     fitted = model()
     least = math.log(fitted.threshold / (1 - fitted.threshold))
     named = [
-        token.candidate
-        and fitted.bias + sum(fitted.weights.get(f, 0.0) for f in features(tokens, position)) >= least
+        token.candidate and fitted.bias + sum(fitted.weights.get(f, 0.0) for f in features(tokens, position)) >= least
         for position, token in enumerate(tokens)
     ]
     for position, token in enumerate(tokens[1:], 1):

@@ -62,7 +62,8 @@ def by_locale() -> dict[str, Names]:
                 continue
             into = given if "first" in attribute else family if "last" in attribute else None
             if into is not None:
-                into.update(name.lower() for name in listed if isinstance(name, str) and LATIN.fullmatch(name))
+                lower = (name.lower() for name in listed if isinstance(name, str))
+                into.update(name for name in lower if LATIN.fullmatch(name))
         if given and family:
             found[module.name] = Names(frozenset(given), frozenset(family))
     return found

@@ -71,8 +71,10 @@ _THING_BEFORE = re.compile(
 
 
 _THING_AFTER = re.compile(
-    r"(?i)(?:[ -]?\d{1,13}){0,3}[ ,)\"']{0,3}(?:\(|(?:is|was|as|be|being|ist|est|es|è)\b)? ?(?:really |still |also )?(?:(?:the|an?|its|your|der|die|das"
-    r"|le|la|el|il)\b )?(?:ean|gtin|upc|isbn|sku|barcode|bar code|article|part|model|item|product|serial|error|fault|batch"
+    r"(?i)(?:[ -]?\d{1,13}){0,3}[ ,)\"']{0,3}(?:\(|(?:is|was|as|be|being|ist|est|es|è)\b)? ?(?:really |still "
+    r"|also )?(?:(?:the|an?|its|your|der|die|das"
+    r"|le|la|el|il)\b )?(?:ean|gtin|upc|isbn|sku|barcode|bar code|article|part|model|item|product|serial|error"
+    r"|fault|batch"
     r"|lot|voucher|artikel\w*|modell|referenz)\b"
 )
 
@@ -271,9 +273,9 @@ def _plates() -> tuple[Recogniser, ...]:
     driven = Recogniser(
         "NUMBER_PLATE",
         re.compile(
-            rf"(?i)\b(?:returned|returning|picked up|collected|dropped off|parked|drove|drive|driving|rented|hired|rent|hire"
-            rf"|towed|clamped)(?: (?:a|an|the|my|our))? (?P<value>(?-i:{'|'.join([*_PLATE_SHAPES.values(), _CODE_AND_REST])}))"
-            r"(?![\w-])"
+            r"(?i)\b(?:returned|returning|picked up|collected|dropped off|parked|drove|drive|driving|rented|hired|rent"
+            r"|hire|towed|clamped)(?: (?:a|an|the|my|our))? "
+            rf"(?P<value>(?-i:{'|'.join([*_PLATE_SHAPES.values(), _CODE_AND_REST])}))(?![\w-])"
         ),
         0.92,
         digit=True,
@@ -671,7 +673,10 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     ),
     # A sort code and the account of eight digits behind it.
     Recogniser(
-        "BANK_CODE", re.compile(r"(?<![\w-])\d{2}-\d{2}-\d{2}(?=(?: ?[/,;|] ?| (?:and )?)\d{8}(?!\w))"), 0.93, digit=True
+        "BANK_CODE",
+        re.compile(r"(?<![\w-])\d{2}-\d{2}-\d{2}(?=(?: ?[/,;|] ?| (?:and )?)\d{8}(?!\w))"),
+        0.93,
+        digit=True,
     ),
     Recogniser(
         "BANK_CODE",

@@ -182,7 +182,8 @@ def _in_sentences(text: str, allowed: Collection[str], *, english: bool) -> Iter
 
 
 _LAST_FIRST = re.compile(
-    rf"(?<![\w'-])(?P<last>(?:(?:van|de|von|der|den|di|la|le|el|al|ter) ){{0,3}}{_WORD}), (?P<first>{_WORD})(?=$|[.;,\n)]"
+    rf"(?<![\w'-])(?P<last>(?:(?:van|de|von|der|den|di|la|le|el|al|ter) ){{0,3}}{_WORD}), (?P<first>{_WORD})(?=$"
+    rf"|[.;,\n)]"
     rf"| (?:born|geb|\*))"
 )
 

@@ -23,8 +23,8 @@ _SIZES = {"sm": 0, "md": 1, "lg": 2}
 
 # The commonest words of a language that are none of another's.
 _MARKERS = {
-    "en": "the and you my is are was have with for this that please not what how can where your it's i'm to but at it they"
-    " been does did from who when why still our if she her his him them would should could",
+    "en": "the and you my is are was have with for this that please not what how can where your it's i'm to but at it"
+    " they been does did from who when why still our if she her his him them would should could",
     "de": "auch am bin hab im den der die das und ich ist nicht mein meine bitte mit ein eine wie habe wann"
     " wo kann sie für auf",
     "fr": "le les et je est pas mon ma vous avec une pour bonjour comment où quand dans j'ai c'est des du",

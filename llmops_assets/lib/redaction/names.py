@@ -324,7 +324,9 @@ def _cued(text: str, allowed: Collection[str], *, english: bool) -> Iterator[Spa
         if span is None or (text[span[0]].islower() and not (english or _given(text[slice(*span)]))):
             continue
         # A signature ends the text or its line.
-        if re.match(r"(?: x{1,3}\b)?(?: \((?:mrs?|ms|miss|mx|dr|herr|frau)\.?\))?[\s.!):;-]*(?:$|\n)", text[span[1] :]) and _may_greet(text, span):
+        if re.match(
+            r"(?: x{1,3}\b)?(?: \((?:mrs?|ms|miss|mx|dr|herr|frau)\.?\))?[\s.!):;-]*(?:$|\n)", text[span[1] :]
+        ) and _may_greet(text, span):
             yield Span(*span, "PERSON", CUED)
 
 
@@ -351,6 +353,8 @@ def _behind_cue(text: str, match: re.Match[str], allowed: Collection[str], *, en
         known = _given(parts[0]) and parts[0] not in AMBIGUOUS_GIVEN_NAMES | ALSO_WORDS
         if not english and match["relation"] and not known:
             known = gazetteer.telling(parts[0])
+            # What follows in small letters is a verb as often: "mein schwager eero holt …".
+            span = (span[0], span[0] + len(parts[0]))
         if not english and not known:
             return None
         # "hi dermot," and "my mate dermot", but no word that only is in no list.

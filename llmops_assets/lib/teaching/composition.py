@@ -47,8 +47,9 @@ def composed(answers: Mapping[str, int], vectors: Vectors, without: Collection[s
     Sentences of equal meaning, numbers and polarity are one; the shortest stands for them. An article is the shared
     sentences (in at least two different answers) of the one answer that holds the most widely shared ones, with those
     that half of all answers hold beside it, in their typical order: ten ways to tell one procedure are not told one
-    after the other. Where no two answers share a sentence, it is the shortest answer that agrees with the rest. Units in `without` (contradicted ones) are left out, and with them what leans on
-    them.
+    after the other. Where no two answers share a sentence, it
+    is the shortest answer that agrees with the rest. Units in `without` (contradicted ones) are left out, and with
+    them what leans on them.
     """
     ranked = sorted(answers, key=lambda text: (-answers[text], len(text), text))[:CONSIDERED]
     parts = {text: [unit for unit in units(text) if unit not in without] for text in ranked}
