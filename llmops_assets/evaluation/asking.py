@@ -17,12 +17,16 @@ from resources.deployment_target import Ask, DeploymentTarget, TargetReply, Whic
 from resources.lake.base import Lake
 
 
+RETRIES = 3
+"""Rounds in which what stayed unanswered is asked again, one question at a time: nobody waits for an evaluation."""
+
+
 def ask(target: DeploymentTarget, asks: Sequence[Ask], which: Which) -> list[TargetReply]:
     """An answer to every question; Failure when one stays unanswered (no score is made up for it)."""
     replies = list(target.ask_many(asks, which))
-    # A busy machine may let a request time out that passes when it is asked alone.
-    for number, reply in enumerate(replies):
-        if reply.status != 200:
+    # A busy machine may let a request time out that passes when it is asked alone, later.
+    for _ in range(RETRIES):
+        for number in [number for number, reply in enumerate(replies) if reply.status != 200]:
             replies[number] = target.ask_many([asks[number]], which)[0]
     if missing := [r for r in replies if r.status != 200]:
         raise dg.Failure(f"{len(missing)} of {len(asks)} questions got no answer: {missing[0].error}")
