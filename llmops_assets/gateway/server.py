@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn, with an end to clients that send a request a byte at a time or send heads without end."""
+"""The HTTP server: uvicorn, with an end to clients that send a request a byte at a time, or one without end."""
 
 import asyncio
 from typing import Any
@@ -7,12 +7,14 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from llmops_assets.gateway.body import BODY_SECONDS
+from llmops_assets.gateway.body import BODY_SECONDS, MAX_READ
 
 HEAD_SECONDS = 10.0
 """How long a request line with its headers may take, from the connection or the first byte on."""
 MOST_HEAD = 64 * 1024
 """Bytes of a request line with its headers."""
+MOST_BODY = 2 * MAX_READ
+"""Bytes of a body after which the connection ends, also of one that nobody reads; the application refuses before."""
 MARGIN_SECONDS = 5.0
 """How much longer than the application the connection waits for a body: a client is told first."""
 
@@ -36,7 +38,7 @@ class PunctualProtocol(HttpToolsProtocol):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._due: asyncio.TimerHandle | None = None
-        self._head = 0
+        self._size = 0
         self._in_body = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -51,23 +53,22 @@ class PunctualProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on; what comes between requests is the beginning of one."""
-        if not self._in_body:
-            self._head += len(data)
-            if self._due is None:
-                self._expect(self.head_seconds)
+        self._size += len(data)
+        if not self._in_body and self._due is None:
+            self._expect(self.head_seconds)
         super().data_received(data)
-        if not self._in_body and self._head > MOST_HEAD:
+        if self._size > (MOST_BODY if self._in_body else MOST_HEAD):
             self._close()
 
     def on_headers_complete(self) -> None:
         """The head is whole: the body is due."""
-        self._in_body, self._head = True, 0
+        self._in_body, self._size = True, 0
         self._expect(self.body_seconds)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        self._in_body, self._head = False, 0
+        self._in_body, self._size = False, 0
         self._expect(None)
         super().on_message_complete()
 
