@@ -5,8 +5,9 @@ What is done for a request is the chain's (chain.py), the shapes of bodies are t
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -111,12 +112,14 @@ def create_app(chain: Chain, *, keys: Sequence[str] = (), replay: bool = False) 
         return _json(openapi.description(with_keys=bool(keys)))
 
     async def failed(request: Request, error: Exception) -> Response:
+        told: dict[str, str] = {}
         if isinstance(error, HTTPException):
-            error = _of_the_route(error)
+            # Which methods there are (RFC 9110, 15.5.6).
+            error, told = _of_the_route(error), dict(error.headers or {})
         # The route and not the path: a path is its sender's, and may hold anything.
         route = getattr(request.scope.get("route"), "path", "unknown")
         metrics.requests.labels(releases.state.live or "", route, str(explained(error)[0])).inc()
-        return _refusal(error)
+        return _refusal(error, told)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -192,10 +195,10 @@ def _json(body: Any, *, status: int = 200, headers: dict[str, str] | None = None
     return Response(orjson.dumps(body), status_code=status, media_type="application/json", headers=headers)
 
 
-def _refusal(error: Exception) -> Response:
+def _refusal(error: Exception, told: Mapping[str, str] = MappingProxyType({})) -> Response:
     status, _, _ = explained(error)
-    told = {401: {"www-authenticate": "Bearer"}, 429: {"retry-after": "1"}, 503: {"retry-after": "1"}}
-    return _json(error_body(error), status=status, headers=told.get(status))
+    known = {401: {"www-authenticate": "Bearer"}, 429: {"retry-after": "1"}, 503: {"retry-after": "1"}}
+    return _json(error_body(error), status=status, headers={**known.get(status, {}), **told})
 
 
 def _moment(request: Request, caller: Caller) -> datetime | None:

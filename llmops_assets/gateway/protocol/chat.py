@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from llmops_assets.gateway.exchange import Ask, Exchange
 from llmops_assets.gateway.protocol import models
 from llmops_assets.gateway.protocol.fields import Body, Off, honoured, ignored, ignored_in, refused
-from llmops_assets.gateway.protocol.messages import MOST_MESSAGES, Message, question, unused
+from llmops_assets.gateway.protocol.messages import MOST_MESSAGES, QUESTION, Message, question, unused
 from llmops_assets.gateway.protocol.reply import About, Reply, Usage, about, error_body, event, usage
 from llmops_assets.gateway.protocol.sampling import (
     INT64,
@@ -39,6 +39,7 @@ class ChatBody(Completing):
     messages: list[Message] = honoured(
         "the last user message with text is the question; earlier turns and instructions are named as ignored",
         ...,
+        schema=QUESTION,
         min_length=1,
         max_length=MOST_MESSAGES,
     )

@@ -6,19 +6,20 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from llmops_assets.gateway.errors import RequestError
 from llmops_assets.gateway.exchange import Ask, Exchange
 from llmops_assets.gateway.protocol import models
 from llmops_assets.gateway.protocol.fields import Off, honoured, ignored_in, refused
-from llmops_assets.gateway.protocol.messages import bounded, readable
+from llmops_assets.gateway.protocol.messages import SEEN, bounded, readable
 from llmops_assets.gateway.protocol.reply import About, Reply, Usage, about, error_body, event, usage
 from llmops_assets.gateway.protocol.sampling import Completing, stream_options
+
+Prompt = Annotated[str, Field(pattern=SEEN)]
 
 
 class CompletionBody(Completing):
     """A completion that is asked for."""
 
-    prompt: str | Annotated[list[str], Field(min_length=1, max_length=1)] = honoured(
+    prompt: Prompt | Annotated[list[Prompt], Field(min_length=1, max_length=1)] = honoured(
         "the question: a text, or a list of one; no lists of tokens", ...
     )
     echo: Off | None = refused("the question is not sent back")
@@ -58,8 +59,6 @@ class CompletionReply(Reply[CompletionBody]):
         """The prompt as the question."""
         body = self.body
         asked = readable(body.prompt if isinstance(body.prompt, str) else body.prompt[0])
-        if not asked:
-            raise RequestError(400, "prompt needs text", code="invalid_value", param="prompt")
         return Ask(
             which=models.which(body.model),
             text=bounded(asked, "prompt"),

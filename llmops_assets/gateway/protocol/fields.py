@@ -14,9 +14,10 @@ from llmops_assets.gateway.errors import RequestError
 Treatment = Literal["honoured", "refused", "ignored"]
 TREATMENT = "x-treatment"
 """Key of a parameter's treatment in its JSON schema."""
+EXACT = 2**53
 MOST_SHOWN = 60
 """Characters of a parameter's name that an error repeats."""
-_LIMITS = {"min_length", "max_length", "ge", "le", "gt", "lt", "multiple_of", "alias"}
+_LIMITS = {"min_length", "max_length", "ge", "le", "lt", "pattern"}
 
 
 class Body(BaseModel):
@@ -34,14 +35,22 @@ def _off(value: bool) -> bool:
     return value
 
 
+def _whole(value: Any) -> Any:
+    """5.0 is a whole number, as JSON Schema has it; above what a float holds exactly nobody knows which it was."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < EXACT else value
+
+
 # Not Literal[False], which takes 0 for it.
 Off = Annotated[bool, AfterValidator(_off), WithJsonSchema({"const": False})]
 """What can be left out but not switched on."""
 
 
-def honoured(note: str, default: Any = None, **limits: Any) -> Any:
-    """A parameter that does what OpenAI says; `note` is its line in the documentation."""
-    return _field("honoured", note, default, limits)
+def honoured(note: str, default: Any = None, *, schema: Mapping[str, Any] | None = None, **limits: Any) -> Any:
+    """A parameter that does what OpenAI says; `note` is its line in the documentation.
+
+    `schema` says in JSON Schema what only code checks.
+    """
+    return _field("honoured", note, default, limits, schema)
 
 
 def refused(note: str, default: Any = None, **limits: Any) -> Any:
@@ -54,9 +63,15 @@ def ignored(note: str, default: Any = None, **limits: Any) -> Any:
     return _field("ignored", note, default, limits)
 
 
-def _field(treatment: Treatment, note: str, default: Any, limits: Mapping[str, Any]) -> Any:
+def _field(
+    treatment: Treatment,
+    note: str,
+    default: Any,
+    limits: Mapping[str, Any],
+    schema: Mapping[str, Any] | None = None,
+) -> Any:
     assert set(limits) <= _LIMITS, f"no limits: {set(limits) - _LIMITS}"
-    return Field(default, description=note, json_schema_extra={TREATMENT: treatment}, **limits)
+    return Field(default, description=note, json_schema_extra={**(schema or {}), TREATMENT: treatment}, **limits)
 
 
 def treatment(model: type[Body], name: str) -> Treatment:
@@ -75,7 +90,7 @@ def ignored_in(body: Body) -> tuple[str, ...]:
 def read(model: type[B], data: Mapping[str, Any], status: int = 400) -> B:
     """A body as its model; RequestError with what is wrong where, of the first thing that is wrong."""
     try:
-        return model.model_validate(data)
+        return model.model_validate({name: _whole(value) for name, value in data.items()})
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=True)
         raise _refusal(model, data, found[0], status) from None
@@ -94,6 +109,8 @@ def _refusal(model: type[Body], data: Any, found: ErrorDetails, status: int) -> 
         note = model.model_fields[name].description
         return RequestError(status, f"{name} is not served: {note}", code="unsupported_parameter", param=param)
     said = found["msg"].removeprefix("Value error, ")
+    if found["type"] == "string_pattern_mismatch":
+        said = "there is no text in it that can be read"
     code = _CODES.get(found["type"], "invalid_value")
     return RequestError(status, f"{param}: {said[:1].lower()}{said[1:]}", code=code, param=param)
 

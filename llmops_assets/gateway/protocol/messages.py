@@ -16,9 +16,12 @@ MOST_MESSAGES = 2000
 MOST_CHARACTERS = 8000
 """Characters of a question. The tokens that fit are fewer for most texts: `gateway/budget.py` counts those."""
 ONLY_TEXT = "only parts of type text are read: images, audio and files are not"
-_HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_UNSEEN = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 """Control characters and marks that show nothing, but split words and turn texts around. Joiners of scripts and emoji
 (U+200C, U+200D) stay."""
+_HIDDEN = re.compile(f"[{_UNSEEN}]")
+SEEN = rf"[^\s{_UNSEEN}]"
+"""Pattern of a text that shows something."""
 
 
 class TextPart(BaseModel):
@@ -103,6 +106,34 @@ def readable(content: str | Sequence[TextPart | RefusalPart] | None) -> str:
     """The visible text of a content, parts joined, without white space around it."""
     parts = [content] if isinstance(content, str) else [part.text for part in content or ()]
     return _HIDDEN.sub("", "\n".join(part for part in parts if part)).strip()
+
+
+QUESTION: dict[str, Any] = {
+    "contains": {
+        "type": "object",
+        "required": ["role", "content"],
+        "properties": {
+            "role": {"const": "user"},
+            "content": {
+                "anyOf": [
+                    {"type": "string", "pattern": SEEN},
+                    {
+                        "type": "array",
+                        "contains": {
+                            "type": "object",
+                            "required": ["type", "text"],
+                            "properties": {
+                                "type": {"enum": ["text", "input_text", "output_text"]},
+                                "text": {"type": "string", "pattern": SEEN},
+                            },
+                        },
+                    },
+                ]
+            },
+        },
+    }
+}
+"""In JSON Schema: one of the messages is the user's and holds text."""
 
 
 def question(messages: Sequence[Turn], param: str = "messages") -> str:

@@ -10,12 +10,22 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from llmops_assets.gateway.errors import RequestError, explained
+from llmops_assets.gateway.errors import explained
 from llmops_assets.gateway.exchange import Ask, Exchange
 from llmops_assets.gateway.protocol import models
 from llmops_assets.gateway.protocol.chat import NO_TOOLS, TEXT_ONLY, Nothing
+from llmops_assets.gateway.protocol.completions import Prompt
 from llmops_assets.gateway.protocol.fields import Body, Off, honoured, ignored, ignored_in, refused
-from llmops_assets.gateway.protocol.messages import MOST_MESSAGES, Role, Turn, bounded, question, readable, unused
+from llmops_assets.gateway.protocol.messages import (
+    MOST_MESSAGES,
+    QUESTION,
+    Role,
+    Turn,
+    bounded,
+    question,
+    readable,
+    unused,
+)
 from llmops_assets.gateway.protocol.reply import About, Reply, about, error_body, event, usage
 from llmops_assets.gateway.protocol.sampling import INT64, Metadata, Sampled, conversation, person
 from llmops_assets.gateway.wishes import Wishes
@@ -35,6 +45,9 @@ class Item(Turn):
         return self.role
 
 
+Items = Annotated[list[Item], Field(min_length=1, max_length=MOST_MESSAGES, json_schema_extra=QUESTION)]
+
+
 class TextFormat(Body):
     """The form of an answer."""
 
@@ -51,7 +64,7 @@ class TextOptions(Body):
 class ResponseBody(Sampled):
     """A response that is asked for."""
 
-    input: str | Annotated[list[Item], Field(min_length=1, max_length=MOST_MESSAGES)] = honoured(
+    input: Prompt | Items = honoured(
         "a text, or items: the last user message with text is the question; the rest is named as ignored", ...
     )
     max_output_tokens: int | None = honoured(
@@ -168,8 +181,6 @@ class ResponseReply(Reply[ResponseBody]):
         body = self.body
         if isinstance(body.input, str):
             asked = bounded(readable(body.input), "input")
-            if not asked:
-                raise RequestError(400, "input needs text", code="invalid_value", param="input")
             others: tuple[str, ...] = ()
         else:
             asked = question(body.input, "input")
