@@ -96,6 +96,7 @@ class EchoEngine(Engine):
         self.asked.append(prompt)
         self.wished.append(wishes)
         text = self.answer or f"{self.bundle.release_id} says {messages[-1]['content'].splitlines()[-1]}"
+        whole = text
         for stop in wishes.stop:
             text = text.partition(stop)[0]
         every = range(0, len(text), self.PIECE)
@@ -111,7 +112,7 @@ class EchoEngine(Engine):
                 if not self.running:
                     raise EngineError("stopped")
                 yield text[start : start + self.PIECE]
-            yield Usage(read, len(starts), len(starts) < len(every))
+            yield Usage(read, len(starts), len(starts) < len(every), text != whole and len(starts) == len(every))
         finally:
             self.under_way -= 1
 

@@ -22,6 +22,7 @@ from llmops_assets.gateway.releases import Releases
 from llmops_assets.gateway.steps import Step, Steps
 from llmops_assets.gateway.steps.filled import Filled
 from llmops_assets.gateway.steps.fit import Fit
+from llmops_assets.gateway.steps.formed import Formed
 from llmops_assets.gateway.steps.generation import Generate
 from llmops_assets.gateway.steps.limit import Limit
 from llmops_assets.gateway.steps.meter import Meter
@@ -63,7 +64,7 @@ class Chain:
         self.steps = Steps(
             admission=(self._limit, ClearQuestion(redactor), ChooseRelease(releases), Fit()),
             answering=(Retrieve(embedder), Route(), Generate()),
-            guards=(ClearAnswer(redactor), Filled(), Shorten()),
+            guards=(ClearAnswer(redactor), Filled(), Formed(), Shorten()),
             endings=(Record(log), Meter(self.metrics)),
         )
 

@@ -40,11 +40,15 @@ ANY_SEED = 2**32 - 1
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens that the engine read and wrote for one answer; `cut`: it ended because there were no more to write."""
+    """Tokens that the engine read and wrote for one answer.
+
+    `cut`: it ended because it might write no more; `stopped`: at a text before which the caller wants it to end.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cut: bool = False
+    stopped: bool = False
 
 
 @dataclass(frozen=True)
@@ -216,8 +220,8 @@ class LlamaCppEngine(Engine):
                         if event.get("content"):
                             yield event["content"]
                         if event.get("stop"):
-                            cut = event["stop_type"] == "limit"
-                            usage = Usage(event["tokens_evaluated"], event["tokens_predicted"], cut)
+                            cut, stopped = event["stop_type"] == "limit", event["stopping_word"] in wishes.stop
+                            usage = Usage(event["tokens_evaluated"], event["tokens_predicted"], cut, stopped)
             except TimeoutError as error:
                 raise EngineError(f"no answer within {ANSWER_SECONDS:.0f} s") from error
             except ValueError as error:
@@ -256,6 +260,8 @@ def _body(messages: Sequence[Mapping[str, str]], settings: GenerationSettings, w
     temperature = settings.temperature if wishes.temperature is None else wishes.temperature
     seed = (0 if wishes.temperature is None else ANY_SEED) if wishes.seed is None else wishes.seed % ANY_SEED
     asked = {name: getattr(wishes, name) for name in wishes.sampling}
+    if wishes.grammar:
+        asked["grammar"] = wishes.grammar
     return {
         "prompt": render_chat([dict(m) for m in messages]),
         **asked,

@@ -64,6 +64,9 @@ class EngineLostError(EngineError):
 CLIENT_LEFT = 499
 """Status of an answer whose client left before its end, as nginx writes it."""
 
+SHORTENED = 206
+"""Status in the log of an answer that ended where its caller wanted, before its own end. The client gets 200."""
+
 
 def explained(error: BaseException) -> tuple[int, str, str]:
     """(HTTP status, OpenAI error type, message) for a client; of errors that are none of ours no more than that."""

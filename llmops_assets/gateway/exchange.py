@@ -59,8 +59,9 @@ class Exchange:
 
     `question` and `serving` are set when admitted; `hits` are the nearest articles, `shown` those that the engine was
     shown; `path` says where `draft`, the answer as it shall be sent, comes from, `cut` whether a limit of tokens ended
-    it. `usage` is what the engine read and wrote, `counted` what the caller is told, None where nobody could count.
-    `held` frees what the exchange occupies; `closing` is the task that does so.
+    it, `shortened` whether its caller's limit or stop did. `usage` is what the engine read and wrote, `counted` what the
+    caller is told, None where nobody could count. `held` frees what the exchange occupies; `closing` is the task that
+    does so.
     """
 
     caller: Caller
@@ -73,6 +74,7 @@ class Exchange:
     path: AnswerPath | None = None
     draft: str | None = None
     cut: bool = False
+    shortened: bool = False
     usage: Usage = field(default_factory=Usage)
     counted: Usage | None = None
     created: int = field(default_factory=lambda: int(time.time()))
@@ -110,6 +112,11 @@ class Exchange:
         return {"matched": self.hits[:1], "generated": self.shown}.get(self.path or "", [])
 
     @property
+    def refused(self) -> bool:
+        """Whether a person's answer is announced to a caller that reads JSON: it is no answer in that form."""
+        return bool(self.ask.wishes.grammar) and self.path == "handover"
+
+    @property
     def finish(self) -> Literal["stop", "length"]:
         """Why the answer ends where it does."""
         return "length" if self.cut else "stop"
@@ -131,7 +138,7 @@ class Exchange:
 
     def answer(self, path: AnswerPath, text: str) -> None:
         """Take a text as the answer, in place of whatever was the answer before."""
-        self.path, self.draft, self.cut = path, text, False
+        self.path, self.draft, self.cut, self.shortened = path, text, False, False
 
     def hand_over(self, reason: str = "") -> None:
         """Let a person answer: with the release's handover, after the reason where there is one."""

@@ -11,7 +11,7 @@ class Wishes:
     """Names and ranges are OpenAI's. None: as the release does it.
 
     `max_tokens` and `stop` hold for every answer, the others for generated ones. More tokens than the release writes at
-    most are not asked for.
+    most are not asked for. `grammar` (GBNF) is what the answer must fit, "" for text.
     """
 
     max_tokens: int | None = None
@@ -21,6 +21,7 @@ class Wishes:
     seed: int | None = None
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
+    grammar: str = ""
 
     @property
     def sampling(self) -> tuple[str, ...]:

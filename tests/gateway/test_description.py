@@ -1,5 +1,6 @@
 """The OpenAPI description and the table of the docs say what the gateway accepts and answers."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,7 @@ def test_schemathesis_finds_nothing_that_is_not_as_described(one, tmp_path):
     config = Path(__file__).with_name("schemathesis.toml")
     command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(config), "run"]
     command += [f"{one.address}/openapi.json", "--max-examples", str(EXAMPLES), "--seed", "7", "--no-color"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=500, check=False)
+    hooked = {**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(config.parent)}
+    done = subprocess.run(command, cwd=tmp_path, env=hooked, capture_output=True, text=True, timeout=500, check=False)
     assert done.returncode == 0, done.stdout[-6000:]
     assert "7 selected / 7 total" in done.stdout

@@ -1,6 +1,7 @@
 """Chat completions as clients send them: what is read, honoured, refused or ignored by name, and what comes back."""
 
 import json
+from datetime import datetime
 
 import pytest
 import requests
@@ -20,6 +21,8 @@ from gateway_support import (
 from support import article
 
 from llmops_assets.gateway.wishes import Wishes
+from llmops_assets.lib.sources import Shape
+from resources.sources.interactions import Interactions
 
 ANSWER = "Delivery takes 3 to 5 days."
 
@@ -151,6 +154,20 @@ def test_a_limit_of_tokens_cuts_every_answer_and_says_so(one, question, streamin
     assert post(one, messages=user(question), **{name: 4000}).json()["choices"][0]["finish_reason"] == "stop"
 
 
+@pytest.mark.parametrize("question", [KNOWN, GENERATED])
+@pytest.mark.parametrize("wish", [{"max_tokens": 4}, {"stop": "ay"}])
+def test_what_a_caller_shortened_teaches_nothing(one, question, wish):
+    one.engines[0].answer = "Delivery takes a day or two, as a rule."
+    for wishes, learnt in (({"max_tokens": 400, "stop": "zzz"}, 1), (wish, 0)):
+        interaction = post(one, messages=user(question), **wishes).json()["llmops"]["interaction"]
+        post(one, "/v1/feedback", interaction=interaction, rating=1)
+        source = Interactions("live", one.log.url, Shape("live"))
+        day = datetime.fromisoformat(one.rows()[-1]["time"]).date()
+        assert len([read for read in source.read(day) if read.id.endswith(interaction)]) == learnt
+        source.close()
+    assert [row["status"] for row in one.rows()] == [200, 206]
+
+
 def test_two_limits_that_differ_are_refused(one):
     error = told(post(one, messages=user(KNOWN), max_tokens=5, max_completion_tokens=6))
     assert error["param"] == "max_tokens"
@@ -178,7 +195,7 @@ def test_an_answer_ends_before_a_stop(one, stop, text, streaming):
     else:
         assert said(response) == text
         assert response.json()["choices"][0]["finish_reason"] == "stop"
-    assert [(row["answer"], row["status"]) for row in one.rows()] == [(text, 200)]
+    assert [(row["answer"], row["status"]) for row in one.rows()] == [(text, 206)]
 
 
 def test_a_cut_leaves_no_broken_character(files, tmp_path):
@@ -203,8 +220,6 @@ REFUSED = [
     ("tool_choice", {"type": "function", "function": {"name": "f"}}),
     ("functions", [{"name": "f"}]),
     ("function_call", {"name": "f"}),
-    ("response_format", {"type": "json_object"}),
-    ("response_format", {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}),
     ("modalities", ["text", "audio"]),
     ("audio", {"voice": "alloy", "format": "wav"}),
     ("logit_bias", {"50256": -100}),

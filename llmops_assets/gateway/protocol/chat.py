@@ -1,5 +1,6 @@
 """`POST /v1/chat/completions`: https://platform.openai.com/docs/api-reference/chat/create."""
 
+import dataclasses
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
@@ -9,7 +10,8 @@ from typing_extensions import TypedDict
 
 from llmops_assets.gateway.exchange import Ask, Exchange
 from llmops_assets.gateway.protocol import models
-from llmops_assets.gateway.protocol.fields import Body, Off, honoured, ignored, ignored_in, refused
+from llmops_assets.gateway.protocol.fields import Off, honoured, ignored, ignored_in, refused
+from llmops_assets.gateway.protocol.formats import FORMAT, ResponseFormat, held_to
 from llmops_assets.gateway.protocol.messages import MOST_MESSAGES, QUESTION, Message, question, unused
 from llmops_assets.gateway.protocol.reply import About, Reply, Usage, about, error_body, event, usage
 from llmops_assets.gateway.protocol.sampling import (
@@ -22,15 +24,8 @@ from llmops_assets.gateway.protocol.sampling import (
     stream_options,
 )
 
-TEXT_ONLY = "answers are texts, many of them published articles as they stand"
 NO_TOOLS = "the assistant calls no tools: leave it empty"
 Nothing = Annotated[list[Any], Field(max_length=0)]
-
-
-class ResponseFormat(Body):
-    """The form of an answer."""
-
-    type: Literal["text"]
 
 
 class ChatBody(Completing):
@@ -48,7 +43,7 @@ class ChatBody(Completing):
         "`conversation` names the conversation; other entries are named as ignored"
     )
     safety_identifier: str | None = honoured("who asks, where `user` is not given", max_length=512)
-    response_format: ResponseFormat | None = refused(TEXT_ONLY)
+    response_format: ResponseFormat | None = honoured(FORMAT)
     logprobs: Off | None = refused("an answer has no probabilities: it is guarded as a whole")
     top_logprobs: int | None = refused("an answer has no probabilities: it is guarded as a whole", ge=0, le=0)
     modalities: Annotated[list[Literal["text"]], Field(max_length=1)] | None = refused("answers are texts")
@@ -71,11 +66,11 @@ class ChatBody(Completing):
 
 
 class AnswerMessage(TypedDict):
-    """The assistant's message."""
+    """The assistant's message; a handover where JSON was asked for is its refusal."""
 
     role: str
-    content: str
-    refusal: None
+    content: str | None
+    refusal: str | None
 
 
 class Choice(TypedDict):
@@ -118,13 +113,14 @@ class ChatReply(Reply[ChatBody]):
             user=person(body.user, body.safety_identifier),
             conversation=name,
             time=moment,
-            wishes=body.wishes(most),
+            wishes=dataclasses.replace(body.wishes(most), grammar=self._grammar()),
             ignored=(*unused(body.messages, asked), *entries, *spare, *stream_options(body), *ignored_in(body)),
         )
 
     def whole(self, exchange: Exchange, text: str) -> ChatCompletion:
         """The body of a whole answer."""
-        message: AnswerMessage = {"role": "assistant", "content": text, "refusal": None}
+        content, refusal = (None, text) if exchange.refused else (text, None)
+        message: AnswerMessage = {"role": "assistant", "content": content, "refusal": refusal}
         return {
             "id": f"chatcmpl-{exchange.id}",
             "object": "chat.completion",
@@ -143,7 +139,7 @@ class ChatReply(Reply[ChatBody]):
 
     def piece(self, exchange: Exchange, text: str) -> bytes:
         """A chunk with text."""
-        return event(self._chunk(exchange, {"content": text}))
+        return event(self._chunk(exchange, {"refusal" if exchange.refused else "content": text}))
 
     def ending(self, exchange: Exchange) -> bytes:
         """The last chunk, that of the tokens where it was asked for, and the end."""
@@ -155,6 +151,13 @@ class ChatReply(Reply[ChatBody]):
     def failure(self, exchange: Exchange, error: BaseException) -> bytes:
         """The error as an event."""
         return event(error_body(error))
+
+    def _grammar(self) -> str:
+        form = self.body.response_format
+        if form is None:
+            return ""
+        schema = form.json_schema.schema_ if form.json_schema else None
+        return held_to(form.type, schema, "response_format.json_schema")
 
     def _chunk(self, exchange: Exchange, delta: Mapping[str, str], finish: str | None = None) -> dict[str, Any]:
         chunk = {

@@ -13,9 +13,10 @@ from typing_extensions import TypedDict
 from llmops_assets.gateway.errors import explained
 from llmops_assets.gateway.exchange import Ask, Exchange
 from llmops_assets.gateway.protocol import models
-from llmops_assets.gateway.protocol.chat import NO_TOOLS, TEXT_ONLY, Nothing
+from llmops_assets.gateway.protocol.chat import NO_TOOLS, Nothing
 from llmops_assets.gateway.protocol.completions import Prompt
 from llmops_assets.gateway.protocol.fields import Body, Off, honoured, ignored, ignored_in, refused
+from llmops_assets.gateway.protocol.formats import FORMAT, TextFormat, held_to
 from llmops_assets.gateway.protocol.messages import (
     MOST_MESSAGES,
     QUESTION,
@@ -48,16 +49,10 @@ class Item(Turn):
 Items = Annotated[list[Item], Field(min_length=1, max_length=MOST_MESSAGES, json_schema_extra=QUESTION)]
 
 
-class TextFormat(Body):
-    """The form of an answer."""
-
-    type: Literal["text"]
-
-
 class TextOptions(Body):
     """Options of the text."""
 
-    format: TextFormat | None = refused(TEXT_ONLY)
+    format: TextFormat | None = honoured(FORMAT)
     verbosity: str | None = ignored("the release says how long answers are", max_length=40)
 
 
@@ -74,7 +69,9 @@ class ResponseBody(Sampled):
         "`conversation` names the conversation; other entries are named as ignored"
     )
     safety_identifier: str | None = honoured("who asks, where `user` is not given", max_length=512)
-    text: TextOptions | None = honoured("`format` of type text; `verbosity` is named as ignored")
+    text: TextOptions | None = honoured(
+        "`format` as in chat completions' `response_format`; `verbosity` is named as ignored"
+    )
     tools: Nothing | None = refused(NO_TOOLS)
     tool_choice: Literal["none", "auto"] | None = refused("the assistant calls no tools: none or auto")
     include: Nothing | None = refused("there is nothing more to include: leave it empty")
@@ -110,6 +107,13 @@ class OutputText(TypedDict):
     logprobs: list[Any]
 
 
+class OutputRefusal(TypedDict):
+    """A handover in place of the JSON that was asked for."""
+
+    type: Literal["refusal"]
+    refusal: str
+
+
 class OutputMessage(TypedDict):
     """The assistant's message."""
 
@@ -117,7 +121,7 @@ class OutputMessage(TypedDict):
     id: str
     role: Literal["assistant"]
     status: Literal["in_progress", "completed", "incomplete"]
-    content: list[OutputText]
+    content: list[OutputText | OutputRefusal]
 
 
 class Details(TypedDict, total=False):
@@ -175,6 +179,7 @@ class ResponseReply(Reply[ResponseBody]):
         super().__init__(body)
         self._sent = 0
         self._text = ""
+        self._begun = False
 
     def ask(self, moment: datetime | None) -> Ask:
         """The text, or the last user message with text."""
@@ -185,6 +190,7 @@ class ResponseReply(Reply[ResponseBody]):
         else:
             asked = question(body.input, "input")
             others = unused(body.input, asked, "input")
+        form = body.text.format if body.text else None
         name, entries = conversation(body.metadata)
         spare = ("safety_identifier",) if body.user and body.safety_identifier else ()
         verbosity = ("text.verbosity",) if body.text and body.text.verbosity else ()
@@ -194,7 +200,12 @@ class ResponseReply(Reply[ResponseBody]):
             user=person(body.user, body.safety_identifier),
             conversation=name,
             time=moment,
-            wishes=Wishes(max_tokens=body.max_output_tokens, temperature=body.temperature, top_p=body.top_p),
+            wishes=Wishes(
+                max_tokens=body.max_output_tokens,
+                temperature=body.temperature,
+                top_p=body.top_p,
+                grammar=held_to(form.type, form.schema_, "text.format") if form else "",
+            ),
             ignored=(*others, *entries, *spare, *verbosity, *ignored_in(body)),
         )
 
@@ -212,22 +223,26 @@ class ResponseReply(Reply[ResponseBody]):
                 self._event("response.created", response=response),
                 self._event("response.in_progress", response=response),
                 self._event("response.output_item.added", output_index=0, item=item),
-                self._about_part(exchange, "response.content_part.added", part=_output("")),
             ]
         )
 
     def piece(self, exchange: Exchange, text: str) -> bytes:
-        """The event of a piece of text."""
-        self._text += text
-        return self._about_part(exchange, "response.output_text.delta", delta=text, logprobs=[])
+        """The event of a piece of text; before the first of them, what kind of text it is."""
+        part = (
+            b"" if self._begun else self._about_part(exchange, "response.content_part.added", part=_part(exchange, ""))
+        )
+        self._text, self._begun = self._text + text, True
+        kind, more = _kind(exchange)
+        return part + self._about_part(exchange, f"response.{kind}.delta", delta=text, **more)
 
     def ending(self, exchange: Exchange) -> bytes:
         """Text, part, item and response are whole."""
+        kind, more = _kind(exchange)
         response = self._response(exchange, "incomplete" if exchange.cut else "completed")
         return b"".join(
             [
-                self._about_part(exchange, "response.output_text.done", text=self._text, logprobs=[]),
-                self._about_part(exchange, "response.content_part.done", part=_output(self._text)),
+                self._about_part(exchange, f"response.{kind}.done", **{_NAMES[kind]: self._text}, **more),
+                self._about_part(exchange, "response.content_part.done", part=_part(exchange, self._text)),
                 self._event("response.output_item.done", output_index=0, item=response["output"][0]),
                 self._event(f"response.{response['status']}", response=response),
             ]
@@ -245,7 +260,7 @@ class ResponseReply(Reply[ResponseBody]):
     ) -> Response:
         done = status in ("completed", "incomplete")
         body, counted = self.body, usage(exchange) if done else None
-        output = [self._message(exchange, status, [_output(self._text)])] if done else []
+        output = [self._message(exchange, status, [_part(exchange, self._text)])] if done else []
         return {
             "id": f"resp_{exchange.id}",
             "object": "response",
@@ -274,7 +289,7 @@ class ResponseReply(Reply[ResponseBody]):
             "llmops": about(exchange) if done else {"interaction": exchange.id, "release": exchange.release_id},
         }
 
-    def _message(self, exchange: Exchange, status: Any, content: list[OutputText]) -> OutputMessage:
+    def _message(self, exchange: Exchange, status: Any, content: list[OutputText | OutputRefusal]) -> OutputMessage:
         return {
             "type": "message",
             "id": f"msg_{exchange.id}",
@@ -292,5 +307,15 @@ class ResponseReply(Reply[ResponseBody]):
         return event(data, kind)
 
 
-def _output(text: str) -> OutputText:
+_NAMES = {"output_text": "text", "refusal": "refusal"}
+
+
+def _kind(exchange: Exchange) -> tuple[str, dict[str, Any]]:
+    """The kind of the one part of an answer, and what its events carry beside the text."""
+    return ("refusal", {}) if exchange.refused else ("output_text", {"logprobs": []})
+
+
+def _part(exchange: Exchange, text: str) -> OutputText | OutputRefusal:
+    if exchange.refused:
+        return {"type": "refusal", "refusal": text}
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}

@@ -24,3 +24,7 @@ class Generate(Step):
         exchange.usage, exchange.shown = made.usage, prompt.shown
         exchange.answer("generated", made.text)
         exchange.cut = made.usage.cut
+        own = dataclasses.replace(wishes, max_tokens=None)
+        exchange.shortened = made.usage.stopped or (
+            made.usage.cut and prompt.answer_tokens < budget.answer_tokens(release, own)
+        )

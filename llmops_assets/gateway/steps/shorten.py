@@ -21,12 +21,13 @@ class Shorten(Step):
         wishes, text = exchange.ask.wishes, exchange.draft or ""
         cuts = [place for place in (text.find(stop) for stop in wishes.stop) if place >= 0]
         if cuts:
-            text, exchange.cut = text[: min(cuts)].rstrip(), False
+            text, exchange.cut, exchange.shortened = text[: min(cuts)].rstrip(), False, True
         if wishes.max_tokens is not None and exchange.path != "generated":
             pieces = await exchange.release.engine.tokens(text)
             if len(pieces) > wishes.max_tokens:
                 # A token may be a part of a character: what of one is left at the end is dropped.
-                text, exchange.cut = b"".join(pieces[: wishes.max_tokens]).decode(errors="ignore").rstrip(), True
+                text = b"".join(pieces[: wishes.max_tokens]).decode(errors="ignore").rstrip()
+                exchange.cut = exchange.shortened = True
         exchange.draft = text
         exchange.counted = await _counted(exchange)
 
