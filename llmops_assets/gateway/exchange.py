@@ -59,9 +59,9 @@ class Exchange:
 
     `question` and `serving` are set when admitted; `hits` are the nearest articles, `shown` those that the engine was
     shown; `path` says where `draft`, the answer as it shall be sent, comes from, `cut` whether a limit of tokens ended
-    it, `shortened` whether its caller's limit or stop did. `usage` is what the engine read and wrote, `counted` what the
-    caller is told, None where nobody could count. `held` frees what the exchange occupies; `closing` is the task that
-    does so.
+    it, `shortened` whether its caller's limit or stop did. `usage` is what the engine read and wrote, `counted` what
+    the caller is told, None where nobody could count. `held` frees what the exchange occupies; `closing` is the task
+    that does so.
     """
 
     caller: Caller

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from llmops_assets.gateway.exchange import Ask, Exchange
 from llmops_assets.gateway.protocol import models
 from llmops_assets.gateway.protocol.fields import Off, honoured, ignored, ignored_in, refused
-from llmops_assets.gateway.protocol.formats import FORMAT, ResponseFormat, held_to
+from llmops_assets.gateway.protocol.formats import FORMAT, ChatFormat, held_to
 from llmops_assets.gateway.protocol.messages import MOST_MESSAGES, QUESTION, Message, question, unused
 from llmops_assets.gateway.protocol.reply import About, Reply, Usage, about, error_body, event, usage
 from llmops_assets.gateway.protocol.sampling import (
@@ -43,7 +43,7 @@ class ChatBody(Completing):
         "`conversation` names the conversation; other entries are named as ignored"
     )
     safety_identifier: str | None = honoured("who asks, where `user` is not given", max_length=512)
-    response_format: ResponseFormat | None = honoured(FORMAT)
+    response_format: ChatFormat | None = honoured(FORMAT)
     logprobs: Off | None = refused("an answer has no probabilities: it is guarded as a whole")
     top_logprobs: int | None = refused("an answer has no probabilities: it is guarded as a whole", ge=0, le=0)
     modalities: Annotated[list[Literal["text"]], Field(max_length=1)] | None = refused("answers are texts")
@@ -104,6 +104,7 @@ class ChatReply(Reply[ChatBody]):
         """The last user message with text."""
         body = self.body
         asked = question(body.messages)
+        form = held_to(body.response_format, "response_format.json_schema")
         name, entries = conversation(body.metadata)
         spare = ("safety_identifier",) if body.user and body.safety_identifier else ()
         most = one_limit(body.max_tokens, body.max_completion_tokens, ("max_tokens", "max_completion_tokens"))
@@ -113,7 +114,7 @@ class ChatReply(Reply[ChatBody]):
             user=person(body.user, body.safety_identifier),
             conversation=name,
             time=moment,
-            wishes=dataclasses.replace(body.wishes(most), grammar=self._grammar()),
+            wishes=dataclasses.replace(body.wishes(most), grammar=form),
             ignored=(*unused(body.messages, asked), *entries, *spare, *stream_options(body), *ignored_in(body)),
         )
 
@@ -151,13 +152,6 @@ class ChatReply(Reply[ChatBody]):
     def failure(self, exchange: Exchange, error: BaseException) -> bytes:
         """The error as an event."""
         return event(error_body(error))
-
-    def _grammar(self) -> str:
-        form = self.body.response_format
-        if form is None:
-            return ""
-        schema = form.json_schema.schema_ if form.json_schema else None
-        return held_to(form.type, schema, "response_format.json_schema")
 
     def _chunk(self, exchange: Exchange, delta: Mapping[str, str], finish: str | None = None) -> dict[str, Any]:
         chunk = {

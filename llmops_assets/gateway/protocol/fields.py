@@ -118,11 +118,11 @@ def _refusal(model: type[Body], data: Any, found: ErrorDetails, status: int) -> 
 def _place(data: Any, found: ErrorDetails) -> list[str]:
     """Where in the body it is: pydantic names the member of a union on the way, which is no place in the body."""
     place: list[str] = []
-    for part in found["loc"]:
+    for position, part in enumerate(found["loc"], 1):
         there = part in data if isinstance(data, Mapping) else isinstance(data, list) and isinstance(part, int)
         if there:
             data = data[part]
-        if there or (found["type"] == "missing" and part == found["loc"][-1]):
+        if there or (found["type"] == "missing" and position == len(found["loc"])):
             place.append(str(part))
     return place
 

@@ -3,7 +3,7 @@
 https://platform.openai.com/docs/guides/structured-outputs.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -16,39 +16,52 @@ FORMAT = (
 )
 
 
-class SchemaFormat(Body):
+Schema = Annotated[
+    dict[str, Any],
+    Field(json_schema_extra={"required": ["type"], "properties": {"type": {"const": "object"}}}),
+]
+
+
+class PlainFormat(Body):
+    """Text, or any JSON object."""
+
+    type: Literal["text", "json_object"]
+
+
+class NamedSchema(Body):
     """A schema with its name. Of JSON Schema a part is taken: docs/gateway.md."""
 
     name: str | None = Field(None, max_length=64)
     description: str | None = Field(None, max_length=1000)
-    schema_: dict[str, Any] = Field(alias="schema")
+    schema_: Schema = Field(alias="schema")
     strict: bool | None = None
 
 
-class ResponseFormat(Body):
-    """The form of an answer, as chat completions have it."""
+class ChatSchemaFormat(Body):
+    """JSON that fits a schema, as chat completions have it."""
 
-    type: Literal["text", "json_object", "json_schema"]
-    json_schema: SchemaFormat | None = None
-
-
-class TextFormat(Body):
-    """The form of an answer, as Responses have it: the schema is not one level further in."""
-
-    type: Literal["text", "json_object", "json_schema"]
-    name: str | None = Field(None, max_length=64)
-    description: str | None = Field(None, max_length=1000)
-    schema_: dict[str, Any] | None = Field(None, alias="schema")
-    strict: bool | None = None
+    type: Literal["json_schema"]
+    json_schema: NamedSchema
 
 
-def held_to(kind: str, schema: dict[str, Any] | None, param: str) -> str:
-    """The grammar of a form, "" for text. RequestError where the schema is missing or not taken."""
-    if kind == "text":
+class ResponseSchemaFormat(NamedSchema):
+    """JSON that fits a schema, as Responses have it."""
+
+    type: Literal["json_schema"]
+
+
+ChatFormat = Annotated[PlainFormat | ChatSchemaFormat, Field(discriminator="type")]
+ResponseFormat = Annotated[PlainFormat | ResponseSchemaFormat, Field(discriminator="type")]
+
+
+def held_to(form: PlainFormat | ChatSchemaFormat | ResponseSchemaFormat | None, param: str) -> str:
+    """The grammar of a form, "" for text. RequestError where its schema is not taken."""
+    if form is None or form.type == "text":
         return ""
-    if kind == "json_object":
+    if isinstance(form, PlainFormat):
         return grammar.any_object()
+    named = form.json_schema if isinstance(form, ChatSchemaFormat) else form
     try:
-        return grammar.grammar(schema or {})
+        return grammar.grammar(named.schema_)
     except grammar.SchemaError as error:
         raise RequestError(400, f"{param}: {error}", code="invalid_schema", param=param) from None

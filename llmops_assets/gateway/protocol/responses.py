@@ -16,7 +16,7 @@ from llmops_assets.gateway.protocol import models
 from llmops_assets.gateway.protocol.chat import NO_TOOLS, Nothing
 from llmops_assets.gateway.protocol.completions import Prompt
 from llmops_assets.gateway.protocol.fields import Body, Off, honoured, ignored, ignored_in, refused
-from llmops_assets.gateway.protocol.formats import FORMAT, TextFormat, held_to
+from llmops_assets.gateway.protocol.formats import FORMAT, ResponseFormat, held_to
 from llmops_assets.gateway.protocol.messages import (
     MOST_MESSAGES,
     QUESTION,
@@ -52,7 +52,7 @@ Items = Annotated[list[Item], Field(min_length=1, max_length=MOST_MESSAGES, json
 class TextOptions(Body):
     """Options of the text."""
 
-    format: TextFormat | None = honoured(FORMAT)
+    format: ResponseFormat | None = honoured(FORMAT)
     verbosity: str | None = ignored("the release says how long answers are", max_length=40)
 
 
@@ -204,7 +204,7 @@ class ResponseReply(Reply[ResponseBody]):
                 max_tokens=body.max_output_tokens,
                 temperature=body.temperature,
                 top_p=body.top_p,
-                grammar=held_to(form.type, form.schema_, "text.format") if form else "",
+                grammar=held_to(form, "text.format"),
             ),
             ignored=(*others, *entries, *spare, *verbosity, *ignored_in(body)),
         )
