@@ -34,6 +34,8 @@ COUNT_SECONDS = 5.0
 STOP = ["<|im_end|>"]
 CONTEXT = 1536
 """Tokens of a slot: of prompt and answer together."""
+MOST_KNOWN = 1000
+"""Texts whose tokens are remembered: articles and handovers are sent again and again."""
 ANY_SEED = 2**32 - 1
 """The seed that llama.cpp takes for "a random one"."""
 
@@ -121,6 +123,7 @@ class LlamaCppEngine(Engine):
         self._process: asyncio.subprocess.Process | None = None
         self._session: aiohttp.ClientSession | None = None
         self._address = ""
+        self._known: dict[str, list[bytes]] = {}
         self._stopped = False
         self._restarting = asyncio.Lock()
         self._free = asyncio.Semaphore(slots)
@@ -170,6 +173,15 @@ class LlamaCppEngine(Engine):
 
     async def tokens(self, text: str) -> list[bytes]:
         """The pieces as llama.cpp cuts them; one that is no UTF-8 on its own comes as numbers."""
+        found = self._known.get(text)
+        if found is None:
+            found = await self._pieces(text)
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known[text] = found
+        return found
+
+    async def _pieces(self, text: str) -> list[bytes]:
         pieces = [found["piece"] for found in await self._tokenize(text, prompt=False)]
         parts = [piece.encode() if isinstance(piece, str) else bytes(piece) for piece in pieces]
         # Some vocabularies begin a text with a space of their own.

@@ -1,5 +1,6 @@
 """An answer ends where its caller wants, and its tokens are counted."""
 
+import asyncio
 import contextlib
 
 from llmops_assets.gateway.engine import Usage
@@ -38,5 +39,7 @@ async def _counted(exchange: Exchange) -> Usage | None:
         return exchange.usage
     engine = exchange.release.engine
     with contextlib.suppress(EngineError):
-        return Usage(len(await engine.tokens(exchange.asked.text)), len(await engine.tokens(exchange.draft or "")))
+        asked, said = exchange.asked.text, exchange.draft or ""
+        read, written = await asyncio.gather(engine.tokens(asked), engine.tokens(said))
+        return Usage(len(read), len(written))
     return None
