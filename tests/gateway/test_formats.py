@@ -6,6 +6,8 @@ from typing import ClassVar
 
 import pytest
 from gateway_support import GENERATED, HANDOVER, KNOWN, Files, post, streamed, told, user
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from llmops_assets.gateway.bundle import Bundle
@@ -64,6 +66,47 @@ def test_what_an_engine_writes_by_a_grammar_fits_its_schema(tmp_path, tiny_gguf,
     assert len(made) >= 6
     for text in made:
         Draft202012Validator(schema).validate(json.loads(text))
+
+
+VALUES = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9)
+)
+TYPES = st.sampled_from(["string", "number", "integer", "boolean", "null"])
+PARTS = st.recursive(
+    st.builds(lambda kind: {"type": kind}, TYPES)
+    | st.builds(lambda kinds: {"type": kinds}, st.lists(TYPES, min_size=1, max_size=3))
+    | st.builds(lambda value: {"const": value}, VALUES)
+    | st.builds(lambda values: {"enum": values}, st.lists(VALUES, min_size=1, max_size=4)),
+    lambda inner: (
+        st.builds(lambda items, most: {"type": "array", "items": items, "maxItems": most}, inner, st.integers(0, 16))
+        | st.builds(lambda parts: {"anyOf": parts}, st.lists(inner, min_size=1, max_size=3))
+        | st.builds(lambda parts: {"type": "object", "properties": parts}, st.dictionaries(st.text(max_size=9), inner))
+    ),
+    max_leaves=6,
+)
+
+
+def test_no_schema_that_is_taken_fails_in_the_engine(tmp_path, tiny_gguf):
+    bundle = Bundle(tmp_path, Files(tmp_path).manifest(), tiny_gguf / "tiny.gguf", None, None)
+    engine, messages = LlamaCppEngine(bundle, threads=1, slots=1), build_messages("Be brief.", "hello")
+    with asyncio.Runner() as runner:
+        runner.run(engine.start())
+
+        @settings(max_examples=60, deadline=None)
+        @given(st.dictionaries(st.text(max_size=12), PARTS, max_size=4))
+        def ask(properties):
+            try:
+                held = grammar.grammar({"type": "object", "properties": properties})
+            except grammar.SchemaError:
+                return
+            made = runner.run(engine.generate(messages, GenerationSettings(max_tokens=40), Wishes(grammar=held)))
+            if not made.usage.cut:
+                json.loads(made.text)
+
+        try:
+            ask()
+        finally:
+            runner.run(engine.stop())
 
 
 def deep(levels: int) -> dict:
