@@ -22,7 +22,9 @@ from llmops_assets.gateway.engine import Engine, Usage
 from llmops_assets.gateway.errors import EngineError, EngineLostError
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.gateway.releases import Releases
+from llmops_assets.gateway.server import server_config
 from llmops_assets.gateway.state import ServingState, write_state
+from llmops_assets.gateway.wishes import NONE, Wishes
 from llmops_assets.lib.answering.knowledge import KnowledgeIndex
 from llmops_assets.lib.answering.prompting import render_chat
 from llmops_assets.lib.hashing import hash_bytes
@@ -40,6 +42,8 @@ from llmops_assets.lib.redaction import Redactor
 HANDOVER = "A colleague of one will help."
 GENERATED = "delivery of my lamp?"
 """A question that no phrasing matches: the engine answers."""
+KNOWN = "How long does delivery take?"
+"""A question that an article answers."""
 ARTICLES = (
     article("delivery", "Delivery takes 3 to 5 days.", "how long does delivery take"),
     article("returns", "Returns are free within 30 days.", "how can i return a lamp"),
@@ -62,6 +66,7 @@ class EchoEngine(Engine):
         self.pause: threading.Event | None = None
         self.losses: list[int] = []
         self.asked: list[str] = []
+        self.wished: list[Wishes] = []
         self.under_way = 0
 
     async def start(self) -> None:
@@ -72,13 +77,30 @@ class EchoEngine(Engine):
     async def stop(self) -> None:
         self.running = False
 
+    async def tokens(self, text: str) -> list[bytes]:
+        if not self.running:
+            raise EngineError("stopped")
+        data = text.encode()
+        return [data[start : start + self.PIECE] for start in range(0, len(data), self.PIECE)]
+
+    async def count(self, messages: Sequence[Mapping[str, str]]) -> int:
+        return len(await self.tokens(render_chat([dict(m) for m in messages])))
+
     async def stream(
-        self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings
+        self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings, wishes: Wishes = NONE
     ) -> AsyncGenerator[str | Usage]:
+        read = await self.count(messages)
         prompt = render_chat([dict(m) for m in messages])
+        if read + (most := min(settings.max_tokens, wishes.max_tokens or settings.max_tokens)) > self.context:
+            raise EngineError("the prompt and its answer are longer than the context")
         self.asked.append(prompt)
+        self.wished.append(wishes)
         text = self.answer or f"{self.bundle.release_id} says {messages[-1]['content'].splitlines()[-1]}"
-        starts = range(0, len(text), self.PIECE)[: settings.max_tokens]
+        whole = text
+        for stop in wishes.stop:
+            text = text.partition(stop)[0]
+        every = range(0, len(text), self.PIECE)
+        starts = every[:most]
         breaks_at = self.losses.pop(0) if self.losses else -1
         self.under_way += 1
         try:
@@ -90,7 +112,7 @@ class EchoEngine(Engine):
                 if not self.running:
                     raise EngineError("stopped")
                 yield text[start : start + self.PIECE]
-            yield Usage(len(prompt.split()), len(starts))
+            yield Usage(read, len(starts), len(starts) < len(every), text != whole and len(starts) == len(every))
         finally:
             self.under_way -= 1
 
@@ -157,7 +179,7 @@ class Gateway:
         self.releases = Releases(root, self._engine, WordEmbedder.digest)
         self.chain = Chain(self.redactor, WordEmbedder(), self.log, self.releases, max_running=max_running)
         self.app = create_app(self.chain, keys=keys, replay=replay)
-        self._server = uvicorn.Server(uvicorn.Config(self.app, port=0, log_level="warning", ws="none"))
+        self._server = uvicorn.Server(server_config(self.app, port=0))
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
     def __enter__(self) -> "Gateway":
@@ -265,6 +287,32 @@ def streamed(body: str) -> Streamed:
     error = chunks.pop()["error"] if "error" in chunks[-1] else None
     text = "".join(choice["delta"].get("content", "") for chunk in chunks for choice in chunk["choices"])
     return Streamed(text, chunks, error, done)
+
+
+def post(gateway: Gateway, path: str = "/v1/chat/completions", **body) -> requests.Response:
+    """Ask an endpoint with a whole body."""
+    return requests.post(gateway.address + path, json=body, timeout=20)
+
+
+def user(*contents) -> list[dict]:
+    """User messages."""
+    return [{"role": "user", "content": content} for content in contents]
+
+
+def told(response: requests.Response, status: int = 400) -> dict:
+    """The error of a refusal, which is in OpenAI's shape."""
+    assert response.status_code == status, response.text
+    error = response.json()["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert error["message"]
+    assert error["code"]
+    return error
+
+
+def said(response: requests.Response) -> str:
+    """The text of a chat completion."""
+    assert response.status_code == 200, response.text
+    return response.json()["choices"][0]["message"]["content"]
 
 
 def wait_for(condition, seconds: float = 15.0) -> None:

@@ -28,6 +28,11 @@ class WordEmbedder:
                 result[row, int(hashlib.sha256(word.encode()).hexdigest(), 16) % 256] += 1
         return result / np.linalg.norm(result, axis=1, keepdims=True)
 
+    most_tokens = 128
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
     def vectors(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
         unique = list(dict.fromkeys(texts))
         return dict(zip(unique, self.embed(unique), strict=True))

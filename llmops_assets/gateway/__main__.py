@@ -14,6 +14,7 @@ from llmops_assets.gateway.chain import Chain
 from llmops_assets.gateway.engine import LlamaCppEngine
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.gateway.releases import Releases
+from llmops_assets.gateway.server import server_config
 from llmops_assets.lib.answering.embedding import CachedEmbedder, Embedder, find_embedder_folder
 from llmops_assets.lib.records import SubjectPattern
 from llmops_assets.lib.redaction import SUBJECT_KEY_VARIABLE, Redactor, load_subject_keys
@@ -50,8 +51,7 @@ def main() -> None:
     releases = Releases(arguments.root, make_engine, embedder.digest)
     chain = Chain(redactor, cached, InteractionLog(arguments.log_url), releases)
     app = create_app(chain, keys=keys, replay=arguments.replay)
-    # Access logs hold no texts, but addresses of customers: the interaction log is the record.
-    uvicorn.run(app, host=arguments.host, port=arguments.port, log_level="warning", access_log=False)
+    uvicorn.Server(server_config(app, host=arguments.host, port=arguments.port)).run()
 
 
 if __name__ == "__main__":

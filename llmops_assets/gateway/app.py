@@ -1,31 +1,45 @@
-"""The HTTP API: OpenAI-compatible chat completions, feedback, metrics and health.
+"""The HTTP API: a table of endpoints, OpenAI's and ours.
 
-What is done for a request is the chain's (chain.py), the shapes of bodies are in openai.py.
+What is done for a request is the chain's (chain.py), the shapes of bodies are the protocol's (protocol/).
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from llmops_assets.gateway import openai
+from llmops_assets.gateway.body import read_json
 from llmops_assets.gateway.callers import Caller, Callers
 from llmops_assets.gateway.chain import Chain
 from llmops_assets.gateway.errors import GatewayError, RequestError, explained
 from llmops_assets.gateway.exchange import Exchange
+from llmops_assets.gateway.protocol import models, openapi
+from llmops_assets.gateway.protocol.chat import ChatReply
+from llmops_assets.gateway.protocol.completions import CompletionReply
+from llmops_assets.gateway.protocol.embeddings import EmbeddingsBody, check_model, embeddings
+from llmops_assets.gateway.protocol.feedback import FeedbackBody
+from llmops_assets.gateway.protocol.fields import ignored_in, read
+from llmops_assets.gateway.protocol.reply import Reply, error_body, headers
+from llmops_assets.gateway.protocol.responses import ResponseReply
 
-MAX_BODY = 256 * 1024
-MAX_FEEDBACK = 8000
 Handler = Callable[[Request, Caller], Awaitable[Response]]
+REPLIES: dict[str, type[Reply[Any]]] = {
+    "/v1/chat/completions": ChatReply,
+    "/v1/completions": CompletionReply,
+    "/v1/responses": ResponseReply,
+}
+"""The endpoints that answer, each with its shapes."""
 
 
 def create_app(chain: Chain, *, keys: Sequence[str] = (), replay: bool = False) -> Starlette:
@@ -42,59 +56,70 @@ def create_app(chain: Chain, *, keys: Sequence[str] = (), replay: bool = False) 
 
         return endpoint
 
-    async def completions(request: Request, caller: Caller) -> Response:
-        asked = openai.chat_request(await _json(request), _moment(request, caller))
-        try:
-            async with contextlib.AsyncExitStack() as held:
-                exchange = await held.enter_async_context(chain.exchange(caller, asked.ask))
-                if asked.streaming:
-                    events = _events(chain, exchange, with_usage=asked.with_usage)
-                    return EventStream(events, held.pop_all(), openai.headers(exchange))
-                text = await chain.answer(exchange)
-                # Acknowledged means written: the row stands before the answer leaves.
-                await chain.close(exchange)
-                body, headers = openai.completion(exchange, text), openai.headers(exchange)
-                return Response(body, media_type="application/json", headers=headers)
-        except GatewayError as error:
-            # Counted already, by the exchange's own ending.
-            return _refusal(error)
+    def answering(shapes: type[Reply[Any]]) -> Handler:
+        async def answer(request: Request, caller: Caller) -> Response:
+            reply = shapes(read(shapes.model, await read_json(request)))
+            ask = reply.ask(_moment(request, caller))
+            try:
+                async with contextlib.AsyncExitStack() as held:
+                    exchange = await held.enter_async_context(chain.exchange(caller, ask))
+                    if reply.streaming:
+                        return EventStream(_events(chain, exchange, reply), held.pop_all(), headers(exchange))
+                    text = await chain.answer(exchange)
+                    # Acknowledged means written: the row stands before the answer leaves.
+                    await chain.close(exchange)
+                    return _json(reply.whole(exchange, text), headers=headers(exchange))
+            except GatewayError as error:
+                # Counted already, by the exchange's own ending.
+                return _refusal(error)
+
+        return answer
+
+    async def embed(request: Request, _: Caller) -> Response:
+        body = read(EmbeddingsBody, await read_json(request))
+        check_model(body)
+        vectors, tokens = await chain.embed(body.texts)
+        return _json(embeddings(body, vectors, tokens, ignored_in(body)))
 
     async def feedback(request: Request, caller: Caller) -> Response:
-        body = await _json(request)
-        interaction, rating = body.get("interaction"), body.get("rating", 0)
-        reason, correction = body.get("reason", ""), body.get("correction", "")
-        if not isinstance(interaction, str) or rating not in (-1, 0, 1) or isinstance(rating, bool):
-            raise RequestError(422, "interaction (text) and rating (-1, 0 or 1) are needed")
-        if not isinstance(reason, str) or not isinstance(correction, str):
-            raise RequestError(422, "reason and correction must be texts")
-        if max(len(reason), len(correction)) > MAX_FEEDBACK:
-            raise RequestError(422, f"at most {MAX_FEEDBACK} characters")
-        when = _moment(request, caller) or datetime.now(UTC)
-        if not await chain.feedback(interaction, rating, reason, correction, when):
-            message = f"no interaction {interaction[:40]!r}: use the answer's x-interaction-id"
-            raise RequestError(404, message, "not_found_error")
+        body = read(FeedbackBody, await read_json(request), status=422)
+        rating, when = body.rating or 0, _moment(request, caller) or datetime.now(UTC)
+        texts = body.reason or "", body.correction or ""
+        if not await chain.feedback(body.interaction, rating, *texts, body.user or "", when):
+            message = "no such interaction: use the answer's x-interaction-id, and the user it was for"
+            raise RequestError(404, message, code="interaction_not_found", param="interaction")
         metrics.feedback.labels(str(rating)).inc()
-        return JSONResponse({"stored": True})
+        return _json({"stored": True})
 
-    async def models(_: Request, __: Caller) -> Response:
-        served = {name: getattr(releases.state, which) for name, which in openai.MODELS.items()}
-        data = [{"id": n, "object": "model", "owned_by": "llmops", "release": r} for n, r in served.items() if r]
-        return JSONResponse({"object": "list", "data": data})
+    async def list_models(_: Request, __: Caller) -> Response:
+        return _json({"object": "list", "data": models.served(releases)})
 
-    # Health and metrics are open: probes and scrapers bring no keys, and neither tells anything that was asked.
+    async def one_model(request: Request, _: Caller) -> Response:
+        return _json(models.one(releases, request.path_params["model"]))
+
+    # Health, metrics and description are open: probes and scrapers bring no keys, and none tells what was asked.
 
     async def health(_: Request) -> Response:
         state = releases.state
         body = {**state.model_dump(), "error": releases.error, "failed_generation": releases.failed_generation}
-        return JSONResponse(body, status_code=200 if state.live else 503)
+        return _json(body, status=200 if state.live else 503)
 
     async def measured(_: Request) -> Response:
         metrics.generation.set(releases.state.generation)
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
+    async def described(_: Request) -> Response:
+        return _json(openapi.description(with_keys=bool(keys)))
+
     async def failed(request: Request, error: Exception) -> Response:
-        metrics.requests.labels(releases.state.live or "", request.url.path, str(explained(error)[0])).inc()
-        return _refusal(error)
+        told: dict[str, str] = {}
+        if isinstance(error, HTTPException):
+            # Which methods there are (RFC 9110, 15.5.6).
+            error, told = _of_the_route(error), dict(error.headers or {})
+        # The route and not the path: a path is its sender's, and may hold anything.
+        route = getattr(request.scope.get("route"), "path", "unknown")
+        metrics.requests.labels(releases.state.live or "", route, str(explained(error)[0])).inc()
+        return _refusal(error, told)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -105,17 +130,23 @@ def create_app(chain: Chain, *, keys: Sequence[str] = (), replay: bool = False) 
             watcher.cancel()
             await releases.close()
 
-    return Starlette(
+    app = Starlette(
         routes=[
-            Route("/v1/chat/completions", known(completions), methods=["POST"]),
+            *(Route(path, known(answering(shapes)), methods=["POST"]) for path, shapes in REPLIES.items()),
+            Route("/v1/embeddings", known(embed), methods=["POST"]),
             Route("/v1/feedback", known(feedback), methods=["POST"]),
-            Route("/v1/models", known(models)),
+            Route("/v1/models", known(list_models)),
+            Route("/v1/models/{model}", known(one_model)),
+            Route("/openapi.json", described),
             Route("/healthz", health),
             Route("/metrics", measured),
         ],
-        exception_handlers={GatewayError: failed, Exception: failed},
+        exception_handlers={GatewayError: failed, HTTPException: failed, Exception: failed},
         lifespan=lifespan,
     )
+    # A redirect would be an answer that is in no shape.
+    app.router.redirect_slashes = False
+    return app
 
 
 class EventStream(StreamingResponse):
@@ -133,28 +164,41 @@ class EventStream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-async def _events(chain: Chain, exchange: Exchange, *, with_usage: bool) -> AsyncGenerator[bytes]:
+async def _events(chain: Chain, exchange: Exchange, reply: Reply[Any]) -> AsyncGenerator[bytes]:
     try:
-        yield openai.first_event(exchange)
+        yield reply.opening(exchange)
         async with contextlib.aclosing(chain.stream(exchange)) as pieces:
             async for piece in pieces:
-                yield openai.piece_event(exchange, piece)
+                yield reply.piece(exchange, piece)
         # The row stands before the answer is said to be whole.
         await chain.close(exchange)
-        yield openai.last_events(exchange, with_usage=with_usage)
+        yield reply.ending(exchange)
     except Exception as error:
         with contextlib.suppress(Exception):
             # Where it is the row that cannot be written, that is what the error tells.
             await chain.close(exchange)
-        yield openai.error_event(error)
+        yield reply.failure(exchange, error)
         if not isinstance(error, GatewayError):
             raise
 
 
-def _refusal(error: Exception) -> Response:
+def _of_the_route(error: HTTPException) -> RequestError:
+    """Why there is no such route, or not with this method, in our shape."""
+    if error.status_code == 405:
+        return RequestError(405, "not with this method: see /openapi.json", code="method_not_allowed")
+    if error.status_code == 404:
+        return RequestError(404, "there is no such address: see /openapi.json", code="unknown_url")
+    return RequestError(error.status_code, "the request cannot be read", code="invalid_request")
+
+
+def _json(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(body), status_code=status, media_type="application/json", headers=headers)
+
+
+def _refusal(error: Exception, told: Mapping[str, str] = MappingProxyType({})) -> Response:
     status, _, _ = explained(error)
-    told = {401: {"www-authenticate": "Bearer"}, 429: {"retry-after": "1"}, 503: {"retry-after": "1"}}
-    return JSONResponse(openai.error_body(error), status_code=status, headers=told.get(status))
+    known = {401: {"www-authenticate": "Bearer"}, 429: {"retry-after": "1"}, 503: {"retry-after": "1"}}
+    return _json(error_body(error), status=status, headers={**known.get(status, {}), **told})
 
 
 def _moment(request: Request, caller: Caller) -> datetime | None:
@@ -165,20 +209,5 @@ def _moment(request: Request, caller: Caller) -> datetime | None:
     try:
         parsed = datetime.fromisoformat(value)
     except ValueError:
-        raise RequestError(400, "x-llmops-time must be an ISO time") from None
+        raise RequestError(400, "x-llmops-time must be an ISO time", code="invalid_value") from None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-
-
-async def _json(request: Request) -> dict[str, Any]:
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > MAX_BODY:
-            raise RequestError(413, f"the body has more than {MAX_BODY} bytes")
-    try:
-        body = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        raise RequestError(400, "the body is not JSON") from None
-    if not isinstance(body, dict):
-        raise RequestError(400, "the body must be a JSON object")
-    return body

@@ -37,6 +37,11 @@ class Bundle:
         """Name of the release."""
         return self.manifest.release_id
 
+    @property
+    def written(self) -> int:
+        """When it was put in place here, in Unix seconds."""
+        return int((self.folder / "manifest.json").stat().st_mtime)
+
 
 def bundle_folder(root: Path, release_id: str) -> Path:
     """Where a release lies."""

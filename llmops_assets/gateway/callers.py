@@ -39,5 +39,5 @@ class Callers:
         # Every key is compared, so that the time taken does not tell which one is near.
         matches = [hmac.compare_digest(given.strip().encode(), key) for key in self._keys]
         if scheme.lower() != "bearer" or not any(matches):
-            raise RequestError(401, "give a valid key: Authorization: Bearer <key>")
+            raise RequestError(401, "give a valid key: Authorization: Bearer <key>", code="invalid_api_key")
         return Caller(f"key {matches.index(True) + 1}", self._may_replay)

@@ -7,18 +7,22 @@ when redaction fails the request fails. However an exchange ends, its endings ru
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import datetime
+
+import numpy as np
 
 from llmops_assets.gateway.callers import Caller
 from llmops_assets.gateway.clearing import Redacts, clear
-from llmops_assets.gateway.errors import explained
+from llmops_assets.gateway.errors import RedactionError, RequestError, explained
 from llmops_assets.gateway.exchange import Ask, Exchange
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.gateway.metrics import Metrics
 from llmops_assets.gateway.releases import Releases
 from llmops_assets.gateway.steps import Step, Steps
 from llmops_assets.gateway.steps.filled import Filled
+from llmops_assets.gateway.steps.fit import Fit
+from llmops_assets.gateway.steps.formed import Formed
 from llmops_assets.gateway.steps.generation import Generate
 from llmops_assets.gateway.steps.limit import Limit
 from llmops_assets.gateway.steps.meter import Meter
@@ -27,7 +31,8 @@ from llmops_assets.gateway.steps.question import ClearQuestion
 from llmops_assets.gateway.steps.record import Record
 from llmops_assets.gateway.steps.release import ChooseRelease
 from llmops_assets.gateway.steps.retrieval import Retrieve, Route
-from llmops_assets.lib.answering.embedding import Embeds
+from llmops_assets.gateway.steps.shorten import Shorten
+from llmops_assets.lib.answering.embedding import EmbedsAndCounts
 from llmops_assets.lib.records import Feedback
 
 PIECE = 24
@@ -42,16 +47,24 @@ class Chain:
     """
 
     def __init__(
-        self, redactor: Redacts, embedder: Embeds, log: InteractionLog, releases: Releases, *, max_running: int = 64
+        self,
+        redactor: Redacts,
+        embedder: EmbedsAndCounts,
+        log: InteractionLog,
+        releases: Releases,
+        *,
+        max_running: int = 64,
     ) -> None:
         self.releases = releases
         self.metrics = Metrics()
         self._redactor = redactor
+        self._embedder = embedder
         self._log = log
+        self._limit = Limit(max_running, self.metrics)
         self.steps = Steps(
-            admission=(Limit(max_running, self.metrics), ClearQuestion(redactor), ChooseRelease(releases)),
+            admission=(self._limit, ClearQuestion(redactor), ChooseRelease(releases), Fit()),
             answering=(Retrieve(embedder), Route(), Generate()),
-            guards=(ClearAnswer(redactor), Filled()),
+            guards=(ClearAnswer(redactor), Filled(), Formed(), Shorten()),
             endings=(Record(log), Meter(self.metrics)),
         )
 
@@ -75,7 +88,8 @@ class Chain:
             await self._answer(exchange)
             exchange.stop_clock()
             text = exchange.draft or ""
-            for start in range(0, len(text), PIECE):
+            # An answer that its caller cut to nothing is one empty piece.
+            for start in range(0, len(text) or 1, PIECE):
                 piece = text[start : start + PIECE]
                 exchange.progress.piece(piece)
                 yield piece
@@ -99,13 +113,37 @@ class Chain:
         # A client that leaves cancels whoever waits here, but must not cancel the writing of its row.
         await asyncio.shield(exchange.closing)
 
-    async def feedback(self, interaction: str, rating: int, reason: str, correction: str, moment: datetime) -> bool:
-        """Store feedback with its texts cleared; False when the interaction is unknown."""
+    async def embed(self, texts: Sequence[str]) -> tuple[np.ndarray, int]:
+        """Vectors of texts, cleared of personal data as questions are, and how many tokens they had.
+
+        RequestError 400 for a text of which the embedder would read a part only.
+        """
+        with self._limit.place():
+            cleared = [(await clear(self._redactor, [text]))[0] for text in texts]
+            tokens = await asyncio.to_thread(self._embedder.count, cleared)
+            if max(tokens) > self._embedder.most_tokens:
+                said = f"a text has {max(tokens)} tokens, {self._embedder.most_tokens} are read at most: shorten it"
+                raise RequestError(400, said, code="context_length_exceeded", param="input")
+            return await asyncio.to_thread(self._embedder.embed, cleared), sum(tokens)
+
+    async def feedback(
+        self, interaction: str, rating: int, reason: str, correction: str, user: str, moment: datetime
+    ) -> bool:
+        """Store feedback with its texts cleared; False when the interaction is unknown, or not of `user` if given."""
         reason, correction = await clear(self._redactor, [reason, correction])
+        if user and not await asyncio.to_thread(self._is_of, interaction, user):
+            return False
         record = Feedback.model_validate(
             {"interaction": interaction, "time": moment, "rating": rating, "reason": reason, "correction": correction}
         )
         return await asyncio.to_thread(self._log.add_feedback, record)
+
+    def _is_of(self, interaction: str, user: str) -> bool:
+        try:
+            subject = self._redactor.subject(user)
+        except Exception:
+            raise RedactionError from None
+        return any(row.id == interaction and row.subject == subject for row in self._log.find(interaction))
 
     async def _answer(self, exchange: Exchange) -> None:
         for step in self.steps.answering:

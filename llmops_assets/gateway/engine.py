@@ -23,21 +23,34 @@ import aiohttp
 
 from llmops_assets.gateway.bundle import Bundle
 from llmops_assets.gateway.errors import EngineError, EngineLostError
+from llmops_assets.gateway.wishes import NONE, Wishes
 from llmops_assets.lib.answering.prompting import render_chat
 from llmops_assets.lib.records import GenerationSettings
 
 START_SECONDS = 60.0
 ANSWER_SECONDS = 120.0
 HEALTH_SECONDS = 5.0
+COUNT_SECONDS = 5.0
 STOP = ["<|im_end|>"]
+CONTEXT = 1536
+"""Tokens of a slot: of prompt and answer together."""
+MOST_KNOWN = 1000
+"""Texts whose tokens are remembered: articles and handovers are sent again and again."""
+ANY_SEED = 2**32 - 1
+"""The seed that llama.cpp takes for "a random one"."""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens that the engine read and wrote for one answer."""
+    """Tokens that the engine read and wrote for one answer.
+
+    `cut`: it ended because it might write no more; `stopped`: at a text before which the caller wants it to end.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
+    cut: bool = False
+    stopped: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,7 +62,9 @@ class Generated:
 
 
 class Engine(ABC):
-    """Generates answers for one release. Its only errors are EngineErrors."""
+    """Generates answers for one release. Its only errors are EngineErrors. `context`: tokens of prompt and answer."""
+
+    context: int = CONTEXT
 
     @abstractmethod
     async def start(self) -> None:
@@ -60,24 +75,36 @@ class Engine(ABC):
         """Free everything; what is being answered fails, and so does what is asked later."""
 
     @abstractmethod
+    async def tokens(self, text: str) -> list[bytes]:
+        """The tokens of a text, which joined are the text."""
+
+    @abstractmethod
+    async def count(self, messages: Sequence[Mapping[str, str]]) -> int:
+        """How many tokens a chat has as a prompt: what `stream` will say that it read. Never more than its bytes."""
+
+    @abstractmethod
     def stream(
-        self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings
+        self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings, wishes: Wishes = NONE
     ) -> AsyncGenerator[str | Usage]:
         """Answer a chat in pieces of text, and at the end say what it took.
 
         EngineLostError when the engine ends in the middle; closing the stream early stops the engine's work on it.
         """
 
-    async def generate(self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings) -> Generated:
+    async def generate(
+        self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings, wishes: Wishes = NONE
+    ) -> Generated:
         """The collected stream. It is asked for once more when the engine is lost: nothing has been sent of it yet."""
         try:
-            return await self._collected(messages, settings)
+            return await self._collected(messages, settings, wishes)
         except EngineLostError:
-            return await self._collected(messages, settings)
+            return await self._collected(messages, settings, wishes)
 
-    async def _collected(self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings) -> Generated:
+    async def _collected(
+        self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings, wishes: Wishes
+    ) -> Generated:
         pieces: list[str] = []
-        async with contextlib.aclosing(self.stream(messages, settings)) as stream:
+        async with contextlib.aclosing(self.stream(messages, settings, wishes)) as stream:
             async for piece in stream:
                 if isinstance(piece, Usage):
                     return Generated("".join(pieces).strip(), piece)
@@ -88,13 +115,15 @@ class Engine(ABC):
 class LlamaCppEngine(Engine):
     """llama.cpp's server in a child process that dies with this one and is started again when it dies."""
 
-    def __init__(self, bundle: Bundle, *, threads: int, slots: int) -> None:
+    def __init__(self, bundle: Bundle, *, threads: int, slots: int, context: int = CONTEXT) -> None:
+        self.context = context
         self._bundle = bundle
         self._threads = threads
         self._slots = slots
         self._process: asyncio.subprocess.Process | None = None
         self._session: aiohttp.ClientSession | None = None
         self._address = ""
+        self._known: dict[str, list[bytes]] = {}
         self._stopped = False
         self._restarting = asyncio.Lock()
         self._free = asyncio.Semaphore(slots)
@@ -112,6 +141,7 @@ class LlamaCppEngine(Engine):
         self._address = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-m", "llmops_assets.gateway.engine", "--model", str(self._bundle.model)]
         command += ["--port", str(port), "--threads", str(self._threads), "--slots", str(self._slots)]
+        command += ["--context", str(self.context)]
         if self._bundle.adapter is not None:
             command += ["--adapter", str(self._bundle.adapter)]
         log = self._bundle.folder / "engine.log"
@@ -141,8 +171,48 @@ class LlamaCppEngine(Engine):
             await self._session.close()
             self._session = None
 
+    async def tokens(self, text: str) -> list[bytes]:
+        """The pieces as llama.cpp cuts them; one that is no UTF-8 on its own comes as numbers."""
+        found = self._known.get(text)
+        if found is None:
+            found = await self._pieces(text)
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known[text] = found
+        return found
+
+    async def _pieces(self, text: str) -> list[bytes]:
+        pieces = [found["piece"] for found in await self._tokenize(text, prompt=False)]
+        parts = [piece.encode() if isinstance(piece, str) else bytes(piece) for piece in pieces]
+        # Some vocabularies begin a text with a space of their own.
+        if parts and not text.startswith(" "):
+            parts[0] = parts[0].removeprefix(b" ")
+        return parts
+
+    async def count(self, messages: Sequence[Mapping[str, str]]) -> int:
+        """Counted by the engine itself, with the marks that a prompt begins with."""
+        return len(await self._tokenize(render_chat([dict(m) for m in messages]), prompt=True))
+
+    async def _tokenize(self, text: str, *, prompt: bool) -> list[dict[str, Any]]:
+        if self._stopped or self._session is None:
+            raise EngineError(f"the engine of {self._bundle.release_id} is stopped")
+        body = {"content": text, "add_special": prompt, "parse_special": prompt, "with_pieces": True}
+        soon = aiohttp.ClientTimeout(total=COUNT_SECONDS)
+        try:
+            async with self._session.post(f"{self._address}/tokenize", json=body, timeout=soon) as response:
+                if response.status != 200:
+                    raise EngineError(f"the engine counted no tokens: it answered {response.status}")
+                return (await response.json())["tokens"]
+        except TimeoutError as error:
+            raise EngineError(f"no count of tokens within {COUNT_SECONDS:.0f} s") from error
+        except (ValueError, LookupError) as error:
+            raise EngineError("the engine's count of tokens cannot be read") from error
+        except aiohttp.ClientError as error:
+            await self._restart()
+            raise EngineLostError("the engine ended while it counted tokens") from error
+
     async def stream(
-        self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings
+        self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings, wishes: Wishes = NONE
     ) -> AsyncGenerator[str | Usage]:
         """Answer a chat in pieces; when the child died on the way, a fresh one is there before the error comes."""
         async with self._free:
@@ -150,7 +220,7 @@ class LlamaCppEngine(Engine):
                 raise EngineError(f"the engine of {self._bundle.release_id} is stopped")
             usage, url = None, f"{self._address}/completion"
             try:
-                async with self._session.post(url, json=_body(messages, settings)) as response:
+                async with self._session.post(url, json=_body(messages, settings, wishes)) as response:
                     if response.status != 200:
                         raise EngineError(f"the engine answered {response.status}: {(await response.text())[:300]}")
                     async for line in response.content:
@@ -162,7 +232,8 @@ class LlamaCppEngine(Engine):
                         if event.get("content"):
                             yield event["content"]
                         if event.get("stop"):
-                            usage = Usage(event["tokens_evaluated"], event["tokens_predicted"])
+                            cut, stopped = event["stop_type"] == "limit", event["stopping_word"] in wishes.stop
+                            usage = Usage(event["tokens_evaluated"], event["tokens_predicted"], cut, stopped)
             except TimeoutError as error:
                 raise EngineError(f"no answer within {ANSWER_SECONDS:.0f} s") from error
             except ValueError as error:
@@ -195,16 +266,24 @@ class LlamaCppEngine(Engine):
             await self._process.wait()
 
 
-def _body(messages: Sequence[Mapping[str, str]], settings: GenerationSettings) -> dict[str, Any]:
+def _body(messages: Sequence[Mapping[str, str]], settings: GenerationSettings, wishes: Wishes) -> dict[str, Any]:
+    """The request to llama.cpp's `/completion`. The release's own decoding is repeatable; a caller's is if it says so,
+    by a seed."""
+    temperature = settings.temperature if wishes.temperature is None else wishes.temperature
+    seed = (0 if wishes.temperature is None else ANY_SEED) if wishes.seed is None else wishes.seed % ANY_SEED
+    asked = {name: getattr(wishes, name) for name in wishes.sampling}
+    if wishes.grammar:
+        asked["grammar"] = wishes.grammar
     return {
         "prompt": render_chat([dict(m) for m in messages]),
-        "n_predict": settings.max_tokens,
-        "temperature": settings.temperature,
-        "top_k": 1 if settings.temperature == 0 else 40,
+        **asked,
+        "n_predict": min(settings.max_tokens, wishes.max_tokens or settings.max_tokens),
+        "temperature": temperature,
+        "top_k": 1 if temperature == 0 else 40,
         "repeat_penalty": settings.repetition_penalty,
-        "stop": STOP,
+        "stop": [*STOP, *wishes.stop],
         "cache_prompt": True,
-        "seed": 0,
+        "seed": seed,
         "stream": True,
     }
 
@@ -223,7 +302,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--slots", type=int, default=4)
-    parser.add_argument("--context", type=int, default=1536, help="tokens per slot")
+    parser.add_argument("--context", type=int, default=CONTEXT, help="tokens per slot")
     arguments = parser.parse_args()
     # PR_SET_PDEATHSIG: a gateway that is killed must not leave an engine behind.
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)

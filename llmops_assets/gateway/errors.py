@@ -5,21 +5,23 @@ Messages go to the client as they are: they say what to do and never repeat what
 
 
 class GatewayError(Exception):
-    """A request that is not answered. `status` is HTTP's, `kind` OpenAI's error type, the text says what to do."""
+    """A request that is not answered. `status` is HTTP's, `kind` and `code` are OpenAI's, the text says what to do."""
 
     status = 500
     kind = "server_error"
+    code = ""
 
 
 class RequestError(GatewayError):
-    """The request itself is at fault."""
+    """The request itself is at fault; `param` is the parameter that is."""
 
     kind = "invalid_request_error"
 
-    def __init__(self, status: int, message: str, kind: str = kind) -> None:
+    def __init__(self, status: int, message: str, *, code: str = "", param: str = "") -> None:
         super().__init__(message)
         self.status = status
-        self.kind = kind
+        self.code = code
+        self.param = param
 
 
 class BusyError(GatewayError):
@@ -27,12 +29,14 @@ class BusyError(GatewayError):
 
     status = 429
     kind = "rate_limit_error"
+    code = "rate_limit_exceeded"
 
 
 class RedactionError(GatewayError):
     """A text could not be cleared of personal data, so it must be used for nothing."""
 
     status = 503
+    code = "redaction_failed"
 
     def __init__(self) -> None:
         # No cause is named: its message may hold the text itself.
@@ -43,12 +47,14 @@ class UnservableError(GatewayError):
     """Not even the release's handover may be sent."""
 
     status = 503
+    code = "not_servable"
 
 
 class EngineError(GatewayError):
     """The engine does not start or does not answer."""
 
     status = 502
+    code = "engine_failed"
 
 
 class EngineLostError(EngineError):
@@ -57,6 +63,9 @@ class EngineLostError(EngineError):
 
 CLIENT_LEFT = 499
 """Status of an answer whose client left before its end, as nginx writes it."""
+
+SHORTENED = 206
+"""Status in the log of an answer that ended where its caller wanted, before its own end. The client gets 200."""
 
 
 def explained(error: BaseException) -> tuple[int, str, str]:

@@ -15,6 +15,7 @@ from llmops_assets.gateway.callers import Caller
 from llmops_assets.gateway.engine import Usage
 from llmops_assets.gateway.progress import Progress
 from llmops_assets.gateway.serving import Serving
+from llmops_assets.gateway.wishes import NONE, Wishes
 from llmops_assets.lib.answering.knowledge import AnswerPath, Hit
 
 Which = Literal["live", "canary", "shadow", "preview"]
@@ -24,7 +25,8 @@ Which = Literal["live", "canary", "shadow", "preview"]
 class Ask:
     """A request as it came in. Its texts may hold personal data: only the first steps may read them.
 
-    `time` is when it was asked, where the caller may say so; None: now.
+    `time` is when it was asked, where the caller may say so; None: now. `ignored` names what of the request changes
+    nothing.
     """
 
     which: Which
@@ -32,6 +34,8 @@ class Ask:
     user: str = ""
     conversation: str = ""
     time: datetime | None = None
+    wishes: Wishes = NONE
+    ignored: tuple[str, ...] = ()
 
     @property
     def logged(self) -> bool:
@@ -53,8 +57,11 @@ class Question:
 class Exchange:
     """One request and its answer. `id` names the interaction from the beginning on.
 
-    `question` and `serving` are set when admitted; `hits` are the nearest articles; `path` says where `draft`, the
-    answer as it shall be sent, comes from. `held` frees what the exchange occupies; `closing` is the task that does so.
+    `question` and `serving` are set when admitted; `hits` are the nearest articles, `shown` those that the engine was
+    shown; `path` says where `draft`, the answer as it shall be sent, comes from, `cut` whether a limit of tokens ended
+    it, `shortened` whether its caller's limit or stop did. `usage` is what the engine read and wrote, `counted` what
+    the caller is told, None where nobody could count. `held` frees what the exchange occupies; `closing` is the task
+    that does so.
     """
 
     caller: Caller
@@ -63,9 +70,14 @@ class Exchange:
     question: Question | None = None
     serving: Serving | None = None
     hits: list[Hit] = field(default_factory=list)
+    shown: list[Hit] = field(default_factory=list)
     path: AnswerPath | None = None
     draft: str | None = None
+    cut: bool = False
+    shortened: bool = False
     usage: Usage = field(default_factory=Usage)
+    counted: Usage | None = None
+    created: int = field(default_factory=lambda: int(time.time()))
     progress: Progress = field(default_factory=Progress)
     held: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     closing: asyncio.Task[None] | None = None
@@ -95,6 +107,26 @@ class Exchange:
         return self.hits[0].article if self.hits and self.path == "matched" else None
 
     @property
+    def cited(self) -> list[Hit]:
+        """The articles that the answer rests on."""
+        return {"matched": self.hits[:1], "generated": self.shown}.get(self.path or "", [])
+
+    @property
+    def refused(self) -> bool:
+        """Whether a person's answer is announced to a caller that reads JSON: it is no answer in that form."""
+        return bool(self.ask.wishes.grammar) and self.path == "handover"
+
+    @property
+    def finish(self) -> Literal["stop", "length"]:
+        """Why the answer ends where it does."""
+        return "length" if self.cut else "stop"
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """What of the request changed nothing; of a published article also how it should have been sampled."""
+        return (*self.ask.ignored, *(() if self.path == "generated" else self.ask.wishes.sampling))
+
+    @property
     def similarity(self) -> float | None:
         """How near the nearest article is; None without retrieval."""
         return round(self.hits[0].similarity, 4) if self.hits else None
@@ -106,7 +138,7 @@ class Exchange:
 
     def answer(self, path: AnswerPath, text: str) -> None:
         """Take a text as the answer, in place of whatever was the answer before."""
-        self.path, self.draft = path, text
+        self.path, self.draft, self.cut, self.shortened = path, text, False, False
 
     def hand_over(self, reason: str = "") -> None:
         """Let a person answer: with the release's handover, after the reason where there is one."""

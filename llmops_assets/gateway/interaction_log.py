@@ -63,7 +63,9 @@ class InteractionLog:
     def __init__(self, url: str) -> None:
         self.url = url
         embedded = url.startswith("sqlite")
-        self._engine = sa.create_engine(url, connect_args={"timeout": 60} if embedded else {}, pool_pre_ping=True)
+        # Errors name no parameters: what is stored is nobody's to read in a log.
+        options = {"timeout": 60} if embedded else {}
+        self._engine = sa.create_engine(url, connect_args=options, pool_pre_ping=True, hide_parameters=True)
         self._lock = threading.Lock()
         if embedded:
             event.listen(self._engine, "connect", _set_up_sqlite)

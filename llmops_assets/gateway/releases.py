@@ -66,6 +66,10 @@ class Releases:
         finally:
             serving.active -= 1
 
+    def serving(self, which: str) -> Serving | None:
+        """The release of a stage, None where none is served there."""
+        return self._loaded.get(getattr(self.state, which) or "")
+
     async def _apply(self, wanted: ServingState) -> None:
         made: dict[str, Serving] = {}
         try:

@@ -198,9 +198,9 @@ def test_a_question_about_one_case_is_handed_over_with_the_reason_however_near_i
 def test_the_steps_stand_in_one_table_in_their_order(gateway):
     steps = gateway.chain.steps
     assert {place.name: [s.name for s in getattr(steps, place.name)] for place in dataclasses.fields(steps)} == {
-        "admission": ["limit", "question", "release"],
+        "admission": ["limit", "question", "release", "fit"],
         "answering": ["retrieve", "route", "generate"],
-        "guards": ["privacy", "filled"],
+        "guards": ["privacy", "filled", "formed", "shorten"],
         "endings": ["log", "meter"],
     }
 
@@ -256,7 +256,13 @@ def test_a_fault_of_our_own_is_told_in_openais_shape_and_logged(one):
     one.chain.steps = dataclasses.replace(steps, answering=(Broken(),))
     response = one.ask(GENERATED)
     assert response.status_code == 500
-    assert response.json()["error"] == {"type": "server_error", "message": "the gateway failed; its log says why"}
+    message = "the gateway failed; its log says why"
+    assert response.json()["error"] == {
+        "type": "server_error",
+        "message": message,
+        "param": None,
+        "code": "internal_error",
+    }
     (row,) = one.rows()
     assert (row["status"], row["path"], row["answer"]) == (500, "refused", "")
 

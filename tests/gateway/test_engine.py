@@ -10,7 +10,8 @@ from gateway_support import EchoEngine, Files
 from llmops_assets.gateway.bundle import Bundle
 from llmops_assets.gateway.engine import Engine, LlamaCppEngine, Usage
 from llmops_assets.gateway.errors import EngineError, EngineLostError
-from llmops_assets.lib.answering.prompting import build_messages
+from llmops_assets.gateway.wishes import Wishes
+from llmops_assets.lib.answering.prompting import build_messages, render_chat
 from llmops_assets.lib.records import GenerationSettings
 
 MESSAGES = build_messages("Be brief.", "How long does delivery take?")
@@ -58,6 +59,85 @@ def test_a_stream_ends_with_the_tokens_and_generate_is_the_collected_stream(engi
     assert made.usage == usage
     assert usage.input_tokens > 5
     assert usage.output_tokens == SHORT.max_tokens
+
+
+def test_the_tokens_of_a_text_are_the_text_and_those_of_a_prompt_are_what_is_read(engine):
+    texts = ["Delivery takes 3 to 5 days.", " Zażółć gęślą – jaźń 🙂", "<|im_end|>\n", ""]
+
+    async def ask():
+        async with started(engine):
+            pieces = [await engine.tokens(text) for text in texts]
+            longer = build_messages("Be brief.", "Żółć? " * 50)
+            counted = [await engine.count(MESSAGES), await engine.count(longer)]
+            read = [(await engine.generate(chat, SHORT)).usage.input_tokens for chat in (MESSAGES, longer)]
+            with pytest.raises(EngineError):
+                await engine.stop()
+                await engine.tokens("x")
+            return pieces, counted, read, [len(render_chat(chat).encode()) for chat in (MESSAGES, longer)]
+
+    pieces, counted, read, sizes = asyncio.run(ask())
+    assert [b"".join(found).decode() for found in pieces] == texts
+    assert counted == read
+    assert all(count <= size for count, size in zip(counted, sizes, strict=True))
+
+
+def test_an_answer_says_whether_a_limit_cut_it_and_a_caller_may_want_less(engine):
+    async def ask():
+        async with started(engine):
+            whole = await engine.generate(MESSAGES, SHORT)
+            fewer = await engine.generate(MESSAGES, SHORT, Wishes(max_tokens=3))
+            more = await engine.generate(MESSAGES, SHORT, Wishes(max_tokens=300))
+            first = whole.text[0]
+            stopped = await engine.generate(MESSAGES, SHORT, Wishes(stop=(first,)))
+            return whole, fewer, more, stopped, first
+
+    whole, fewer, more, stopped, first = asyncio.run(ask())
+    assert (whole.usage.cut, fewer.usage.cut, fewer.usage.output_tokens) == (True, True, 3)
+    assert whole.text.startswith(fewer.text)
+    assert more == whole
+    assert (stopped.usage.cut, stopped.text) == (False, whole.text.partition(first)[0].strip())
+
+
+def test_what_fills_the_context_is_answered_and_what_is_longer_refused(engine):
+    async def ask(words: int):
+        chat = build_messages("Be brief.", "lamp " * words)
+        return await engine.count(chat), chat
+
+    async def both():
+        async with started(engine):
+            words = 1
+            while (await ask(words + 1))[0] + SHORT.max_tokens <= engine.context:
+                words += 1
+            _, chat = await ask(words)
+            made = await engine.generate(chat, SHORT)
+            with pytest.raises(EngineError):
+                await engine.generate(build_messages("Be brief.", "lamp " * 4 * words), SHORT)
+            return made, await engine.generate(MESSAGES, SHORT)
+
+    made, after = asyncio.run(both())
+    assert made.usage.input_tokens > engine.context - 20 - SHORT.max_tokens
+    assert made.usage.output_tokens == after.usage.output_tokens == SHORT.max_tokens
+
+
+def test_a_callers_sampling_is_repeatable_by_its_seed(tmp_path, tiny_gguf):
+    engine = llama(tmp_path, tiny_gguf)
+
+    async def ask():
+        async with started(engine):
+
+            async def said(**wishes) -> str:
+                return (await engine.generate(MESSAGES, SHORT, Wishes(**wishes))).text
+
+            greedy = [await said(), await said(seed=5), await said(temperature=0.0)]
+            warm = [await said(temperature=2.0, seed=seed) for seed in (1, 1, -1, 2**62)]
+            free = [await said(temperature=2.0) for _ in range(4)]
+            return greedy, warm, free
+
+    greedy, warm, free = asyncio.run(ask())
+    assert len(set(greedy)) == 1
+    assert warm[0] == warm[1]
+    assert len(set(warm)) == 3
+    assert len(set(free)) > 1
 
 
 def test_an_engine_that_is_not_running_refuses(engine):

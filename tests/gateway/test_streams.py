@@ -262,7 +262,12 @@ def test_an_engine_that_fails_leaves_a_row_with_its_status(one, streaming):
     else:
         assert response.status_code == 502
         error = response.json()["error"]
-    assert error == {"type": "server_error", "message": "the engine did not answer; try again"}
+    assert error == {
+        "type": "server_error",
+        "message": "the engine did not answer; try again",
+        "param": None,
+        "code": "engine_failed",
+    }
     (row,) = one.rows()
     assert (row["status"], row["answer"], row["path"], row["output_tokens"]) == (502, "", "generated", 0)
     assert len(one.engines[0].asked) == 2

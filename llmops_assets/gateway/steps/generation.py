@@ -1,9 +1,10 @@
 """An answer by the engine."""
 
+import dataclasses
+
+from llmops_assets.gateway import budget
 from llmops_assets.gateway.exchange import Exchange
 from llmops_assets.gateway.steps.base import Step
-from llmops_assets.lib.answering.knowledge import passages
-from llmops_assets.lib.answering.prompting import build_messages
 
 
 class Generate(Step):
@@ -16,9 +17,14 @@ class Generate(Step):
 
     async def run(self, exchange: Exchange) -> None:
         """Fill the answer and its token counts; EngineError when the engine does not answer."""
-        manifest = exchange.release.bundle.manifest
-        found = passages(exchange.hits, manifest.router)
-        messages = build_messages(manifest.prompt.template, exchange.asked.text, found)
-        made = await exchange.release.engine.generate(messages, manifest.generation)
-        exchange.usage = made.usage
+        release, wishes = exchange.release, exchange.ask.wishes
+        prompt = await budget.prompt(release, exchange.asked.text, exchange.hits, wishes)
+        allowed = dataclasses.replace(wishes, max_tokens=prompt.answer_tokens)
+        made = await release.engine.generate(prompt.messages, release.bundle.manifest.generation, allowed)
+        exchange.usage, exchange.shown = made.usage, prompt.shown
         exchange.answer("generated", made.text)
+        exchange.cut = made.usage.cut
+        own = dataclasses.replace(wishes, max_tokens=None)
+        exchange.shortened = made.usage.stopped or (
+            made.usage.cut and prompt.answer_tokens < budget.answer_tokens(release, own)
+        )

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from llmops_assets.gateway.errors import SHORTENED
 from llmops_assets.gateway.exchange import Exchange
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.gateway.steps.base import Step
@@ -38,6 +39,7 @@ class Record(Step):
             latency_seconds=exchange.seconds,
             input_tokens=exchange.usage.input_tokens,
             output_tokens=exchange.usage.output_tokens,
-            status=progress.status,
+            # No fault of the answer's, but nothing to learn from or to judge it by either.
+            status=SHORTENED if exchange.shortened and progress.status == 200 else progress.status,
         )
         await asyncio.to_thread(self._log.append, row)

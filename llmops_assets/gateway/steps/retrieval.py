@@ -35,6 +35,9 @@ class Route(Step):
         """Fill `path`, and the answer where nothing is to be generated."""
         index, policy = exchange.release.index, exchange.release.bundle.manifest.router
         path = "generated" if index is None else route(exchange.hits, policy)
+        if path == "matched" and exchange.ask.wishes.grammar:
+            # A published article is a text: what must be JSON is made of it.
+            path = "generated"
         if path == "matched":
             exchange.answer(path, exchange.hits[0].answer)
         elif path == "handover":

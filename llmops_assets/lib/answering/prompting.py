@@ -3,15 +3,28 @@
 A difference between the prompt a model was tuned on and the one it is served with costs accuracy silently.
 """
 
+import re
 from collections.abc import Sequence
+
+_MARK = re.compile(r"<\|[\w-]{0,40}\|>")
 
 
 def user_message(question: str, passages: Sequence[str] = ()) -> str:
-    """The user turn: the question alone, or the retrieved passages (best first) and the question."""
+    """The user turn: the question alone, or the retrieved passages (best first) and the question.
+
+    Neither can end the turn: marks of the template are taken out of both.
+    """
     if not passages:
-        return question
-    listed = "\n".join(f"- {passage}" for passage in passages)
-    return f"Known answers:\n{listed}\n\nQuestion: {question}"
+        return unmarked(question)
+    listed = "\n".join(f"- {unmarked(passage)}" for passage in passages)
+    return f"Known answers:\n{listed}\n\nQuestion: {unmarked(question)}"
+
+
+def unmarked(text: str) -> str:
+    """A text without the marks by which a chat template tells turns apart (`<|im_end|>`), also nested ones."""
+    while (shorter := _MARK.sub("", text)) != text:
+        text = shorter
+    return text
 
 
 def build_messages(system_prompt: str, question: str, passages: Sequence[str] = ()) -> list[dict[str, str]]:

@@ -27,7 +27,9 @@ class Interaction(Record):
     latency_seconds: float = Field(ge=0)
     input_tokens: int = Field(0, ge=0)
     output_tokens: int = Field(0, ge=0)
-    status: int = Field(200, description="HTTP's: 200 whole; 499 the client left before the end; 5xx it failed")
+    status: int = Field(
+        200, description="HTTP's: 200 whole; 206 as short as its caller wanted; 499 the client left; 5xx it failed"
+    )
 
 
 class Feedback(Record):
