@@ -47,7 +47,7 @@ CONSIDERED = 50_000
     deps=[labelled_conversations, feedback_examples],
     kinds={"jsonl"},
     owners=["team:data-engineering"],
-    code_version="3",
+    code_version="4",
     check_specs=[
         dg.AssetCheckSpec(
             "every_slot_is_filled",
