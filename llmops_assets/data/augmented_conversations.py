@@ -157,7 +157,7 @@ def augmented_conversations(
         held_out_share=config.held_out_share,
         languages=[case.language, *config.languages],
         known=known_sides(context, lake),
-        judge=Judge(embedder.embed),
+        judge=Judge(embedder),
         undecided=undecided_rows(lake, knowledge),
     )
     commit = publish(context, lake, files_of(curated, sample), rows=len(curated.rows))

@@ -66,7 +66,7 @@ def knowledge_base(
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """The articles as of the day: trusted, and as served with agreeing corrections from feedback."""
     day, claims = run_day(context), Claims(context)
-    judge = Judge(embedder.embed)
+    judge = Judge(embedder)
     made = articles_of(context, lake, use_case, embedder, workspace, judge, day)
     trusted = articles.without_leaks(made.articles, embedder.vectors)
     examples = read_days(context, lake, "feedback_examples", day)

@@ -3,16 +3,19 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from typing import TYPE_CHECKING
 
 from llmops_assets.lib.auditing.placeholders import placeholders
 from llmops_assets.lib.markup import untagged
 from llmops_assets.lib.teaching.cues import personal
 from llmops_assets.lib.teaching.cuts import cut_of, without_blocks, words
 from llmops_assets.lib.teaching.kinds import Kind
-from llmops_assets.lib.teaching.learned import SURE, Classifier, Embed, Example, examples
+from llmops_assets.lib.teaching.learned import SURE, Example, classifier
 from llmops_assets.lib.teaching.sentences import Sentence, joined, sentences
 from llmops_assets.lib.teaching.slots import loosened
+
+if TYPE_CHECKING:
+    from llmops_assets.lib.answering.embedding import Embeds
 
 _OF_THE_COMPANY = re.compile(
     r"\b(?:call|phone|ring|write|reach|contact|e-?mail|mail|visit|hotline|telephone|tel|address)\b.{0,40}<(?:PHONE"
@@ -62,13 +65,13 @@ class _Verdict:
 
 @dataclass(frozen=True)
 class Judge:
-    """Decides on answers: by the tables of cuts and cues, and with `embed` by a classifier where they are silent.
+    """Decides on answers: by the tables of cuts and cues, and with `embedder` by a classifier where they are silent.
 
     What a table knows is never made general by the classifier; but whether it speaks of one case or says nothing is
     weighed ("I have to ask the workshop" and "I have asked the workshop").
     """
 
-    embed: Embed | None = None
+    embedder: "Embeds | None" = None
     known: Sequence[Example] | None = field(default=None, repr=False)
 
     def decide(self, answers: Sequence[str]) -> list[Decision]:
@@ -87,15 +90,10 @@ class Judge:
         told = {text: _told(verdict, weights.get(text)) for text, verdict in ruled.items()}
         return [_decided(parts, reasons, told) for parts, (_, reasons) in zip(split, cleared, strict=True)]
 
-    @cached_property
-    def _classifier(self) -> Classifier | None:
-        known = examples() if self.known is None else self.known
-        return None if self.embed is None else Classifier(self.embed, known)
-
     def _weights(self, texts: Sequence[str]) -> dict[str, dict[Kind, float]]:
-        if not texts or self._classifier is None:
+        if not texts or self.embedder is None:
             return {}
-        return dict(zip(texts, self._classifier.weights(texts), strict=True))
+        return dict(zip(texts, classifier(self.embedder, self.known).weights(self.embedder, texts), strict=True))
 
 
 def decide(answer: str) -> Decision:

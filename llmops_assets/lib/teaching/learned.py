@@ -6,12 +6,14 @@ no stored model that could be older than the examples (voices/, one file per voi
 """
 
 import json
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.markup import untagged
 from llmops_assets.lib.teaching.cuts import without_blocks
 from llmops_assets.lib.teaching.features import features
@@ -21,17 +23,17 @@ from llmops_assets.lib.teaching.sentences import sentences
 if TYPE_CHECKING:
     import numpy as np
 
-Embed = Callable[[Sequence[str]], "np.ndarray"]
-"""Texts to unit vectors (n, d)."""
+    from llmops_assets.lib.answering.embedding import Embeds
+
 MEANING = 3.0
 """Weight of the embedding beside the features of form."""
 SEEN = 2
 """Examples that a feature must be found in."""
 SURE = 0.5
 """Weight of "general" that a sentence needs, set on the voices that ship, each left out in turn."""
-WIDTH = 0.04
+WIDTH = 0.03
 """Gamma of the Gaussian kernel, per squared distance of two sentences."""
-RIDGE = 0.5
+RIDGE = 0.4
 """Regularisation of the regression."""
 SHARPNESS = 2.0
 """Inverse temperature that makes weights out of the regression's three values, which lie about -1 and 1."""
@@ -67,12 +69,11 @@ def parsed(lines: Iterable[str]) -> Iterable[Example]:
 class Classifier:
     """How much a sentence is of each kind, learned from those examples that are one sentence."""
 
-    def __init__(self, embed: Embed, known: Iterable[Example]) -> None:
+    def __init__(self, embedder: "Embeds", known: Iterable[Example]) -> None:
         import numpy as np
         from sklearn.feature_extraction import DictVectorizer
         from sklearn.kernel_ridge import KernelRidge
 
-        self._embed = embed
         texts, labels = [], []
         for example in known:
             body = sentences(without_blocks(untagged(example.answer))[0])
@@ -89,22 +90,44 @@ class Classifier:
         wanted = np.array([[1.0 if label == kind else -1.0 for kind in KINDS] for label in labels])
         self._mean = np.average(wanted, axis=0, weights=weight)
         self._model: Any = KernelRidge(alpha=RIDGE, kernel="rbf", gamma=WIDTH)
-        self._model.fit(self._rows(texts, found), wanted - self._mean, sample_weight=weight)
+        self._model.fit(self._rows(embedder, texts, found), wanted - self._mean, sample_weight=weight)
 
-    def weights(self, texts: Sequence[str]) -> list[dict[Kind, float]]:
-        """The kinds of each sentence with their weights, which add up to 1."""
+    def weights(self, embedder: "Embeds", texts: Sequence[str]) -> list[dict[Kind, float]]:
+        """The kinds of each sentence with their weights, which add up to 1; by the embedder that it was fitted with."""
         import numpy as np
 
         result: list[dict[Kind, float]] = []
         for start in range(0, len(texts), 2048):
             batch = texts[start : start + 2048]
-            values = self._model.predict(self._rows(batch, [features(text) for text in batch])) + self._mean
+            rows = self._rows(embedder, batch, [features(text) for text in batch])
+            values = self._model.predict(rows) + self._mean
             powers = np.exp(SHARPNESS * values)
             shares = powers / powers.sum(axis=1, keepdims=True)
             result += [dict(zip(KINDS, map(float, row), strict=True)) for row in shares]
         return result
 
-    def _rows(self, texts: Sequence[str], found: Sequence[dict[str, float]]) -> "np.ndarray":
+    def _rows(self, embedder: "Embeds", texts: Sequence[str], found: Sequence[dict[str, float]]) -> "np.ndarray":
         import numpy as np
 
-        return np.hstack([self._vectorizer.transform(found), np.float32(MEANING) * self._embed(texts)])
+        return np.hstack([self._vectorizer.transform(found), np.float32(MEANING) * embedder.embed(texts)])
+
+
+def classifier(embedder: "Embeds", known: Iterable[Example] | None = None) -> Classifier:
+    """The classifier of those examples (None: the ones that ship), fitted once in a process for equal examples.
+
+    Nothing is stored: another version of the code is another process.
+    """
+    learned = examples() if known is None else tuple(known)
+    key = embedder.digest, hash_json([astuple(example) for example in learned])
+    with _FITTING:
+        if key not in _FITTED:
+            while len(_FITTED) >= KEPT:
+                _FITTED.pop(next(iter(_FITTED)))
+            _FITTED[key] = Classifier(embedder, learned)
+        return _FITTED[key]
+
+
+KEPT = 2
+"""Classifiers that a process keeps; each holds its examples' rows (about 30 MB)."""
+_FITTED: dict[tuple[str, str], Classifier] = {}
+_FITTING = threading.Lock()
