@@ -111,9 +111,9 @@ def _told(ruled: _Verdict, weights: Mapping[Kind, float] | None) -> _Verdict:
         kind: Kind = "general" if general else ("personal" if one_case >= nothing else "empty")
         return _Verdict(LEARNED.get(kind, ""), kind == "personal", learned=True)
     if ruled.personal and nothing > SURER * one_case:
-        return _Verdict(LEARNED["empty"])
+        return _Verdict(LEARNED["empty"], learned=True)
     if not ruled.personal and one_case > SURER * nothing:
-        return _Verdict(LEARNED["personal"], personal=True)
+        return _Verdict(LEARNED["personal"], personal=True, learned=True)
     return ruled
 
 
@@ -139,7 +139,8 @@ def _verdicts(parts: list[Sentence], found: dict[str, _Verdict]) -> list[_Verdic
         before = result[-1] if result else _Verdict("")
         verdict = found[part.text]
         # A step of a list is read with the others: alone it says too little to be judged.
-        if (_POLAR.match(part.text) and number + 1 < len(parts)) or (part.list and verdict.learned):
+        step = part.list and (verdict.learned or not (verdict.personal or verdict.reason in _OF_A_STEP))
+        if (_POLAR.match(part.text) and number + 1 < len(parts)) or step:
             verdict = _Verdict("")
         elif not verdict.reason and before.personal and _LEANS.match(part.text):
             verdict = before
@@ -159,6 +160,8 @@ def _ruled(sentence: str) -> _Verdict:
     return _Verdict("unfilled slot" if placeholders(sentence) else None)
 
 
+_OF_A_STEP = frozenset({"unfilled slot", "question back", "attachment"})
+"""Cuts that hold of a step too; "Write a review" among steps is one of them and asks for none."""
 _DOUBTFUL = frozenset({"apology", "attachment", "hold line", "notice", "offer of help", "thanks"})
 """Cuts that may hold of a sentence although it tells of one case: "Sorry, your parcel went to another customer"."""
 _CERTAIN = frozenset(

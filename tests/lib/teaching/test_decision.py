@@ -115,6 +115,11 @@ def test_a_list_with_a_step_that_is_cut_is_cut_as_a_whole():
     assert decide(whole).text == whole
 
 
+def test_what_would_be_cut_as_a_sentence_is_a_step_among_steps():
+    whole = "To rate a hut:\n1. Open the list of huts.\n2. Leave a review of our service.\n3. Press Send."
+    assert decide(whole).text == whole
+
+
 def test_yes_and_no_stay_with_what_they_are_said_of():
     assert decide("No. Passes cannot be lent.").text == "No. Passes cannot be lent."
     assert decide("No.").kind == "empty"
