@@ -175,6 +175,7 @@ CUES: tuple[Cue, ...] = (
     _cue("one person's data", r"<[A-Z][A-Z_]*_\d+>"),
     _cue(
         "an identifier",
+        r"\b(?:id|code|reference)\s*(?:is\s+|:\s*|#\s*)?\d{6,}\b",
         r"\b(?:order|parcel|ticket|invoice|tracking|reference|case|booking|rma|shipment|return|customer)\s*(?:number"
         r"|no\.?|id|code|#)?\s*(?:is\s*|:\s*|#\s*)?"
         r"(?:[A-Z]{1,4}-?)?\d{5,}\b|\bending\s+(?:in|with)\s+\d{3,4}\b|#\d{4,}\b|\btracking\s+(?:number|code)\s+(?:is"

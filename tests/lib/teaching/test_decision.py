@@ -29,6 +29,7 @@ PERSONAL = {
     "The pass was made out to <PERSON_1>.": "one person's data",
     "Your lesson is on 14 February at nine.": "a date of one case",
     "I'll ask the ski school and write to you.": "a promise",
+    "Look for code 00481516 in the list.": "an identifier",
     "The helmet you returned is on invoice 8812345.": "an identifier",
 }
 EMPTY = {
