@@ -116,7 +116,7 @@ def known_sides(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, str]
     deps=["use_case", labelled_conversations, knowledge_base],
     kinds={"parquet"},
     owners=["team:data-engineering"],
-    code_version="5",
+    code_version="6",
 )
 def augmented_conversations(
     context: dg.AssetExecutionContext,
@@ -157,7 +157,7 @@ def augmented_conversations(
         held_out_share=config.held_out_share,
         languages=[case.language, *config.languages],
         known=known_sides(context, lake),
-        judge=Judge(embedder.embed),
+        judge=Judge(embedder),
         undecided=undecided_rows(lake, knowledge),
     )
     commit = publish(context, lake, files_of(curated, sample), rows=len(curated.rows))

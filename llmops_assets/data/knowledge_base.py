@@ -47,7 +47,7 @@ CONSIDERED = 50_000
     deps=[labelled_conversations, feedback_examples],
     kinds={"jsonl"},
     owners=["team:data-engineering"],
-    code_version="3",
+    code_version="4",
     check_specs=[
         dg.AssetCheckSpec(
             "every_slot_is_filled",
@@ -66,7 +66,7 @@ def knowledge_base(
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """The articles as of the day: trusted, and as served with agreeing corrections from feedback."""
     day, claims = run_day(context), Claims(context)
-    judge = Judge(embedder.embed)
+    judge = Judge(embedder)
     made = articles_of(context, lake, use_case, embedder, workspace, judge, day)
     trusted = articles.without_leaks(made.articles, embedder.vectors)
     examples = read_days(context, lake, "feedback_examples", day)

@@ -68,7 +68,7 @@ def figures_of(found: "DayLabels", labeller: "Labeller") -> dict[str, Any]:
     partitions_def=DAILY,
     kinds={"scikitlearn", "parquet"},
     owners=["team:data-engineering"],
-    code_version="4",
+    code_version="5",
 )
 def labelled_conversations(
     context: dg.AssetExecutionContext,

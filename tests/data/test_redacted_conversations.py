@@ -70,6 +70,16 @@ def test_files_that_are_left_out_are_counted_and_named_without_a_customers_data(
     assert "keller" not in json.dumps(told)
 
 
+def test_what_is_left_out_of_conversations_is_told_beside_the_files_that_cannot_be_used(home):
+    written = "Please see below.\n\nOn Mon, 2 March 2026 at 09:12, Lena wrote:\n> where is my parcel"
+    write(home, {"question": "where is my parcel", "answer": written})
+    (home / "inbox" / "logo.png").write_bytes(b"\x89PNG")
+    (event,) = materialize(home).asset_materializations_for_node("redacted_conversations")
+    left_out, unusable = (event.metadata[name].records for name in ("left_out", "unusable_files"))
+    assert [record.data["parts"] for record in left_out] == [1]
+    assert [record.data["place"] for record in unusable] == ["logo.png"]
+
+
 def test_an_unchanged_day_is_kept_with_its_checks_and_done_again_when_something_changes(home, monkeypatch):
     with dg.DagsterInstance.ephemeral() as instance:
 

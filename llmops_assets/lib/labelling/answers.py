@@ -7,7 +7,9 @@ other questions by benchmarks/labels.py.
 import re
 from dataclasses import dataclass
 
+from llmops_assets.lib.auditing.placeholders import placeholders
 from llmops_assets.lib.labelling.resolution import hands_over
+from llmops_assets.lib.redaction.spans import PLACEHOLDER
 
 LOW_SIMILARITY, HIGH_SIMILARITY = 0.15, 0.55
 """Cosine between question and answer at which an answer counts as beside the point, and as to the point."""
@@ -15,9 +17,8 @@ UNMEASURED = 0.7
 """Relevance assumed where the answer was not embedded."""
 SHORT_WORDS, LONG_WORDS = 4, 300
 
-_PLACEHOLDER = re.compile(
-    r"\{\{[^{}]*\}\}|\[(?:insert|your|name|company|link|todo|xxx)[^\]]*\]|\bTODO\b|\bx{4,}\b|lorem ipsum", re.I
-)
+_DRAFT = re.compile(r"\bTODO\b|\bx{4,}\b|lorem ipsum", re.IGNORECASE)
+"""Words of a text that nobody has finished."""
 _APOLOGY = re.compile(
     r"\b(?:sorry|apologi[sz]e\w*|apolog(?:y|ies)|understand (?:your|how)|unfortunately|entschuldig\w+|leider|désolé\w*"
     r"|malheureusement|lo siento|disculp\w+|helaas|excuses)\b",
@@ -52,7 +53,9 @@ def answer_quality(answer: str, similarity: float | None, handover: str = "") ->
         score = min(1.0, max(0.0, (similarity - LOW_SIMILARITY) / (HIGH_SIMILARITY - LOW_SIMILARITY)))
         if score < 0.5:
             reasons.append("beside the question")
-    if _PLACEHOLDER.search(answer):
+    # What redaction put in place of a value was filled in for the customer.
+    unfilled = [slot for slot in placeholders(answer) if not PLACEHOLDER.fullmatch(slot)]
+    if unfilled or _DRAFT.search(answer):
         score *= 0.6
         reasons.append("placeholder left")
     if len(words) < SHORT_WORDS:

@@ -46,23 +46,24 @@ def _cue(reason: str, *patterns: str, unless: tuple[re.Pattern[str], ...] = ()) 
     return Cue(reason, re.compile("|".join(patterns), re.IGNORECASE), unless)
 
 
-_DONE = (
-    r"(?:refunded|reimbursed|credited|cancel+ed|sent|resent|shipped|dispatched|despatched|posted|mailed|e-?mailed"
-    r"|updated|changed"
-    r"|altered|amended|adjusted|swapped|merged|combined|reset|unlocked|unblocked|blocked|booked|rebooked|escalated"
-    r"|forwarded"
-    r"|passed|fixed|removed|deleted|activated|deactivated|reactivated|applied|added|upgraded|downgraded|moved"
-    r"|switched|restarted"
-    r"|restored|renewed|waived|reissued|replaced|corrected|reversed|closed|reopened|ordered|reordered|popped|stuck"
-    r"|found"
-    r"|located|checked|reviewed|processed|issued|transferred|transfered|registered|confirmed|approved|received"
-    r"|resolved|solved"
-    r"|discontinued|arranged|scheduled|rescheduled|returned|paid|deducted|charged|granted|reduced|noted|verified"
-    r"|contacted"
-    r"|informed|asked|spoken|talked|looked|investigated|traced|tracked|put|made|given|gave|got|raised|opened"
-    r"|submitted|placed"
-    r"|let|enrolled|unsubscribed|linked|unlinked|disconnected|reconnected|assigned|created|set|done|sorted|resumed"
-    r"|paused|stopped|extended|delivered|collected|finished|completed|declined|rejected|lifted)"
+def _any(words: str) -> str:
+    """A pattern for any of the words."""
+    return f"(?:{'|'.join(words.split())})"
+
+
+_DONE = _any(
+    """
+    refunded reimbursed credited cancel+ed sent resent shipped dispatched despatched posted mailed e-?mailed
+    updated changed altered amended adjusted swapped merged combined reset unlocked unblocked blocked booked
+    rebooked escalated forwarded passed fixed removed deleted activated deactivated reactivated applied added
+    upgraded downgraded moved switched restarted restored renewed waived reissued replaced corrected reversed
+    closed reopened ordered reordered popped stuck found located checked reviewed processed issued transferred
+    transfered registered confirmed approved received resolved solved discontinued arranged scheduled
+    rescheduled returned paid deducted charged granted reduced noted verified contacted informed asked spoken
+    talked looked investigated traced tracked put made given gave got raised opened submitted placed let
+    enrolled unsubscribed linked unlinked disconnected reconnected assigned created set done sorted resumed
+    paused stopped extended delivered collected finished completed declined rejected lifted
+    """
 )
 _ADVERB = (
     r"(?:just|now|already|today|hereby|also|both|therefore|meanwhile|since|then|gone\s+ahead\s+and|exceptionally"
@@ -120,14 +121,16 @@ _IDEAS = re.compile(
     re.IGNORECASE,
 )
 _THING = (
-    r"(?:order|parcel|package|packet|shipment|delivery|refund|payment|money|overpayment|return|replacement|invoice"
-    r"|bill|cheque"
-    r"|check|account|ticket|request|claim|case|complaint|application|booking|reservation|appointment|transfer|amount"
-    r"|sum|fee"
-    r"|charge|block|goods|item|driver|courier|carrier|engineer|technician|fitter|warehouse|supplier|bank|seller|truck"
-    r"|team"
-    r"|department|colleague|mechanic|mail|e-?mail|label|code|document|reading|card|contract|hold|issue|problem|error"
-    r"|money|node|job)s?"
+    _any(
+        """
+        order parcel package packet shipment delivery refund payment money overpayment return replacement invoice
+        bill cheque check account ticket request claim case complaint application booking reservation appointment
+        transfer amount sum fee charge block goods item driver courier carrier engineer technician fitter warehouse
+        supplier bank seller truck team department colleague mechanic mail e-?mail label code document reading card
+        contract hold issue problem error money node job
+        """
+    )
+    + "s?"
 )
 
 CUES: tuple[Cue, ...] = (
@@ -172,6 +175,7 @@ CUES: tuple[Cue, ...] = (
     _cue("one person's data", r"<[A-Z][A-Z_]*_\d+>"),
     _cue(
         "an identifier",
+        r"\b(?:id|code|reference)\s*(?:is\s+|:\s*|#\s*)?\d{6,}\b",
         r"\b(?:order|parcel|ticket|invoice|tracking|reference|case|booking|rma|shipment|return|customer)\s*(?:number"
         r"|no\.?|id|code|#)?\s*(?:is\s*|:\s*|#\s*)?"
         r"(?:[A-Z]{1,4}-?)?\d{5,}\b|\bending\s+(?:in|with)\s+\d{3,4}\b|#\d{4,}\b|\btracking\s+(?:number|code)\s+(?:is"

@@ -7,7 +7,11 @@ whole. Words are those of English, German, French, Spanish and Dutch.
 import re
 from dataclasses import dataclass
 
-_NAME = r"(?:(?:mr|mrs|ms|dr|prof|herr|frau|m|mme|sr|sra)\.?\s+)?[^\s,.!?:;\n]+(?:\s+[^\s,.!?:;\n]+){0,3}"
+_NO_NAME = r"(?!(?:it|it's|i|i'm|i've|we|we've|you|you're|your|this|that|that's|there|he|she|they|is|are|was|no|yes)\b)"
+_NAME = (
+    rf"(?:(?:mr|mrs|ms|dr|prof|herr|frau|m|mme|sr|sra)\.?\s+)?{_NO_NAME}[^\s,.!?:;\n]+"
+    rf"(?:\s+{_NO_NAME}[^\s,.!?:;\n]+){{0,3}}"
+)
 _CAPITALS = r"[A-Z][^\s,.!?:;]*(?:\s+[A-Z][^\s,.!?:;]*){0,3}"
 _HELLO = (
     r"hi+y?a?|hello+|he+y+|howdy|greetings|good\s+(?:morning|afternoon|evening|day)|guten\s+(?:tag|morgen|abend)|hallo"
@@ -159,7 +163,7 @@ SENTENCES: tuple[Cut, ...] = (
     ),
     _cut(
         "hold line",
-        r"(?<!in\s)(?<!for\s)\b(?:one|just\s+a|a)\s+(?:moment|second|sec|minute|min|tick)s?\b(?=\W*(?:$|please|pls"
+        r"(?<!in\s)(?<!for\s)(?<!\d\s)(?<!cents\s)(?<!euros\s)\b(?:one|just\s+a|a)\s+(?:moment|second|sec|minute|min|tick)s?\b(?=\W*(?:$|please|pls"
         r"|bitte|while|until|just\b|having|i\b|(?:to|as)\s+\w+))(?!.{0,40}\d).{0,60}$",
         r"\b(?:bear|stay)\s+with\s+me\b|\bhang\s+(?:on|tight)\b|^\W*hold\s+(?:on\b|the\s+line)|\bplease\s+(?:hold"
         r"|wait|stand\s+by)\b"

@@ -1,18 +1,21 @@
 """One decision per answer: general, personal or empty, with the reason and the text that may teach."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from typing import TYPE_CHECKING
 
 from llmops_assets.lib.auditing.placeholders import placeholders
 from llmops_assets.lib.markup import untagged
 from llmops_assets.lib.teaching.cues import personal
 from llmops_assets.lib.teaching.cuts import cut_of, without_blocks, words
 from llmops_assets.lib.teaching.kinds import Kind
-from llmops_assets.lib.teaching.learned import Classifier, Embed, Example, examples
+from llmops_assets.lib.teaching.learned import SURE, Example, classifier
 from llmops_assets.lib.teaching.sentences import Sentence, joined, sentences
 from llmops_assets.lib.teaching.slots import loosened
+
+if TYPE_CHECKING:
+    from llmops_assets.lib.answering.embedding import Embeds
 
 _OF_THE_COMPANY = re.compile(
     r"\b(?:call|phone|ring|write|reach|contact|e-?mail|mail|visit|hotline|telephone|tel|address)\b.{0,40}<(?:PHONE"
@@ -29,8 +32,11 @@ _LEANS = re.compile(
 _POLAR = re.compile(r"^\W*(?:yes|no|yep|yup|nope|ja|nein|oui|non|sí|nee)\W*$", re.IGNORECASE)
 REST_WORDS = 5
 """Words that a sentence beside personal ones needs to stand for itself: shorter ones are their rest."""
+SURER = 2.0
+"""How many times the weight of the other one that the classifier needs to make personal out of empty, or empty out of
+personal, against a table."""
 LEARNED: dict[Kind, str] = {"personal": "reads like one case", "empty": "says nothing of the matter"}
-"""Reasons of what no table knows and the classifier tells."""
+"""Reasons of what the classifier tells where no table knows, or against one."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +57,21 @@ class _Verdict:
     personal: bool = False
     learned: bool = False
 
+    @property
+    def weighed(self) -> bool:
+        """Whether the classifier is asked too."""
+        return self.reason is None or (self.personal and self.reason not in _CERTAIN) or self.reason in _DOUBTFUL
+
 
 @dataclass(frozen=True)
 class Judge:
-    """Decides on answers: by the tables of cuts and cues, and with `embed` by a classifier where they are silent."""
+    """Decides on answers: by the tables of cuts and cues, and with `embedder` by a classifier where they are silent.
 
-    embed: Embed | None = None
+    What a table knows is never made general by the classifier; but whether it speaks of one case or says nothing is
+    weighed ("I have to ask the workshop" and "I have asked the workshop").
+    """
+
+    embedder: "Embeds | None" = None
     known: Sequence[Example] | None = field(default=None, repr=False)
 
     def decide(self, answers: Sequence[str]) -> list[Decision]:
@@ -71,19 +86,14 @@ class Judge:
         cleared = [without_blocks(untagged(answer)) for answer in answers]
         split = [[replace(part, text=loosened(part.text)) for part in sentences(body)] for body, _ in cleared]
         ruled = {text: _ruled(text) for text in dict.fromkeys(part.text for parts in split for part in parts)}
-        kinds = self._kinds([text for text, verdict in ruled.items() if verdict.reason is None])
-        told = {text: _told(verdict, kinds.get(text, "general")) for text, verdict in ruled.items()}
+        weights = self._weights([text for text, verdict in ruled.items() if verdict.weighed])
+        told = {text: _told(verdict, weights.get(text)) for text, verdict in ruled.items()}
         return [_decided(parts, reasons, told) for parts, (_, reasons) in zip(split, cleared, strict=True)]
 
-    @cached_property
-    def _classifier(self) -> Classifier | None:
-        known = examples() if self.known is None else self.known
-        return None if self.embed is None else Classifier(self.embed, known)
-
-    def _kinds(self, texts: Sequence[str]) -> dict[str, Kind]:
-        if not texts or self._classifier is None:
+    def _weights(self, texts: Sequence[str]) -> dict[str, dict[Kind, float]]:
+        if not texts or self.embedder is None:
             return {}
-        return dict(zip(texts, self._classifier.kinds(texts), strict=True))
+        return dict(zip(texts, classifier(self.embedder, self.known).weights(self.embedder, texts), strict=True))
 
 
 def decide(answer: str) -> Decision:
@@ -91,9 +101,20 @@ def decide(answer: str) -> Decision:
     return Judge().decide([answer])[0]
 
 
-def _told(ruled: _Verdict, kind: Kind) -> _Verdict:
-    """What the tables say of a sentence, and where they do not know, what was learned."""
-    return ruled if ruled.reason is not None else _Verdict(LEARNED.get(kind, ""), kind == "personal", learned=True)
+def _told(ruled: _Verdict, weights: Mapping[Kind, float] | None) -> _Verdict:
+    """What the tables say of a sentence, and where they do not know or may be wrong, what was learned."""
+    if weights is None:
+        return ruled if ruled.reason is not None else _Verdict("")
+    one_case, nothing = weights["personal"], weights["empty"]
+    if ruled.reason is None:
+        general = weights["general"] >= SURE
+        kind: Kind = "general" if general else ("personal" if one_case >= nothing else "empty")
+        return _Verdict(LEARNED.get(kind, ""), kind == "personal", learned=True)
+    if ruled.personal and nothing > SURER * one_case:
+        return _Verdict(LEARNED["empty"], learned=True)
+    if not ruled.personal and one_case > SURER * nothing:
+        return _Verdict(LEARNED["personal"], personal=True, learned=True)
+    return ruled
 
 
 def _decided(parts: list[Sentence], reasons: list[str], found: dict[str, _Verdict]) -> Decision:
@@ -118,7 +139,8 @@ def _verdicts(parts: list[Sentence], found: dict[str, _Verdict]) -> list[_Verdic
         before = result[-1] if result else _Verdict("")
         verdict = found[part.text]
         # A step of a list is read with the others: alone it says too little to be judged.
-        if (_POLAR.match(part.text) and number + 1 < len(parts)) or (part.list and verdict.learned):
+        step = part.list and (verdict.learned or not (verdict.personal or verdict.reason in _OF_A_STEP))
+        if (_POLAR.match(part.text) and number + 1 < len(parts)) or step:
             verdict = _Verdict("")
         elif not verdict.reason and before.personal and _LEANS.match(part.text):
             verdict = before
@@ -138,6 +160,14 @@ def _ruled(sentence: str) -> _Verdict:
     return _Verdict("unfilled slot" if placeholders(sentence) else None)
 
 
+_OF_A_STEP = frozenset({"unfilled slot", "question back", "attachment"})
+"""Cuts that hold of a step too; "Write a review" among steps is one of them and asks for none."""
+_DOUBTFUL = frozenset({"apology", "attachment", "hold line", "notice", "offer of help", "thanks"})
+"""Cuts that may hold of a sentence although it tells of one case: "Sorry, your parcel went to another customer"."""
+_CERTAIN = frozenset(
+    {"one person's data", "an identifier", "an amount of one customer", "goodwill", "something agreed"}
+)
+"""Cues that are right whatever the sentence sounds like."""
 _OUTRANKED = frozenset({"thanks", "apology", "offer of help", "small talk"})
 """Cuts of sentences that may speak of one case beside it: that is what they are then."""
 

@@ -25,7 +25,7 @@ _OUR = r"(?:(?:the|our|your|their|this)\s+)?(?:\w+\s+){0,2}?"
 _PHRASE = rf"\b({_BY})\s+{_OUR}{_SLOT}"
 _NUMBER = (
     r"\b(?:with|bearing|under)\s+(?:the\s+)?(?:(?:order|purchase|reference|invoice|tracking|ticket|case)\s+)?"
-    rf"(?:number|id|no\.?)\s*:?\s*{_REFERENCE}"
+    rf"(?:number|id|no\.?|code)\s*:?\s*{_REFERENCE}"
 )
 _SPARE = tuple(
     (re.compile(pattern, re.IGNORECASE), instead)

@@ -106,6 +106,8 @@ def test_an_answer_to_the_point_is_better_than_one_beside_it_and_says_why():
     [
         ("Sign in to your {{Website Name}} account and open the invoices.", "placeholder left"),
         ("Dear [Your Name], the parcel comes on Monday or Tuesday.", "placeholder left"),
+        ("Hello %{first_name}, the parcel comes on Monday or Tuesday.", "placeholder left"),
+        ("The parcel comes on Monday, TODO check with the depot.", "placeholder left"),
         ("I am so sorry for the inconvenience.", "apology without content"),
         ("Yes.", "too short"),
         ("word " * 400, "very long"),

@@ -6,7 +6,7 @@ import pytest
 
 from llmops_assets.lib.teaching import Judge, decide
 from llmops_assets.lib.teaching.cuts import SENTENCES
-from llmops_assets.lib.teaching.learned import Example, examples, parsed
+from llmops_assets.lib.teaching.learned import Example, classifier, examples, parsed
 
 GENERAL = [
     "You can bring the skis back until Sunday evening.",
@@ -16,6 +16,8 @@ GENERAL = [
     "If your pass was lost, the desk prints a new one.",
     "Open your account page and choose a new password.",
     "When a payment has failed, your basket is kept for an hour.",
+    "Rental skis cost 12, lockers 5 cents a minute.",
+    "Hey it's open until ten, every day.",
 ]
 PERSONAL = {
     "I've cancelled the second pass.": "something done for a customer",
@@ -27,6 +29,7 @@ PERSONAL = {
     "The pass was made out to <PERSON_1>.": "one person's data",
     "Your lesson is on 14 February at nine.": "a date of one case",
     "I'll ask the ski school and write to you.": "a promise",
+    "Look for code 00481516 in the list.": "an identifier",
     "The helmet you returned is on invoice 8812345.": "an identifier",
 }
 EMPTY = {
@@ -113,6 +116,11 @@ def test_a_list_with_a_step_that_is_cut_is_cut_as_a_whole():
     assert decide(whole).text == whole
 
 
+def test_what_would_be_cut_as_a_sentence_is_a_step_among_steps():
+    whole = "To rate a hut:\n1. Open the list of huts.\n2. Leave a review of our service.\n3. Press Send."
+    assert decide(whole).text == whole
+
+
 def test_yes_and_no_stay_with_what_they_are_said_of():
     assert decide("No. Passes cannot be lent.").text == "No. Passes cannot be lent."
     assert decide("No.").kind == "empty"
@@ -123,14 +131,50 @@ def test_what_the_tables_leave_open_is_learned(words):
         *(Example("own", "line", "personal", f"The {thing} lies at the desk") for thing in ("glove", "scarf", "hat")),
         *(Example("own", "line", "general", f"The {thing} closes at five") for thing in ("lift", "desk", "shop")),
     ]
-    judge = Judge(words.embed, known)
+    judge = Judge(words, known)
     kinds = [found.kind for found in judge.decide(["The phone lies at the desk", "The hall closes at five"])]
     assert kinds == ["personal", "general"]
     assert [found.kind for found in Judge().decide(["The phone lies at the desk"])] == ["general"]
 
 
+OPEN = [
+    *(Example("own", "line", "empty", f"I have to ask the {who} about it") for who in ("guide", "teacher", "driver")),
+    *(Example("own", "line", "empty", f"We are sorry about the {what}") for what in ("snow", "queue", "noise")),
+    *(
+        Example("own", "line", "personal", f"Sorry, the {what} is in another room")
+        for what in ("boot", "sledge", "pole")
+    ),
+    *(Example("own", "line", "general", f"The {what} closes at five") for what in ("lift", "desk", "shop")),
+]
+
+
+@pytest.mark.parametrize(
+    ("answer", "by_tables", "weighed"),
+    [
+        ("I have to ask the pilot about it", "personal", "empty"),
+        ("Sorry, the helmet is in another room", "empty", "personal"),
+        ("As agreed I have to ask the pilot about it", "personal", "personal"),
+    ],
+)
+def test_whether_a_sentence_is_of_one_case_or_says_nothing_is_weighed_unless_its_cue_is_certain(
+    answer, by_tables, weighed, words
+):
+    assert decide(answer).kind == by_tables
+    assert Judge(words, OPEN).decide([answer])[0].kind == weighed
+
+
+def test_what_a_table_knows_is_never_made_general(words):
+    known = [Example("own", "line", "general", f"I'll ask the {who} today") for who in ("guide", "teacher", "driver")]
+    assert Judge(words, [*known, *OPEN]).decide(["I'll ask the pilot today"])[0].kind != "general"
+
+
+def test_equal_examples_are_learned_once_in_a_process(words):
+    assert classifier(words, OPEN) is classifier(words, list(OPEN))
+    assert classifier(words, OPEN) is not classifier(words, OPEN[1:])
+
+
 def test_equal_answers_are_decided_alike_in_every_company(words):
-    judge = Judge(words.embed)
+    judge = Judge(words)
     alone, *others = (judge.decide([GENERAL[0], *more])[0] for more in ([], PERSONAL, EMPTY))
     assert all(found == alone for found in others)
 

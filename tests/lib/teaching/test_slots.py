@@ -15,6 +15,7 @@ from llmops_assets.lib.teaching.slots import loosened
         ("Sign in to your {{Website Name}} profile.", "Sign in to your profile."),
         ("Choose the order with the number <ORDER_NUMBER_2>.", "Choose the order."),
         ("Choose the order with the reference number 48151623.", "Choose the order."),
+        ("Choose the order with the code 00481516.", "Choose the order."),
         ("We answer on workdays (see [our page](https://lamps.example)).",) * 2,
     ],
 )
