@@ -102,7 +102,7 @@ def measured(rows: int, processes: int) -> list[Spent]:
 
 
 def paired(sizes: Sequence[int]) -> int:
-    """The size that two processes are measured with, of two days at least and not the smallest of several; 0 for none."""
+    """The size that two processes are measured with: of two days at least, not the smallest of several; 0 for none."""
     fitting = [size for size in sorted(sizes) if size >= 2 * ROWS_PER_DAY]
     return next((size for size in fitting if size != min(sizes)), fitting[0] if fitting else 0)
 

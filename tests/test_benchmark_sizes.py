@@ -1,6 +1,7 @@
 """What the benchmark of the data stage does with archives that are too small for a part of it."""
 
 import pytest
+
 from benchmarks.data import ROWS_PER_DAY, paired
 
 

@@ -30,7 +30,7 @@ class Starts:
         start = text[:SIZE]
         if start[:1].isspace():
             start = text.lstrip()[:SIZE]
-        # Without regard to case some letters are others: `re` reads ſ as s.
+        # Without regard to case some letters are others: `re` reads the long s as s.
         if not start.isascii():
             return True
         start = start.lower()

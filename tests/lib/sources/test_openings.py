@@ -1,4 +1,4 @@
-"""The short look at a text's first letters: it may let too much through, and must never keep a phrase from being found."""
+"""The short look at a text's first letters may let too much through, and must keep no phrase from being found."""
 
 import re
 
@@ -43,10 +43,9 @@ def test_a_pattern_that_is_not_closed_properly_is_said():
         beginnings("a)b")
 
 
-@pytest.mark.parametrize("text", ["ſent from my phone", "\u2003 SENT from my Phone", "Sent From My phone"])
-def test_letters_that_are_others_without_case_are_no_way_around_it(text):
-    assert phrases.FOOTER.match(text) is not None or re.match("[ſ\u2003]", text)
-    assert phrases.FOOTER.starts.may(text)
+@pytest.mark.parametrize("text", ["\u017fent from my phone", "\u2003 SENT from my Phone", "\nSent From My phone"])
+def test_neither_case_nor_spaces_are_a_way_around_it(text):
+    assert phrases.FOOTER.match(text) is not None
 
 
 PLAIN = ["Where is my parcel?", "The red one, please", "Your lamp: does it dim?", "Hi, can I pay later?", "Danke dir"]
