@@ -112,7 +112,7 @@ class Input:
             raise SourceError(f"{self.name}, after line {number}: not {encoding} ({error})"[:400]) from None
         finally:
             if text is not None:
-                text.detach()
+                _let_go(text)
 
     def _refuse_other_encodings(self, start: bytes) -> None:
         for beginning, what in FOREIGN.items():
@@ -256,6 +256,12 @@ def _json(source: Input) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
     except UnicodeDecodeError:
         raise SourceError(f"{source.name}: not {encoding}; {_SAVE}") from None
     finally:
+        _let_go(text)
+
+
+def _let_go(text: io.TextIOWrapper) -> None:
+    """Leave the file below a text open, unless it is closed: who reads a file partly may close it first."""
+    if not text.buffer.closed:
         text.detach()
 
 

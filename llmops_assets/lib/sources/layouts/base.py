@@ -5,7 +5,7 @@ not clearly a customer's or an agent's, is no part of an exchange. How exchanges
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -73,6 +73,14 @@ class Layout(ABC):
     def thread(self, record: Mapping[str, Any]) -> str:
         """Where a record is a single message: the name of the conversation that it belongs to. Otherwise ""."""
         return ""
+
+    def sent(self, record: Mapping[str, Any], clock: Clock | None = None) -> datetime | None:
+        """When a record that is a single message was written. RowFault as in `messages`."""
+        return None
+
+    def same(self, record: Mapping[str, Any]) -> Hashable:
+        """Equal for records of one and the same message, of which the last counts; None where nothing tells it."""
+        return None
 
     def joined(self, records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         """The conversation of single messages with the same `thread`."""

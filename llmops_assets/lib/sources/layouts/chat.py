@@ -26,9 +26,9 @@ from llmops_assets.lib.sources.visibility import visibility
 
 LISTS = ("messages", "turns", "dialog", "dialogue", "conversation", "conversations")
 """Names of the list."""
-_ROLES = ("role", "from", "speaker", "author_role", "sender_role", "author_type", "sender_type", "author", "sender")
-_TEXTS = ("content", "text", "value", "message", "body")
-_TIMES = ("created_at", "time", "timestamp", "date", "datetime", "sent_at")
+ROLES = ("role", "from", "speaker", "author_role", "sender_role", "author_type", "sender_type", "author", "sender")
+TEXTS = ("content", "text", "value", "message", "body")
+TIMES = ("created_at", "time", "timestamp", "date", "datetime", "sent_at")
 _IN = frozenset("incoming inbound in received from_customer".split())
 _OUT = frozenset("outgoing outbound out sent to_customer".split())
 _PEOPLE = ("customer", "requester", "contact", "end_user", "client", "user", "visitor")
@@ -56,11 +56,11 @@ class Chat(Layout):
             at = f"message {number}"
             if not isinstance(entry, dict):
                 raise RowFault(f"a {type(entry).__name__}; every message is an object with role and text", at)
-            text = content(first(entry, *_TEXTS), at)
+            text = content(first(entry, *TEXTS), at)
             seen = visibility(entry)
             role, said = _speaker(entry, at, agents) if seen == "public" else ("", "system")
             if text:
-                found.append((role, Message(said, text, time_of(first(entry, *_TIMES), at, clock), seen)))
+                found.append((role, Message(said, text, time_of(first(entry, *TIMES), at, clock), seen)))
         # Where people answer, what calls itself assistant is the bot in front of them.
         staffed = any(message.speaker == "agent" and role not in MODEL for role, message in found)
         return [
@@ -104,8 +104,8 @@ def _are_messages(value: Any) -> bool:
 
 def is_message(entry: Mapping[str, Any]) -> bool:
     """Whether an object has a speaker and a text."""
-    told = any(name in entry for name in _ROLES) or _heading(entry) is not None
-    return told and any(name in entry for name in _TEXTS)
+    told = any(name in entry for name in ROLES) or _heading(entry) is not None
+    return told and any(name in entry for name in TEXTS)
 
 
 def speaker(entry: Mapping[str, Any], at: str, agents: Collection[str] = ()) -> Speaker:
@@ -119,7 +119,7 @@ def _speaker(entry: Mapping[str, Any], at: str, agents: Collection[str]) -> tupl
         return "", "bot"
     if isinstance(entry.get("message_type"), int):
         return "", _CHATWOOT.get(entry["message_type"], "unknown")
-    value = first(entry, *_ROLES)
+    value = first(entry, *ROLES)
     if value is None and (heading := _heading(entry)):
         return "", heading
     word = name_of(first(value, "role", "type") if isinstance(value, dict) else value)

@@ -6,7 +6,8 @@ settings name them as `agents`. The customer is who began the thread.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from llmops_assets.lib.sources.faults import RowFault
@@ -45,6 +46,14 @@ class Slack(Layout):
         if "messages" in record:
             return ""
         return f"{name_of(record.get('channel'))}{name_of(record.get('thread_ts')) or record['ts']}"
+
+    def sent(self, record: Mapping[str, Any], clock: Clock | None = None) -> datetime | None:
+        """`ts` is seconds."""
+        return time_of(_seconds(record), "ts", clock)
+
+    def same(self, record: Mapping[str, Any]) -> Hashable:
+        """A channel has one message at a `ts`; an edited one keeps it."""
+        return str(record["ts"])
 
     def joined(self, records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         """The messages of a thread as one conversation that has the thread's name."""

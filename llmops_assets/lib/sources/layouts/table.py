@@ -1,14 +1,16 @@
 """Tables with a message per row: conversation, speaker and text in columns of their own.
 
-The rows of a conversation are joined in their order, or by time where each has one. A file is held in memory for it.
+The rows of a conversation are joined in their order, or by time where each has one.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from llmops_assets.lib.sources.faults import RowFault
 from llmops_assets.lib.sources.layouts.base import first, identity, name_of
-from llmops_assets.lib.sources.layouts.chat import LISTS, Chat, is_message, speaker
+from llmops_assets.lib.sources.layouts.chat import LISTS, ROLES, TEXTS, TIMES, Chat, is_message, speaker
+from llmops_assets.lib.sources.times import Clock, time_of
 
 _THREADS = (
     "conversation_id",
@@ -36,6 +38,18 @@ class MessageTable(Chat):
     def thread(self, record: Mapping[str, Any]) -> str:
         """The conversation of a row."""
         return _thread(record)
+
+    def sent(self, record: Mapping[str, Any], clock: Clock | None = None) -> datetime | None:
+        """The row's time."""
+        return time_of(first(record, *TIMES), "time", clock)
+
+    def same(self, record: Mapping[str, Any]) -> Hashable:
+        """The message's own id, or who wrote what and when."""
+        if named := name_of(first(record, "message_id", "msg_id")):
+            return named
+        when = first(record, *TIMES)
+        told = [str(first(record, *names)) for names in (ROLES, TEXTS)]
+        return (*told, str(when)) if when not in (None, "") else None
 
     def joined(self, records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         """The rows of a conversation as its messages."""
