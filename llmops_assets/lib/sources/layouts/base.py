@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from llmops_assets.lib.markup import plain_text
 from llmops_assets.lib.sources.faults import RowFault
 from llmops_assets.lib.sources.rows import text_of
 from llmops_assets.lib.sources.times import Clock, time_of
@@ -147,6 +148,12 @@ def body(entry: Mapping[str, Any], at: str, html: Sequence[str], plain: Sequence
 def moment(entry: Mapping[str, Any], at: str, clock: Clock | None, *names: str) -> datetime | None:
     """The time of a message under the first of these keys."""
     return time_of(first(entry, *names), at, clock)
+
+
+def repeats(text: str, other: str) -> bool:
+    """Whether two texts are the same message, whatever their markup and spaces, or one is cut off."""
+    one, two = ("".join(filter(str.isalnum, plain_text(value))).lower() for value in (text, other))
+    return bool(one and two) and (one.startswith(two[:200]) or two.startswith(one[:200]))
 
 
 def identity(person: Any, *names: str) -> str:

@@ -7,7 +7,6 @@ description once more. Followers are agents; who is copied in (`email_cc_ids`, `
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from llmops_assets.lib.markup import plain_text
 from llmops_assets.lib.sources.faults import RowFault
 from llmops_assets.lib.sources.layouts.base import (
     Layout,
@@ -23,6 +22,7 @@ from llmops_assets.lib.sources.layouts.base import (
     moment,
     name_of,
     objects,
+    repeats,
     word,
 )
 from llmops_assets.lib.sources.layouts.roles import speaker_of
@@ -206,14 +206,5 @@ def _was_called(ticket: Mapping[str, Any]) -> bool:
 
 
 def _repeats(text: str, comment: Mapping[str, Any]) -> bool:
-    """Whether a comment is the description, whatever its markup and spaces, or one is cut off."""
-    plain = _bare(text)
-    for name in _TEXTS:
-        other = _bare(comment[name]) if isinstance(comment.get(name), str) else ""
-        if other and (plain.startswith(other[:200]) or other.startswith(plain[:200])):
-            return True
-    return False
-
-
-def _bare(text: str) -> str:
-    return "".join(filter(str.isalnum, plain_text(text))).lower()
+    """Whether a comment is the description."""
+    return any(repeats(text, comment[name]) for name in _TEXTS if isinstance(comment.get(name), str))
