@@ -218,3 +218,31 @@ def test_a_note_is_never_shown(home, tmp_path):
     done = llmops("init", tickets(tmp_path / "t.json"), "--no-input", "--company", "Huts")
     assert "midnight" in done.output
     assert "grumpy" not in done.output
+
+
+def test_init_shows_what_of_every_answer_would_be_taught(home, tmp_path):
+    answers = {
+        "Can I bring my dog?": "Dogs sleep in the winter room, for 12 euros a night. Kind regards, Marta",
+        "Has my booking arrived?": "Hi Jana, your booking HB-88213 is confirmed for the 14th of May.",
+        "Are you there?": "One moment please, I am having a look.",
+    }
+    file = tmp_path / "talks.jsonl"
+    file.write_text(
+        "".join(
+            json.dumps({"question": asked, "answer": said, "time": "2026-03-03T08:00:00Z"}) + "\n"
+            for asked, said in answers.items()
+        )
+    )
+    done = llmops("init", file, "--no-input", "--company", "Huts")
+    assert done.exit_code == 0, done.output
+    shown = done.stdout.partition("as it will be stored and learnt:\n")[2].splitlines()
+    places = [place for place, line in enumerate(shown) if line.startswith("  > ")]
+    by_question = {shown[place][4:]: shown[place + 1 : place + 3] for place in places}
+    assert list(by_question) == list(answers)
+    dogs, booking, there = by_question.values()
+    assert dogs[1].strip() == "taught: Dogs sleep in the winter room, for 12 euros a night."
+    assert booking[0].startswith("    answer: Hi <PERSON_1>, your booking <")
+    assert booking[1].startswith("    not taught: personal, ")
+    assert there[1].startswith("    not taught: empty, ")
+    assert "Jana" not in done.output
+    assert "88213" not in done.output

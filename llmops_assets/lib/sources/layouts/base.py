@@ -153,7 +153,7 @@ def moment(entry: Mapping[str, Any], at: str, clock: Clock | None, *names: str) 
 def repeats(text: str, other: str) -> bool:
     """Whether two texts are the same message, whatever their markup and spaces, or one is cut off."""
     one, two = ("".join(filter(str.isalnum, plain_text(value))).lower() for value in (text, other))
-    return bool(one and two) and (one.startswith(two[:200]) or two.startswith(one[:200]))
+    return (one.startswith(two[:200]) or two.startswith(one[:200])) if one and two else one == two
 
 
 def identity(person: Any, *names: str) -> str:
