@@ -19,7 +19,6 @@ from llmops_assets.commands.archives import archive, surveyed
 from llmops_assets.lib.errors import LlmopsError, in_a_sentence
 from llmops_assets.lib.records import UseCase
 from llmops_assets.lib.sources import (
-    COLUMNS,
     RawRow,
     Rejected,
     RowFault,
@@ -28,6 +27,7 @@ from llmops_assets.lib.sources import (
     layout_of,
     proposal,
     remedy,
+    time_names,
     told_names,
     written_dates,
 )
@@ -183,8 +183,7 @@ def asked_columns(names: list[Any], found: dict[str, str], ask: Ask) -> dict[str
 
 def times(source: Files) -> Iterator[str]:
     """Some of the times that stand in an archive as text."""
-    mapped = (source.shape.mapping or {}).get("time")
-    names = frozenset({mapped.strip().lower()} if mapped else COLUMNS["time"])
+    names = time_names(source.shape)
     for file in source.files():
         try:
             for _, record in islice(source.records(file), LOOKED_AT):

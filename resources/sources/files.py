@@ -234,7 +234,20 @@ class Files(Source):
         with self._open(file) as opened:
             yield from scan_items(opened, self.label(file), self._shape_of(file), self._form, self._encoding)
 
-    def _is_of_messages(self, file: str) -> bool:
+    def dated_together(self, files: Sequence[str]) -> Iterator[tuple[date, RawRow | Rejected]]:
+        """Everything in several files of messages with its day, their conversations joined; all are held for it."""
+        parts: list[Part] = []
+        for file in files:
+            for day, item in self._apart(file):
+                if isinstance(item, Part):
+                    parts.append(item)
+                else:
+                    yield day, item
+        if parts:
+            found = conversations_of(parts, self._shape_of(files[-1]))
+            yield from dated(found, self.label(files[0]), fallback=parts[0].day)
+
+    def is_of_messages(self, file: str) -> bool:
         """Whether the records of a file are single messages that say when they were written.
 
         Their conversations may go on in other blocks and files. Without times a file's own order is all there is.
@@ -373,7 +386,7 @@ class Files(Source):
         """
         name = file.lower() if not self._form else f".{self._form.lower()}"
         spread, channel = self._spread, self._channel(file)
-        kind = {"apart": True} if (apart := self._is_of_messages(file)) else {}
+        kind = {"apart": True} if (apart := self.is_of_messages(file)) else {}
         changed = spread.replay or spread.limit is not None or (spread.first_day and not day_in_name(file))
         large = self._system[0].size(file) >= self.blocks_from
         if large and not changed and not self._encoding and name.endswith((".jsonl", ".ndjson")):

@@ -246,3 +246,25 @@ def test_init_shows_what_of_every_answer_would_be_taught(home, tmp_path):
     assert there[1].startswith("    not taught: empty, ")
     assert "Jana" not in done.output
     assert "88213" not in done.output
+
+
+def test_check_counts_conversations_over_files_once(home, tmp_path):
+    def said(talk: str, who: str, text: str, day: int) -> str:
+        return json.dumps(
+            {"conversation_id": talk, "role": who, "text": text, "created_at": f"2026-03-{day:02}T09:00:00Z"}
+        )
+
+    folder = tmp_path / "export"
+    folder.mkdir()
+    (folder / "a.jsonl").write_text(said("1", "customer", "Is there wood?", 3) + "\n")
+    (folder / "b.jsonl").write_text(said("1", "agent", "In the shed.", 4) + "\n")
+    (folder / "c.jsonl").write_text(said("1", "customer", "Is it dry?", 5) + "\n" + '{"conversation_id": "1", "te')
+    done = llmops("check", folder)
+    assert done.exit_code == 1
+    assert "a.jsonl: conversations (table)" in done.stdout
+    assert "1 rows on 1 days, 2026-03-03 to 2026-03-03" in done.stdout
+    assert "b.jsonl: conversations (table); columns" in done.stdout
+    assert "its messages are counted with a.jsonl" in done.stdout
+    assert "c.jsonl, line 2: is cut off" in done.stdout
+    assert "only the agent wrote" not in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("in all: 2 of 3 files can be used, 1 rows on 1 days, 0 left out")

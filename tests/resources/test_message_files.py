@@ -173,3 +173,15 @@ def test_a_later_message_in_a_file_written_later_is_not_in_the_future(tmp_path):
     written = (START + timedelta(hours=1)).timestamp()
     os.utime(tmp_path / "inbox" / "a.jsonl", (written, written))
     assert [row[2:] for row in told(opened(tmp_path))[MONDAY]] == [("q", "r")]
+
+
+def test_files_that_write_their_dates_in_another_way_are_joined(tmp_path):
+    said = [
+        {"ticket_id": "4", "sender_type": "customer", "body": "is it oak?", "sent_at": "14.03.2026 10:00"},
+        {"ticket_id": "4", "sender_type": "customer", "body": "or ash?", "sent_at": "14.03.2026 10:05"},
+    ]
+    later = [{"ticket_id": "4", "sender_type": "agent", "body": "Ash.", "sent_at": "2026-03-15T08:00:00Z"}]
+    put(tmp_path, {"a.jsonl": said, "b.jsonl": later})
+    for kind in (Files, SmallBlocks):
+        [rows] = told(opened(tmp_path, kind)).values()
+        assert [row[2:] for row in rows] == [("is it oak?\nor ash?", "Ash.")]

@@ -29,6 +29,7 @@ from llmops_assets.lib.sources.reading import (
     scan,
     scan_items,
     stem,
+    time_names,
 )
 from llmops_assets.lib.sources.rows import (
     COLUMNS,
@@ -90,6 +91,7 @@ __all__ = [
     "scan_items",
     "states_of",
     "stem",
+    "time_names",
     "time_of",
     "told",
     "told_names",

@@ -18,6 +18,7 @@ from llmops_assets.lib.records import Article
 from llmops_assets.lib.sources import chats, layouts
 from llmops_assets.lib.sources.faults import RowFault, SourceError, Unseen
 from llmops_assets.lib.sources.formats import DOCUMENTS, MAX_LINE, READERS, Input, Reader, unpacked
+from llmops_assets.lib.sources.layouts.chat import TIMES
 from llmops_assets.lib.sources.rows import COLUMNS, MAX_TEXT, Plan, RawRow, Rejected, Shape, content_id, raw_text
 from llmops_assets.lib.sources.times import order_among, time_of, written_dates
 
@@ -96,6 +97,12 @@ def records_of(
         raise SourceError(f"{name}: {why} after {count} readable rows ({error}); none of them is used") from None
 
 
+def time_names(shape: Shape) -> frozenset[str]:
+    """Under which names, in small letters, the times of a source stand: in columns, or in messages."""
+    mapped = (shape.mapping or {}).get("time")
+    return frozenset({mapped.strip().lower()} if mapped else {*COLUMNS["time"], *TIMES})
+
+
 def dated_by(
     shape: Shape, opened: Callable[[], AbstractContextManager[BinaryIO]], name: str, form: str = "", encoding: str = ""
 ) -> Shape:
@@ -108,8 +115,7 @@ def dated_by(
 
     @functools.cache
     def order() -> str:
-        mapped = (shape.mapping or {}).get("time")
-        names = frozenset({mapped.strip().lower()} if mapped else COLUMNS["time"])
+        names = time_names(shape)
 
         def texts() -> Iterator[str]:
             with opened() as file:
@@ -243,7 +249,8 @@ def _part(layout: layouts.Layout, thread: str, record: Mapping[str, Any], name: 
     except RowFault:
         time = None  # Said when its conversation is read.
     day = shape.clock.day(time) if time else None
-    return Part(f"{shape.name}/{layout.name}/{thread}", layout, record, name, place, day)
+    told = layout.stamped(record, time) if time else record
+    return Part(f"{shape.name}/{layout.name}/{thread}", layout, told, name, place, day)
 
 
 def joined_parts(items: Iterable[Item], shape: Shape) -> Iterator[RawRow | Rejected]:

@@ -79,6 +79,10 @@ class Layout(ABC):
         """When a record that is a single message was written. RowFault as in `messages`."""
         return None
 
+    def stamped(self, record: Mapping[str, Any], time: datetime) -> Mapping[str, Any]:
+        """A record with its time in one way of writing: other files may write dates in another order."""
+        return record
+
     def same(self, record: Mapping[str, Any]) -> Hashable:
         """Equal for records of one and the same message, of which the last counts; None where nothing tells it."""
         return None

@@ -43,6 +43,10 @@ class MessageTable(Chat):
         """The row's time."""
         return time_of(first(record, *TIMES), "time", clock)
 
+    def stamped(self, record: Mapping[str, Any], time: datetime) -> Mapping[str, Any]:
+        """The row with its time as one."""
+        return {**record, next(name for name in TIMES if record.get(name) is not None): time}
+
     def same(self, record: Mapping[str, Any]) -> Hashable:
         """The message's own id, or who wrote what and when."""
         if named := name_of(first(record, "message_id", "msg_id")):
