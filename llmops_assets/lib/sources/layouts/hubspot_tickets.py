@@ -9,23 +9,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from llmops_assets.lib.sources.faults import RowFault
-from llmops_assets.lib.sources.layouts.base import (
-    Layout,
-    Message,
-    Speaker,
-    Visibility,
-    body,
-    content,
-    entries,
-    first,
-    identity,
-    inner,
-    is_agent,
-    moment,
-    name_of,
-    repeats,
-    word,
-)
+from llmops_assets.lib.sources.layouts import fields
+from llmops_assets.lib.sources.layouts.base import Layout, Message, Speaker, Visibility
 from llmops_assets.lib.sources.times import Clock
 
 _ACTIVITIES = ("emails", "notes", "calls", "communications", "engagements", "activities")
@@ -61,13 +46,13 @@ class HubSpotTicket(Layout):
             if not isinstance(told, dict):
                 named = True
                 continue
-            if text := content(first(told, *_WITHIN), at):
-                found.append(Message("system", text, moment(told, at, clock, "hs_timestamp"), "private"))
-            text, html = body(told, at, ("hs_email_html",), ("hs_email_text",))
+            if text := fields.content(fields.first(told, *_WITHIN), at):
+                found.append(Message("system", text, fields.moment(told, at, clock, "hs_timestamp"), "private"))
+            text, html = fields.body(told, at, ("hs_email_html",), ("hs_email_text",))
             if text:
                 seen = _seen(told, customer)
                 speaker = _speaker(told, at, agents, customer) if seen == "public" else "system"
-                time = moment({"at": first(told, "hs_timestamp", "hs_createdate")}, at, clock, "at")
+                time = fields.moment({"at": fields.first(told, "hs_timestamp", "hs_createdate")}, at, clock, "at")
                 found.append(Message(speaker, text, time, seen, html))
         if named and not found:
             raise RowFault("its e-mails are named by their ids alone: export them with the ticket, under `emails`")
@@ -76,35 +61,35 @@ class HubSpotTicket(Layout):
     def _described(self, record: Mapping[str, Any], written: list[Message], clock: Clock | None) -> list[Message]:
         """The content as the customer's first message, only where it is that and no e-mail repeats it."""
         told = record["properties"]
-        text = content(told.get("content"), "content")
-        if not text or any(m.speaker == "customer" and repeats(text, m.text) for m in written):
+        text = fields.content(told.get("content"), "content")
+        if not text or any(m.speaker == "customer" and fields.repeats(text, m.text) for m in written):
             return []
-        mine = word(told.get("source_type")).upper() in _BY_CUSTOMERS
-        time = moment(told, "createdate", clock, "createdate")
+        mine = fields.word(told.get("source_type")).upper() in _BY_CUSTOMERS
+        time = fields.moment(told, "createdate", clock, "createdate")
         return [Message("customer", text, time) if mine else Message("system", text, time, "unknown")]
 
     def subject(self, record: Mapping[str, Any], agents: Collection[str] = ()) -> str:
         """The customer's address, or else the contact's id; a ticket's own `subject` is its title."""
-        return _customer(record) or next((identity(one, "id") for one in _contacts(record)), "")
+        return _customer(record) or next((fields.identity(one, "id") for one in _contacts(record)), "")
 
     def about(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """The ticket's properties by our names."""
         told = record["properties"]
-        own = {"id": first(told, "hs_ticket_id", "hs_object_id"), "time": told.get("createdate")}
+        own = {"id": fields.first(told, "hs_ticket_id", "hs_object_id"), "time": told.get("createdate")}
         category = {"category": told["hs_ticket_category"]} if told.get("hs_ticket_category") else {}
-        return {**told, **own, **category, "id": first(record, "id") or own["id"]}
+        return {**told, **own, **category, "id": fields.first(record, "id") or own["id"]}
 
     def channel(self, record: Mapping[str, Any]) -> str:
         """`source_type` of the ticket."""
-        return word(record["properties"].get("source_type")).lower()
+        return fields.word(record["properties"].get("source_type")).lower()
 
 
 def _listed(record: Mapping[str, Any], *names: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """(place, object) of lists under some names, also as the API's `results`, in the record or its associations."""
     for name in names:
         for holder in (record, record.get("associations")):
-            value = inner(holder, name)
-            for number, entry in enumerate(entries(value.get("results") if isinstance(value, dict) else value)):
+            value = fields.inner(holder, name)
+            for number, entry in enumerate(fields.entries(value.get("results") if isinstance(value, dict) else value)):
                 yield f"{name} {number}", entry
 
 
@@ -119,27 +104,31 @@ def _contacts(record: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _customer(record: Mapping[str, Any]) -> str:
     """The address of the ticket's contact where it is given, or of who wrote the first e-mail that came in."""
     for contact in _contacts(record):
-        if mail := name_of(inner(contact, "properties", "email")):
+        if mail := fields.name_of(fields.inner(contact, "properties", "email")):
             return mail
     came = [told for _, entry in _activities(record) if isinstance(told := entry.get("properties"), dict)]
-    came = [told for told in came if word(told.get("hs_email_direction")) == "INCOMING_EMAIL"]
+    came = [told for told in came if fields.word(told.get("hs_email_direction")) == "INCOMING_EMAIL"]
     came.sort(key=lambda told: str(told.get("hs_timestamp") or ""))
-    return name_of(came[0].get("hs_email_from_email")) if came else ""
+    return fields.name_of(came[0].get("hs_email_from_email")) if came else ""
 
 
 def _seen(told: Mapping[str, Any], customer: str) -> Visibility:
     """Whether the customer saw an e-mail: wrote it, or was sent it. What failed or is planned was not sent."""
-    if word(told.get("hs_email_direction")) != "EMAIL":
+    if fields.word(told.get("hs_email_direction")) != "EMAIL":
         return "public"
-    if word(told.get("hs_email_status")).upper() not in _SENT:
+    if fields.word(told.get("hs_email_status")).upper() not in _SENT:
         return "private"
-    to = [name_of(part) for part in word(told.get("hs_email_to_email")).replace(",", ";").split(";") if part.strip()]
+    to = [
+        fields.name_of(part)
+        for part in fields.word(told.get("hs_email_to_email")).replace(",", ";").split(";")
+        if part.strip()
+    ]
     return "public" if not to or not customer or customer in to else "unknown"
 
 
 def _speaker(told: Mapping[str, Any], at: str, agents: Collection[str], customer: str) -> Speaker:
-    direction, sender = word(told.get("hs_email_direction")), name_of(told.get("hs_email_from_email"))
-    if is_agent(agents, sender):
+    direction, sender = fields.word(told.get("hs_email_direction")), fields.name_of(told.get("hs_email_from_email"))
+    if fields.is_agent(agents, sender):
         return "agent"
     if direction == "EMAIL":
         return "bot" if "AUTOMATION" in str(told.get("hs_object_source")).upper() else "agent"
