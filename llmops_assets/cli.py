@@ -126,8 +126,7 @@ def init(
     begun = beginnings.begin(data, given, known, ask, home)
     typer.echo("\n".join(lines(begun.files)))
     typer.echo("\nas it will be stored and learnt:")
-    for question, answer in beginnings.preview(begun):
-        typer.echo(f"  > {' '.join(question.split())[:200]}\n    {' '.join(answer.split())[:200]}")
+    typer.echo("\n".join(beginnings.preview(begun)))
     if not no_input:
         typer.confirm("Write the settings?", default=True, abort=True)
     settings, case = beginnings.write(home, begun, force=force)

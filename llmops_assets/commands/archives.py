@@ -48,14 +48,27 @@ def archive(path: Path, settings: Settings) -> Files:
 def surveyed(source: Files) -> Sequence[FileSurvey]:
     """Every file of a source, counted; what is wrong with one stops no other. SourceError when there are none."""
     found = []
+    together = [file for file, reason in source.listing().items() if not reason and of_messages(source, file)]
     for file, reason in source.listing().items():
         name = source.label(file)
         if reason:
             found.append(FileSurvey(name, fault=reason))
             continue
         layout, columns = shown_layout(source, file)
-        found.append(survey(FileSurvey(name, layout, columns), source.dated(file)))
+        if file in together[1:]:
+            found.append(FileSurvey(name, layout, columns, counted_with=source.label(together[0])))
+            continue
+        items = source.dated_together(together) if file in together else source.dated(file)
+        found.append(survey(FileSurvey(name, layout, columns), items))
     return found
+
+
+def of_messages(source: Files, file: str) -> bool:
+    """Whether a file's conversations may go on in others; one that is broken in its beginning or end is for itself."""
+    try:
+        return source.is_of_messages(file) and all(True for _ in source.records(file))
+    except SourceError:
+        return False
 
 
 def shown_layout(source: Files, file: str) -> tuple[str, dict[str, str]]:

@@ -19,7 +19,6 @@ from llmops_assets.commands.archives import archive, surveyed
 from llmops_assets.lib.errors import LlmopsError, in_a_sentence
 from llmops_assets.lib.records import UseCase
 from llmops_assets.lib.sources import (
-    COLUMNS,
     RawRow,
     Rejected,
     RowFault,
@@ -28,6 +27,7 @@ from llmops_assets.lib.sources import (
     layout_of,
     proposal,
     remedy,
+    time_names,
     told_names,
     written_dates,
 )
@@ -40,6 +40,8 @@ from resources.workspace import Settings, Workspace
 
 SHOWN = 10
 """Rows that are shown as they will be learnt."""
+LONGEST_SHOWN = 200
+"""Characters of a text that are shown."""
 LOOKED_AT = 200
 """Records whose times are looked at for an offset."""
 UNKNOWN_AUTHOR = "unknown author"
@@ -181,8 +183,7 @@ def asked_columns(names: list[Any], found: dict[str, str], ask: Ask) -> dict[str
 
 def times(source: Files) -> Iterator[str]:
     """Some of the times that stand in an archive as text."""
-    mapped = (source.shape.mapping or {}).get("time")
-    names = frozenset({mapped.strip().lower()} if mapped else COLUMNS["time"])
+    names = time_names(source.shape)
     for file in source.files():
         try:
             for _, record in islice(source.records(file), LOOKED_AT):
@@ -220,19 +221,38 @@ def use_case_of(company: Company) -> dict[str, Any]:
     return case
 
 
-def preview(beginning: Beginning, count: int = SHOWN) -> Iterator[tuple[str, str]]:
-    """(question, answer) of some rows as they would be stored: redacted, or the reason why they would not."""
+def preview(beginning: Beginning, count: int = SHOWN) -> list[str]:
+    """Lines on some rows as they would be stored and learnt: redacted, with what of the answer would be taught or why
+    nothing, or the reason why the row would not be stored."""
+    from llmops_assets.lib.answering.embedding import Embedder, find_embedder_folder
     from llmops_assets.lib.auditing.conversations import redacted
     from llmops_assets.lib.redaction import Redactor, public_words
+    from llmops_assets.lib.teaching import Judge
 
     case = UseCase.model_validate(beginning.case)
     # Pseudonyms are not shown: a key of this moment will do.
     words = public_words([case.company.title(), case.handover])
     redactor = Redactor(case.identifiers, secrets.token_bytes(32), allow=words)
-    for day, row in islice(_rows(beginning.source), count):
-        for cleared in redacted([row], day, redactor):
-            yield from ((kept["question"], kept["answer"]) for kept in cleared.kept)
-            yield from ((f"left out: {aside['reason']}", "") for aside in cleared.quarantined)
+    rows = islice(_rows(beginning.source), count)
+    cleared = [found for day, row in rows for found in redacted([row], day, redactor)]
+    answers = [kept["answer"] for one in cleared for kept in one.kept]
+    decisions = iter(Judge(Embedder(find_embedder_folder()).embed).decide(answers))
+    told: list[str] = []
+    for one in cleared:
+        for kept in one.kept:
+            decision = next(decisions)
+            taught = f"taught: {_in_short(decision.text)}"
+            left = f"not taught: {decision.kind}, {decision.reason}"
+            told += [f"  > {_in_short(kept['question'])}", f"    answer: {_in_short(kept['answer'])}"]
+            told.append(f"    {taught if decision.kind == 'general' else left}")
+        told += [f"  > not stored: {aside['reason']}" for aside in one.quarantined]
+    return told
+
+
+def _in_short(text: str) -> str:
+    """The beginning of a text on one line."""
+    words = " ".join(text.split())
+    return words if len(words) <= LONGEST_SHOWN else f"{words[:LONGEST_SHOWN]} …"
 
 
 def _rows(source: Files) -> Iterator[tuple[Any, RawRow]]:

@@ -22,6 +22,8 @@ from llmops_assets.lib.sources import (
     Block,
     Changes,
     Fault,
+    Item,
+    Part,
     RawRow,
     Rejected,
     RowFault,
@@ -31,23 +33,26 @@ from llmops_assets.lib.sources import (
     UnfinishedError,
     block_items,
     changes,
+    conversations_of,
     dated,
     dated_by,
     joined,
+    joined_parts,
     pieces,
     records_of,
     resolved,
-    scan,
+    scan_items,
     states_of,
     stem,
 )
 from resources.sources.talks import Talks, first_days, key_of, load_talks, save_talks
 
-Item = RawRow | Rejected
 _NOT_UTF8 = (b"\x1f\x8b", b"\xff\xfe", b"\xfe\xff")
 """How gzip and UTF-16 begin."""
 TOLERANCE = timedelta(days=2)
 """How far in the future a time may be: clocks and time zones differ."""
+_VERSION = 2
+"""Of what is kept of a file: another number has all files looked into again."""
 HIDDEN = (".", "_", "~$")
 """How the names of files and folders begin that belong to a system or a program."""
 SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
@@ -123,7 +128,7 @@ class Files(Source):
             Fault(self.label(file), entry["fault"]) for file, entry in self._index().items() if "fault" in entry
         )
 
-    def read(self, day: date) -> Iterator[Item]:
+    def read(self, day: date) -> Iterator[RawRow | Rejected]:
         """Rows of the files that have some of that day; other files are not opened, and of a large JSONL file only the
         pieces that have some are read. SourceError when a file had some that cannot be read any more: without them the
         day would lose what it holds."""
@@ -133,20 +138,37 @@ class Files(Source):
             return resolved(lambda: self._read(day, index))
         return self._read(day, index)
 
-    def conversations(self, day: date) -> Iterator[Item]:
+    def conversations(self, day: date) -> Iterator[RawRow | Rejected]:
         """A day as it is ingested: every row once, and the rows of a conversation together."""
         index = self._index()
         return resolved(lambda: self._read(day, index))
 
-    def _read(self, day: date, index: dict[str, dict[str, Any]]) -> Iterator[Item]:
+    def _read(self, day: date, index: dict[str, dict[str, Any]]) -> Iterator[RawRow | Rejected]:
+        parts: list[Part] = []
+        last = ""
         for file, entry in index.items():
             if str(day) not in entry["days"]:
                 continue
             if "fault" in entry:
                 told = Fault(self.label(file), entry["fault"])
                 raise SourceError(f"{told}. It had rows of {day}, which must not get lost: mend it, or take it away")
-            found = self._in_blocks(file, entry, str(day)) if "blocks" in entry else self._settled(file, entry["moved"])
-            yield from (item for its_day, item in found if its_day == day)
+            apart = entry.get("apart", False)
+            if "blocks" in entry:
+                found = self._in_blocks(file, entry, str(day))
+            else:
+                found = self._settled(file, entry["moved"], apart=apart)
+            for its_day, item in found:
+                if its_day != day:
+                    continue
+                if isinstance(item, Part):
+                    parts.append(item)
+                    last = file
+                else:
+                    yield item
+        if parts:
+            # A time is not in the future that the last of the files can tell.
+            for item in conversations_of(parts, self._shape_of(last)):
+                yield replace(item, day=day)
 
     # -- files ----------------------------------------------------------------------------------------------------
 
@@ -171,19 +193,20 @@ class Files(Source):
         system, root = self._system
         return bool(system.isfile(root))
 
-    def dated(self, file: str) -> Iterator[tuple[date, Item]]:
+    def dated(self, file: str) -> Iterator[tuple[date, RawRow | Rejected]]:
         """Everything in a file, with its day. Rows that carry a time are streamed; the others are held until the end.
 
         SourceError when no row of the file tells a day.
         """
         spread, named = self._spread, day_in_name(file)
+        items = joined_parts(self._items(file), self._shape_of(file))
         if spread.replay or spread.limit is not None:
-            yield from self._spread_over_days(file, list(self._items(file)))
+            yield from self._spread_over_days(file, list(items))
             return
-        untimed: list[Item] = []
+        untimed: list[RawRow | Rejected] = []
 
-        def streamed() -> Iterator[Item]:
-            for item in self._items(file):
+        def streamed() -> Iterator[RawRow | Rejected]:
+            for item in items:
                 if spread.first_day and not named and isinstance(item, RawRow) and item.day is None:
                     untimed.append(item)
                 else:
@@ -192,6 +215,10 @@ class Files(Source):
         yield from dated(streamed(), self.label(file), named, spread.first_day)
         if untimed:
             yield from self._spread_over_days(file, untimed)
+
+    def _apart(self, file: str) -> Iterator[tuple[date, Item]]:
+        """Everything in a file of single messages, with its day."""
+        return dated(self._items(file), self.label(file), day_in_name(file), self._spread.first_day)
 
     def records(self, file: str) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
         """The records of a file as they stand there."""
@@ -205,7 +232,31 @@ class Files(Source):
 
     def _items(self, file: str) -> Iterator[Item]:
         with self._open(file) as opened:
-            yield from scan(opened, self.label(file), self._shape_of(file), self._form, self._encoding)
+            yield from scan_items(opened, self.label(file), self._shape_of(file), self._form, self._encoding)
+
+    def dated_together(self, files: Sequence[str]) -> Iterator[tuple[date, RawRow | Rejected]]:
+        """Everything in several files of messages with its day, their conversations joined; all are held for it."""
+        parts: list[Part] = []
+        for file in files:
+            for day, item in self._apart(file):
+                if isinstance(item, Part):
+                    parts.append(item)
+                else:
+                    yield day, item
+        if parts:
+            found = conversations_of(parts, self._shape_of(files[-1]))
+            yield from dated(found, self.label(files[0]), fallback=parts[0].day)
+
+    def is_of_messages(self, file: str) -> bool:
+        """Whether the records of a file are single messages that say when they were written.
+
+        Their conversations may go on in other blocks and files. Without times a file's own order is all there is.
+        """
+        spread = self._spread
+        if spread.replay or spread.limit is not None:
+            return False
+        first = next((item for item in self._items(file) if not isinstance(item, Rejected)), None)
+        return isinstance(first, Part) and first.day is not None
 
     def _shape_of(self, file: str) -> Shape:
         # No row is much younger than the file it is in. (The clock would judge the same file differently every day.)
@@ -236,7 +287,9 @@ class Files(Source):
 
     # -- days -----------------------------------------------------------------------------------------------------
 
-    def _spread_over_days(self, file: str, items: Sequence[Item]) -> Iterator[tuple[date, Item]]:
+    def _spread_over_days(
+        self, file: str, items: Sequence[RawRow | Rejected]
+    ) -> Iterator[tuple[date, RawRow | Rejected]]:
         spread = self._spread
         rows = [item for item in items if isinstance(item, RawRow)]
         if spread.limit is not None:
@@ -281,7 +334,7 @@ class Files(Source):
         """
         system, _ = self._system
         known = json.loads(self._index_file.read_text()) if self._index_file and self._index_file.exists() else {}
-        settings = hash_json([repr(self._shape), self._form, self._encoding, repr(self._spread)])[:12]
+        settings = hash_json([_VERSION, repr(self._shape), self._form, self._encoding, repr(self._spread)])[:12]
         found: dict[str, dict[str, Any]] = {}
         talks: dict[str, Talks] = {}
         for file, reason in self.listing().items():
@@ -333,6 +386,7 @@ class Files(Source):
         """
         name = file.lower() if not self._form else f".{self._form.lower()}"
         spread, channel = self._spread, self._channel(file)
+        kind = {"apart": True} if (apart := self.is_of_messages(file)) else {}
         changed = spread.replay or spread.limit is not None or (spread.first_day and not day_in_name(file))
         large = self._system[0].size(file) >= self.blocks_from
         if large and not changed and not self._encoding and name.endswith((".jsonl", ".ndjson")):
@@ -347,13 +401,15 @@ class Files(Source):
                     talks.clear()
             else:
                 days = {str(day): state for day, state in states.items()}
-                return {"days": days, "moved": moved, "blocks": [asdict(block) for block in blocks]}
-        states = states_of(self._settled(file, moved, talks), channel)
-        return {"days": {str(day): state for day, state in states.items()}, "moved": moved}
+                return {"days": days, "moved": moved, **kind, "blocks": [asdict(block) for block in blocks]}
+        states = states_of(self._settled(file, moved, talks, apart=apart), channel)
+        return {"days": {str(day): state for day, state in states.items()}, "moved": moved, **kind}
 
-    def _settled(self, file: str, moved: dict[str, str], talks: Talks | None = None) -> Iterator[tuple[date, Item]]:
+    def _settled(
+        self, file: str, moved: dict[str, str], talks: Talks | None = None, *, apart: bool = False
+    ) -> Iterator[tuple[date, Item]]:
         """Everything in a file with the day on which its conversation began."""
-        for day, item in self.dated(file):
+        for day, item in self._apart(file) if apart else self.dated(file):
             yield _settle(day, item, moved, talks)
 
     def _cut(

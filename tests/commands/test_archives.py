@@ -218,3 +218,53 @@ def test_a_note_is_never_shown(home, tmp_path):
     done = llmops("init", tickets(tmp_path / "t.json"), "--no-input", "--company", "Huts")
     assert "midnight" in done.output
     assert "grumpy" not in done.output
+
+
+def test_init_shows_what_of_every_answer_would_be_taught(home, tmp_path):
+    answers = {
+        "Can I bring my dog?": "Dogs sleep in the winter room, for 12 euros a night. Kind regards, Marta",
+        "Has my booking arrived?": "Hi Jana, your booking HB-88213 is confirmed for the 14th of May.",
+        "Are you there?": "One moment please, I am having a look.",
+    }
+    file = tmp_path / "talks.jsonl"
+    file.write_text(
+        "".join(
+            json.dumps({"question": asked, "answer": said, "time": "2026-03-03T08:00:00Z"}) + "\n"
+            for asked, said in answers.items()
+        )
+    )
+    done = llmops("init", file, "--no-input", "--company", "Huts")
+    assert done.exit_code == 0, done.output
+    shown = done.stdout.partition("as it will be stored and learnt:\n")[2].splitlines()
+    places = [place for place, line in enumerate(shown) if line.startswith("  > ")]
+    by_question = {shown[place][4:]: shown[place + 1 : place + 3] for place in places}
+    assert list(by_question) == list(answers)
+    dogs, booking, there = by_question.values()
+    assert dogs[1].strip() == "taught: Dogs sleep in the winter room, for 12 euros a night."
+    assert booking[0].startswith("    answer: Hi <PERSON_1>, your booking <")
+    assert booking[1].startswith("    not taught: personal, ")
+    assert there[1].startswith("    not taught: empty, ")
+    assert "Jana" not in done.output
+    assert "88213" not in done.output
+
+
+def test_check_counts_conversations_over_files_once(home, tmp_path):
+    def said(talk: str, who: str, text: str, day: int) -> str:
+        return json.dumps(
+            {"conversation_id": talk, "role": who, "text": text, "created_at": f"2026-03-{day:02}T09:00:00Z"}
+        )
+
+    folder = tmp_path / "export"
+    folder.mkdir()
+    (folder / "a.jsonl").write_text(said("1", "customer", "Is there wood?", 3) + "\n")
+    (folder / "b.jsonl").write_text(said("1", "agent", "In the shed.", 4) + "\n")
+    (folder / "c.jsonl").write_text(said("1", "customer", "Is it dry?", 5) + "\n" + '{"conversation_id": "1", "te')
+    done = llmops("check", folder)
+    assert done.exit_code == 1
+    assert "a.jsonl: conversations (table)" in done.stdout
+    assert "1 rows on 1 days, 2026-03-03 to 2026-03-03" in done.stdout
+    assert "b.jsonl: conversations (table); columns" in done.stdout
+    assert "its messages are counted with a.jsonl" in done.stdout
+    assert "c.jsonl, line 2: is cut off" in done.stdout
+    assert "only the agent wrote" not in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("in all: 2 of 3 files can be used, 1 rows on 1 days, 0 left out")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from llmops_assets.lib.sources.reading import resolved
+from llmops_assets.lib.sources.reading import Item, Part, resolved
 from llmops_assets.lib.sources.rows import RawRow, Rejected
 
 
@@ -75,7 +75,7 @@ class Source(ABC):
         return resolved(lambda: self.read(day))
 
 
-def states_of(items: Iterable[tuple[date, RawRow | Rejected]], channel: str = "") -> dict[date, str]:
+def states_of(items: Iterable[tuple[date, Item]], channel: str = "") -> dict[date, str]:
     """A name (32 hex digits) of what each day holds, whatever the order: the sum of its items' hashes.
 
     `channel` is the `source` of rows that name none; it does not count, since it is often a file's name.
@@ -104,9 +104,11 @@ def changes(states: Mapping[date, str], cursor: str) -> Changes:
     return Changes(days, json.dumps({str(day): state for day, state in found.items()}))
 
 
-def _content(item: RawRow | Rejected, channel: str) -> bytes:
+def _content(item: Item, channel: str) -> bytes:
     if isinstance(item, Rejected):
         text = (item.id, item.reason, item.text)
+    elif isinstance(item, Part):
+        text = (item.conversation, json.dumps(item.record, sort_keys=True, ensure_ascii=False, default=str))
     else:
         time = item.time.isoformat() if item.time else ""
         # What continues a conversation has its turn, and maybe its id, from the rows beside it.

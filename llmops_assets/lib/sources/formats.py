@@ -112,7 +112,7 @@ class Input:
             raise SourceError(f"{self.name}, after line {number}: not {encoding} ({error})"[:400]) from None
         finally:
             if text is not None:
-                text.detach()
+                _let_go(text)
 
     def _refuse_other_encodings(self, start: bytes) -> None:
         for beginning, what in FOREIGN.items():
@@ -214,48 +214,207 @@ def _no_object(value: Any, what: str, text: str = "") -> RowFault:
     return RowFault(f"a {type(value).__name__}; every {what} must be a JSON object", "", text[:MAX_TEXT])
 
 
-_LIST = re.compile(r'\{\s*"(?:tickets|conversations|rows|data|items|results)"\s*:\s*\[')
-_BLANK = re.compile(r"[\s,]*")
+_LISTS = ("tickets", "conversations", "rows", "data", "items", "results")
+"""Keys of an object that is the whole file: under one of them is the list of its records."""
+_USERS = "users"
+"""What Zendesk's API puts beside a list of tickets (side-loading), whatever comes first: who the ids in them are."""
+_PAGING = (
+    "count next_page previous_page before_url after_url before_cursor after_cursor end_of_stream end_time has_more "
+    "page per_page page_count total total_count"
+).split()
+"""Keys with a plain value that may stand before the list."""
+_WHOLE = re.compile(
+    rf'\{{\s*(?:"(?:{"|".join(_PAGING)})"\s*:\s*(?:"[^"]*"|[\w.+-]+)\s*,\s*)*'
+    rf'"(?:(?P<list>{"|".join(_LISTS)})|{_USERS})"\s*:\s*\['
+)
+_BLANK = re.compile(r"[\s,:]*")
 
 
 def _json(source: Input) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
-    """A JSON list of objects, alone or under a key of _LIST at the beginning of an object; or JSON lines."""
+    """A JSON list of objects, alone or under a key of _LISTS in an object; or JSON lines.
+
+    A record whose ids are of users beside the list gets those as its own `users`.
+    """
     encoding = source.known_encoding() or "utf-8-sig"
     start = source.start().decode(encoding, errors="ignore").lstrip()
-    if not start.startswith("[") and not _LIST.match(start):
+    is_list = start.startswith("[")
+    if not is_list and not _is_whole(source, start):
         yield from _jsonl(source)
         return
-    pieces = iter(lambda: text.read(_CHUNK), "")
-    text = io.TextIOWrapper(source.file, encoding)
+    text = None
     try:
-        buffer = next(pieces, "")
-        position, number = buffer.index("[") + 1, 0
-        decoder = json.JSONDecoder()
-        while True:
-            blank = _BLANK.match(buffer, position)
-            position = blank.end() if blank else position
-            if position < len(buffer) and buffer[position] == "]":
-                return
-            try:
-                row, end = decoder.raw_decode(buffer, position)
-                if end == len(buffer):
-                    raise json.JSONDecodeError("unfinished", buffer, end)
-            except (json.JSONDecodeError, RecursionError) as error:
-                more = next(pieces, "") if len(buffer) - position < MAX_LINE else ""
-                if not more:
-                    place = f"{source.name}, element {number + 1}"
-                    if position == len(buffer):
-                        raise UnfinishedError(f"{place}: the list does not end; it {_CUT}") from None
-                    if _is_cut(error, len(buffer)):
-                        raise UnfinishedError(f"{place}: broken JSON, it {_CUT}") from None
-                    raise SourceError(f"{place}: {f'broken JSON ({error})'[:120]}") from None
-                buffer, position = buffer[position:] + more, 0
-                continue
-            number, position = number + 1, end
-            yield f"element {number}", row if isinstance(row, dict) else _no_object(row, "element")
+        users = {} if is_list else _users_of(source, encoding)
+        text = _JsonText(source.name, source.file, encoding)
+        for key, place, row in text.elements() if is_list else text.members():
+            if key != _USERS:
+                yield place, _with_users(row, users) if isinstance(row, dict) else _no_object(row, "element")
     except UnicodeDecodeError:
         raise SourceError(f"{source.name}: not {encoding}; {_SAVE}") from None
     finally:
+        if text is not None:
+            text.let_go()
+
+
+def _is_whole(source: Input, start: str) -> bool:
+    """Whether a file that begins so is one object with a list of records, and not an object a line."""
+    found = _WHOLE.match(start)
+    if not found:
+        return False
+    line, _, rest = start.partition("\n")
+    if rest.strip() and _is_json(line):
+        return False
+    # Records may begin with users of their own; where a list of tickets follows, it may begin far behind them.
+    return bool(found["list"]) or _stands_in(source, "tickets")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _users_of(source: Input, encoding: str) -> dict[str, Mapping[str, Any]]:
+    """The users beside the list of a file by id; the file is read from its beginning again afterwards."""
+    if not _stands_in(source, _USERS):
+        return {}
+    text = _JsonText(source.name, source.file, encoding)
+    try:
+        found = [one for key, _, one in text.members() if key == _USERS and isinstance(one, dict)]
+    finally:
+        text.let_go()
+    source.file.seek(0)
+    return {str(one.get("id")): {name: one[name] for name in _KEPT if name in one} for one in found}
+
+
+_KEPT = ("id", "role", "email")
+"""What is kept of a user for the tickets of a file."""
+
+
+def _with_users(row: Mapping[str, Any], users: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """A record with those of the users whose ids stand in it, where it has none of its own."""
+    if not users or _USERS in row:
+        return row
+    named = dict.fromkeys(name for name in _ids_in(row) if name in users)
+    return {**row, _USERS: [users[name] for name in named]} if named else row
+
+
+def _ids_in(value: Any, of: str = "") -> Iterator[str]:
+    """Every value under a key that ends with `_id` or `_ids`."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _ids_in(inner, str(key))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _ids_in(inner, of)
+    elif of.endswith(("_id", "_ids")) and isinstance(value, (int, str)):
+        yield str(value)
+
+
+def _stands_in(source: Input, word: str) -> bool:
+    """Whether a word in quotes stands anywhere in a file, which is read from its beginning again afterwards."""
+    if not source.file.seekable():
+        return False
+    names = ("utf-16-le", "utf-16-be") if source.known_encoding().lower().startswith("utf-16") else ("utf-8",)
+    wanted = [f'"{word}"'.encode(name) for name in names]
+    tail = b""
+    try:
+        while piece := source.file.read(_CHUNK):
+            if any(one in tail + piece for one in wanted):
+                return True
+            tail = piece[-len(wanted[0]) :]
+        return False
+    finally:
+        source.file.seek(0)
+
+
+class _JsonText:
+    """JSON that is read value by value, with little of it in memory."""
+
+    def __init__(self, name: str, file: io.BufferedReader, encoding: str) -> None:
+        self._name, self._text = name, io.TextIOWrapper(file, encoding)
+        self._decoder = json.JSONDecoder()
+        self._buffer, self._position, self._ended, self._number = "", 0, False, 0
+
+    def let_go(self) -> None:
+        """Leave the file open, unless it is closed: who reads a file partly may close it first."""
+        _let_go(self._text)
+
+    def members(self) -> Iterator[tuple[str, str, Any]]:
+        """(key, place, element) of every list under _LISTS and _USERS in an object; other values are passed over."""
+        self._enter("{")
+        while (following := self._next()) and following != "}":
+            key = self._value()
+            if key in (*_LISTS, _USERS) and self._next() == "[":
+                yield from self.elements(key)
+            else:
+                self._value()
+        if not following:
+            raise self._fault(json.JSONDecodeError("unfinished", self._buffer, len(self._buffer)))
+
+    def elements(self, key: str = "") -> Iterator[tuple[str, str, Any]]:
+        """(key, place, value) of every element of a list."""
+        self._enter("[")
+        self._number = 0
+        while self._next() != "]":
+            value = self._value()
+            self._number += 1
+            yield key, f"element {self._number}", value
+        self._position += 1
+
+    def _enter(self, bracket: str) -> None:
+        """Step behind a bracket that stands next."""
+        if self._next() != bracket:
+            raise self._fault(json.JSONDecodeError(f"no {bracket}", self._buffer, self._position))
+        self._position += 1
+
+    def _next(self) -> str:
+        """The next character that says something; "" at the end."""
+        while True:
+            blank = _BLANK.match(self._buffer, self._position)
+            self._position = blank.end() if blank else self._position
+            if self._position < len(self._buffer):
+                return self._buffer[self._position]
+            if not self._more():
+                return ""
+
+    def _more(self) -> bool:
+        """Read a piece more, unless there is none or a value is too long."""
+        if self._ended or len(self._buffer) - self._position >= MAX_LINE:
+            return False
+        piece = self._text.read(_CHUNK)
+        self._ended = not piece
+        self._buffer, self._position = self._buffer[self._position :] + piece, 0
+        return bool(piece)
+
+    def _value(self) -> Any:
+        """The next value. SourceError when it is broken or cut."""
+        self._next()
+        while True:
+            try:
+                value, end = self._decoder.raw_decode(self._buffer, self._position)
+                if end == len(self._buffer):
+                    raise json.JSONDecodeError("unfinished", self._buffer, end)
+            except (json.JSONDecodeError, RecursionError) as error:
+                if not self._more():
+                    raise self._fault(error) from None
+                continue
+            self._position = end
+            return value
+
+    def _fault(self, error: Exception) -> SourceError:
+        place = f"{self._name}, element {self._number + 1}"
+        if self._position == len(self._buffer):
+            return UnfinishedError(f"{place}: the list does not end; it {_CUT}")
+        if _is_cut(error, len(self._buffer)):
+            return UnfinishedError(f"{place}: broken JSON, it {_CUT}")
+        return SourceError(f"{place}: {f'broken JSON ({error})'[:120]}")
+
+
+def _let_go(text: io.TextIOWrapper) -> None:
+    """Leave the file below a text open, unless it is closed: who reads a file partly may close it first."""
+    if not text.buffer.closed:
         text.detach()
 
 

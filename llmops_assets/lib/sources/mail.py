@@ -49,8 +49,7 @@ def cut(text: str, *, mail: bool = False, customer: bool = False) -> Written:
     """`written` of a text that is no HTML."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     kinds: list[str] = []
-    # Most texts are one line without a mark of a mail: they must cost little.
-    marked = len(lines) > 1 or ":" in text or "--" in text or phrases.ABOVE.match(text)
+    marked = len(lines) > 1 or ":" in text or "--" in text or phrases.is_above(text)
     for _ in range(_PASSES):
         before = lines
         if marked:
@@ -66,6 +65,26 @@ def cut(text: str, *, mail: bool = False, customer: bool = False) -> Written:
     if not kinds:
         return Written(text)
     return Written(re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip(), tuple(dict.fromkeys(kinds)))
+
+
+def is_bare(text: str) -> bool:
+    """Whether a text is one line without any mark of HTML or of a mail, and begins as no phrase does.
+
+    Nothing is cut of it: most texts are so, and must cost little.
+    """
+    if "\n" in text or "<" in text or "--" in text or "\r" in text:
+        return False
+    # One line is an old mail only with an address in it, or says whose mail follows.
+    if ":" in text and ("@" in text or text.rstrip().endswith(":")):
+        return False
+    if phrases.may_end_above(text):
+        return False
+    if not phrases.STARTS.may(text):
+        return True
+    if any(opening.starts.may(text) for opening in phrases.OF_A_LINE):
+        return False
+    said = _ungreeted(text)
+    return not any(phrases.NOTICE.starts.may(begun) for begun in (text, said, _unthanked(said)))
 
 
 # -- quoted mails -------------------------------------------------------------------------------------------------
@@ -108,7 +127,7 @@ def _without_quotes(lines: Sequence[str], mail: bool, kinds: list[str]) -> list[
                 continue
             break
         headers = _headers(lines, place)
-        if headers or phrases.ABOVE.match(line) or phrases.SEPARATOR.match(line) or _is_rule(lines, place):
+        if headers or phrases.is_above(line) or phrases.SEPARATOR.match(line) or _is_rule(lines, place):
             if own:
                 kinds.append(QUOTED)
                 break
@@ -257,9 +276,20 @@ def _is_notice(lines: Sequence[str]) -> str:
     A text that asks something is none, unless the notice quotes it (a merge names the other ticket's last words).
     """
     text = "\n".join(lines)
-    greeting = phrases.GREETING.match(text)
-    begun = text[greeting.end() if greeting else 0 :][:_LONGEST_NOTICE]
-    found = phrases.NOTICE.match(begun)
+    begun = _ungreeted(text)[:_LONGEST_NOTICE]
+    found = phrases.NOTICE.match(begun) or phrases.NOTICE.match(_unthanked(begun))
     if not found:
         return ""
     return "" if "?" in text and phrases.OF_ONESELF.match(begun) else NOTICE
+
+
+def _ungreeted(text: str) -> str:
+    """What stands behind a greeting."""
+    greeting = phrases.GREETING.match(text)
+    return text[greeting.end() :] if greeting else text.lstrip()
+
+
+def _unthanked(text: str) -> str:
+    """What stands behind thanks for having written."""
+    thanks = phrases.THANKS.match(text)
+    return text[thanks.end() :] if thanks else text

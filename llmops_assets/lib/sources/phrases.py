@@ -6,6 +6,13 @@ is in mail.py.
 
 import re
 
+from llmops_assets.lib.sources.openings import Opening, Starts
+
+
+def _begins(*phrases: str, before: str = "") -> Opening:
+    """One pattern for all phrases that a text or line may begin with."""
+    return Opening(f"{before}(?:{'|'.join(phrases)})")
+
 
 def _any(*phrases: str, before: str = "", behind: str = "") -> re.Pattern[str]:
     """One pattern for all phrases."""
@@ -65,7 +72,7 @@ _PASSED_ON = (
     "Messaggio inoltrato|Mensagem original|Oprindelig meddelelse|Opprinnelig melding|Ursprungligt meddelande|"
     "Původní zpráva|Wiadomość oryginalna|Исходное сообщение"
 )
-SEPARATOR = _any(
+SEPARATOR = _begins(
     rf"[-_*=]{{2,40}}\s*(?:{_PASSED_ON})\s*[-_*=]{{2,40}}",
     r"(?:Begin forwarded message|Anfang der weitergeleiteten Nachricht|Début du message réexpédié):\s*$",
     before=r"\s{0,8}",
@@ -73,16 +80,29 @@ SEPARATOR = _any(
 SEPARATOR_WITHIN = _any(_PASSED_ON, before=r"-{3,40}\s?", behind=r"\s?-{3,40}")
 RULE = re.compile(r"\s{0,8}_{16,}\s*$|\s{0,8}-{24,}\s*$")
 """Outlook's line above an old mail."""
-ABOVE = _any(
+ABOVE = _begins(
     r"##-.{0,200}-##",
     r"[-=#*_ ]{0,40}(?:please )?(?:(?:type|write|enter|add) )?(?:your )?(?:reply|response)s? above this line",
     r"[-=#*_ ]{0,40}(?:bitte )?(?:(?:geben|schreiben) sie ihre )?antwort(?:en sie)? (?:bitte )?"
     r"(?:ober|über)(?:halb)? (?:von )?dieser (?:linie|zeile)",
-    r".{0,40}au[- ]dessus de cette ligne",
-    r".{0,40}(?:sobre|encima de) esta línea",
-    r".{0,40}boven deze (?:regel|lijn)",
     before=r"\s{0,8}",
 )
+_ABOVE_AT_THE_END = _any(
+    r"au[- ]dessus de cette ligne", r"(?:sobre|encima de) esta línea", r"boven deze (?:regel|lijn)", before=r".{0,48}"
+)
+"""`may_end_above` knows a word of each."""
+
+
+def is_above(line: str) -> bool:
+    """Whether a line asks to write the reply above it."""
+    return ABOVE.match(line) is not None or (may_end_above(line) and _ABOVE_AT_THE_END.match(line) is not None)
+
+
+def may_end_above(line: str) -> bool:
+    """Whether a line may end as one that asks for it; False is certain."""
+    begin = line[:120].lower()
+    return "ligne" in begin or "línea" in begin or "regel" in begin or "lijn" in begin
+
 
 # -- footers ------------------------------------------------------------------------------------------------------
 
@@ -91,7 +111,7 @@ _DEVICE = (
     r"mail|mobile|mobil|phone|smartphone|tablet|handy|telefon|móvil|teléfono|mobiel|portable|téléphone|yahoo|gmail|"
     r"gmx|web\.de|proton|aol|t-online|appareil|dispositivo|apparaat|gerät|device)"
 )
-FOOTER = _any(
+FOOTER = _begins(
     rf"sent from (?:(?:my|the|a) )?{_DEVICE}",
     rf"sent (?:via|with|using) {_DEVICE}",
     r"get outlook for|(?:hol(?:en sie sich| dir) )?outlook (?:für|voor|per) (?:ios|android|mac)",
@@ -136,7 +156,7 @@ FOOTER = _any(
 )
 """Lines of their own: devices, unsubscribing, banners of a company's mail server. What is `alone` is a footer only
 below other lines: a customer may write nothing else."""
-DISCLAIMER = _any(
+DISCLAIMER = _begins(
     r"(?:this|the|any) (?:e-?mail|message|communication|transmission|information|content)",
     r"(?:e-?mail )?(?:confidentiality|privileged|legal|privacy) (?:notice|note|statement|information)",
     r"disclaimer\b",
@@ -153,7 +173,7 @@ DISCLAIMER = _any(
     r"la presente",
     r"esta mensagem",
     r"(?:strictly )?privileged and confidential|private and confidential",
-    before=r"\s{0,8}[*\"(]{0,3}(?:(?:please )?(?:note|notice|important(?: notice)?|warning|wichtiger hinweis|aviso|"
+    before=r'\s{0,8}[*"(]{0,3}(?:(?:please )?(?:note|notice|important(?: notice)?|warning|wichtiger hinweis|aviso|'
     r"avertissement)(?: that)?\s?[:.]?\s)?",
 )
 """How a disclaimer begins; its paragraph holds CONFIDENTIAL and OF_A_MAIL too."""
@@ -169,11 +189,11 @@ OF_A_MAIL = _any(
 
 # -- notices ------------------------------------------------------------------------------------------------------
 
-GREETING = re.compile(
-    r"\s*(?:(?:hi|hello|hey|dear|hallo|guten (?:tag|morgen|abend)|liebe[rs]?|sehr geehrte[rs]?|bonjour|cher|chère|hola|"
-    r"estimad[oa]|beste|geachte|ciao|gentile|olá)\b[^\n!?]{0,60}?[,.!:]?(?:\s*\n\s*|(?<=[,!])\s+))?",
-    re.IGNORECASE,
+GREETING = Opening(
+    r"\s*(?:hi|hello|hey|dear|hallo|guten (?:tag|morgen|abend)|liebe[rs]?|sehr geehrte[rs]?|bonjour|cher|chère|hola|"
+    r"estimad[oa]|beste|geachte|ciao|gentile|olá)\b[^\n!?]{0,60}?[,.!:]?(?:\s*\n\s*|(?<=[,!])\s+)"
 )
+THANKS = Opening(r"\s*(?:thank(?:s| you) for|vielen dank für) (?:contacting|your|ihre)[^.\n!]{0,60}[.!]\s*")
 _NUMBER = r"[(\[]?#?\w{0,4}[-#]?\d[\w-]*[)\]]?"
 _TICKET = r"(?:support )?(?:request|ticket|case|inquiry|enquiry|conversation)"
 _DONE = (
@@ -188,7 +208,7 @@ _MEANWHILE = (
     r"urgence|collègue|répon|bericht|collega))"
 )
 """What says that an absence is a mail program's notice: a customer may be on holiday too."""
-NOTICE = _any(
+NOTICE = _begins(
     # A ticket's life: received, updated, merged, closed.
     rf"(?:your|the|this) {_TICKET} {_NUMBER}[^.?\n]{{0,80}}? ?(?:has|was|is)(?: now)?(?: been| being)? {_DONE}",
     rf"your {_TICKET} has been (?:received|created|registered|logged|updated|deemed solved|closed)\b",
@@ -234,8 +254,12 @@ NOTICE = _any(
     r"[^\n]{0,40} (?:(?:the|our|your) )?(?:support|customer service|service|help|unseren)[^\n]{0,40}"
     r"(?:received|got|interaction|\?|\.|$)",
     r"how (?:was|did) (?:your (?:recent )?(?:support |chat )?(?:experience|conversation)|we do)\b",
-    before=r"(?:(?:thank(?:s| you) for|vielen dank für) (?:contacting|your|ihre)[^.\n!]{0,60}[.!]\s*)?",
 )
-"""How a text begins that nobody wrote to this customer."""
+"""How a text begins, after a greeting and thanks, that nobody wrote to this customer."""
 OF_ONESELF = re.compile(r"(?:i\b|i'|ich|je|ik|estoy|actualmente|thank|vielen)", re.IGNORECASE)
 """A notice in the first person may be a customer's own sentence."""
+
+OF_A_LINE = (ABOVE, FOOTER, DISCLAIMER)
+"""What a line by itself may begin as; a notice may stand behind a greeting and thanks."""
+STARTS = Starts(begin for opening in (*OF_A_LINE, GREETING, THANKS, NOTICE) for begin in opening.starts.begins)
+"""How a text begins that may have any of these in its first line."""

@@ -5,21 +5,25 @@ import gzip
 import io
 import zlib
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar, overload
 
 from llmops_assets.lib.records import Article
 from llmops_assets.lib.sources import chats, layouts
 from llmops_assets.lib.sources.faults import RowFault, SourceError, Unseen
 from llmops_assets.lib.sources.formats import DOCUMENTS, MAX_LINE, READERS, Input, Reader, unpacked
+from llmops_assets.lib.sources.layouts.chat import TIMES
 from llmops_assets.lib.sources.rows import COLUMNS, MAX_TEXT, Plan, RawRow, Rejected, Shape, content_id, raw_text
 from llmops_assets.lib.sources.times import order_among, time_of, written_dates
 
+REPEATED = "repeated message"
+"""Why a single message is left out that an overlapping export has too."""
 NO_TIME = "has no time; add one, or set first_day in settings.yaml"
 
 
@@ -36,16 +40,40 @@ def reader_for(name: str, form: str = "") -> Reader:
     return READERS[ending]
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A record that is one message of a conversation, whose others may stand in other files.
+
+    `conversation` names it with its source, `name` the file; `day` is that of the message.
+    """
+
+    conversation: str
+    layout: layouts.Layout
+    record: Mapping[str, Any]
+    name: str
+    place: str
+    day: date | None
+    continues: ClassVar[bool] = True
+
+
+Item = RawRow | Rejected | Part
+
+
 def scan(file: BinaryIO, name: str, shape: Shape, form: str = "", encoding: str = "") -> Iterator[RawRow | Rejected]:
     """Every row of an opened file, in order, and every row that cannot be used, with `name` in its place.
 
     Reads as little ahead as the format allows. SourceError when the file itself cannot be used: empty, broken midway
     (with the number of rows until there), in another encoding, or without the columns a row needs.
     """
+    return joined_parts(scan_items(file, name, shape, form, encoding), shape)
+
+
+def scan_items(file: BinaryIO, name: str, shape: Shape, form: str = "", encoding: str = "") -> Iterator[Item]:
+    """`scan` with records that are single messages as they come, a Part each."""
     count = 0
     if reader_for(name, form) in DOCUMENTS:
         shape = replace(shape, verbatim=True)
-    for item in rows_of(records_of(file, name, form, encoding), name, shape):
+    for item in items_of(records_of(file, name, form, encoding), name, shape):
         count += 1
         yield item
     if count == 0:
@@ -69,6 +97,12 @@ def records_of(
         raise SourceError(f"{name}: {why} after {count} readable rows ({error}); none of them is used") from None
 
 
+def time_names(shape: Shape) -> frozenset[str]:
+    """Under which names, in small letters, the times of a source stand: in columns, or in messages."""
+    mapped = (shape.mapping or {}).get("time")
+    return frozenset({mapped.strip().lower()} if mapped else {*COLUMNS["time"], *TIMES})
+
+
 def dated_by(
     shape: Shape, opened: Callable[[], AbstractContextManager[BinaryIO]], name: str, form: str = "", encoding: str = ""
 ) -> Shape:
@@ -81,8 +115,7 @@ def dated_by(
 
     @functools.cache
     def order() -> str:
-        mapped = (shape.mapping or {}).get("time")
-        names = frozenset({mapped.strip().lower()} if mapped else COLUMNS["time"])
+        names = time_names(shape)
 
         def texts() -> Iterator[str]:
             with opened() as file:
@@ -118,11 +151,20 @@ def pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
 
 
 def block_items(
-    data: bytes, name: str, shape: Shape, *, line: int, rows: int, after: date | None, default: date | None = None
-) -> Iterator[tuple[date, RawRow | Rejected]]:
-    """What is in a piece of a JSONL file in UTF-8, with its days: the same as reading the whole file gives there."""
+    data: bytes,
+    name: str,
+    shape: Shape,
+    *,
+    line: int,
+    rows: int,
+    after: date | None,
+    default: date | None = None,
+) -> Iterator[tuple[date, Item]]:
+    """What is in a piece of a JSONL file in UTF-8, with its days: the same as reading the whole file gives there, but
+    for single messages: their conversations go on in other pieces, so each is a Part.
+    """
     opened = Input(name, io.BufferedReader(io.BytesIO(data)), first_line=line)
-    found = rows_of(READERS[".jsonl"](opened), name, shape, rows=rows)
+    found = items_of(READERS[".jsonl"](opened), name, shape, rows=rows)
     return dated(found, name, default, after=after)
 
 
@@ -138,16 +180,24 @@ def layout_of(record: Mapping[str, Any], shape: Shape) -> tuple[str, dict[str, s
 
 
 def rows_of(
-    records: Iterator[tuple[str, Mapping[str, Any] | RowFault]], name: str, shape: Shape, *, rows: int = 0
+    records: Iterator[tuple[str, Mapping[str, Any] | RowFault]], name: str, shape: Shape
 ) -> Iterator[RawRow | Rejected]:
     """Rows out of mappings with their places; a record with a list of messages becomes a row per exchange.
 
     Records that are one message each are held until the end, where their conversations follow.
-    SourceError when no record has the columns that a row needs: then the mapping is wrong, not the rows. `rows` came
-    before these (in other pieces of the file, which had such a record).
+    SourceError when no record has the columns that a row needs: then the mapping is wrong, not the rows.
+    """
+    return joined_parts(items_of(records, name, shape), shape)
+
+
+def items_of(
+    records: Iterator[tuple[str, Mapping[str, Any] | RowFault]], name: str, shape: Shape, *, rows: int = 0
+) -> Iterator[Item]:
+    """`rows_of` with records that are single messages as they come, a Part each.
+
+    `rows` came before these (in other pieces of the file, which had a record with the columns that a row needs).
     """
     plans: dict[tuple[Any, ...], Plan | RowFault] = {}
-    threads: dict[tuple[layouts.Layout, str], list[tuple[str, Mapping[str, Any]]]] = {}
     number, usable, first_fault = rows, rows > 0, ""
     for place, record in records:
         if isinstance(record, RowFault):
@@ -183,18 +233,61 @@ def rows_of(
             continue
         usable = True
         if thread := layout.thread(record):
-            threads.setdefault((layout, thread), []).append((place, record))
+            number += 1
+            yield _part(layout, thread, record, name, place, shape)
             continue
         for item in _conversation(layout, record, number + 1, name, place, shape):
             number += 1
             yield item
-    for (layout, _), messages in threads.items():
-        joined = layout.joined([record for _, record in messages])
-        for item in _conversation(layout, joined, number + 1, name, messages[0][0], shape):
-            number += 1
-            yield item
     if first_fault and not usable:
         raise SourceError(first_fault)
+
+
+def _part(layout: layouts.Layout, thread: str, record: Mapping[str, Any], name: str, place: str, shape: Shape) -> Part:
+    try:
+        time = layout.sent(record, shape.clock)
+    except RowFault:
+        time = None  # Said when its conversation is read.
+    day = shape.clock.day(time) if time else None
+    told = layout.stamped(record, time) if time else record
+    return Part(f"{shape.name}/{layout.name}/{thread}", layout, told, name, place, day)
+
+
+def joined_parts(items: Iterable[Item], shape: Shape) -> Iterator[RawRow | Rejected]:
+    """Items with the rows of conversations, at the end, for their single messages."""
+    parts: list[Part] = []
+    count = 0
+    for item in items:
+        if isinstance(item, Part):
+            parts.append(item)
+        else:
+            count += 1
+            yield item
+    yield from conversations_of(parts, shape, count)
+
+
+def conversations_of(parts: Iterable[Part], shape: Shape, number: int = 0) -> Iterator[RawRow | Rejected]:
+    """The rows of conversations out of all their single messages; they are counted from `number`.
+
+    A message that comes again, as overlapping exports have it, counts once: its last version. How often that was, is
+    in `left_out` of the conversation's first row.
+    """
+    threads: dict[str, dict[Hashable, Part]] = {}
+    again: Counter[str] = Counter()
+    for place, part in enumerate(parts):
+        same = part.layout.same(part.record)
+        key = (place,) if same is None else same
+        said = threads.setdefault(part.conversation, {})
+        again[part.conversation] += key in said
+        said[key] = part
+    for name, said in threads.items():
+        first = next(iter(said.values()))
+        joined = first.layout.joined([part.record for part in said.values()])
+        told = ((REPEATED, again[name]),) if again[name] else ()
+        for item in _conversation(first.layout, joined, number + 1, first.name, first.place, shape):
+            number += 1
+            yield replace(item, left_out=(*item.left_out, *told)) if told else item
+            told = ()
 
 
 def _conversation(
@@ -275,6 +368,7 @@ def stem(name: str) -> str:
     return Path(name.removesuffix(".gz")).stem
 
 
+@overload
 def dated(
     items: Iterator[RawRow | Rejected],
     name: str,
@@ -282,7 +376,28 @@ def dated(
     fallback: date | None = None,
     *,
     after: date | None = None,
-) -> Iterator[tuple[date, RawRow | Rejected]]:
+) -> Iterator[tuple[date, RawRow | Rejected]]: ...
+
+
+@overload
+def dated(
+    items: Iterator[Item],
+    name: str,
+    default: date | None = None,
+    fallback: date | None = None,
+    *,
+    after: date | None = None,
+) -> Iterator[tuple[date, Item]]: ...
+
+
+def dated(
+    items: Iterator[Item],
+    name: str,
+    default: date | None = None,
+    fallback: date | None = None,
+    *,
+    after: date | None = None,
+) -> Iterator[tuple[date, Item]]:
     """Every item with its day: a row's own, or `default` for rows without a time, which are rejected if it is None.
 
     What cannot be a row and tells no day is of the day of the item before it, or else after it, or else of `fallback`.
@@ -299,17 +414,19 @@ def dated(
                 continue
             place, text = f"{name}, row {item.number}", f"{item.question}\n{item.answer}"
             item = Rejected(item.source, place, NO_TIME, item.id, text)
-        if item.day is not None:
-            yield from ((item.day, rejected) for rejected in waiting)
-            waiting, day = [], item.day
+        its_day = item.day or (default if isinstance(item, Part) else None)
+        if its_day is not None:
+            yield from ((its_day, other) for other in waiting)
+            waiting, day = [], its_day
         if day is None:
             waiting.append(item)
         else:
             yield day, item
     if waiting and fallback is None:
         first, count = waiting[0], len(waiting)
-        raise SourceError(f"{first.place}: {first.reason}. None of the {count} rows of {name} can be used")
-    yield from ((fallback, rejected) for rejected in waiting if fallback)
+        why = NO_TIME if isinstance(first, Part) else first.reason
+        raise SourceError(f"{first.place}: {why}. None of the {count} rows of {name} can be used")
+    yield from ((fallback, other) for other in waiting if fallback)
 
 
 def resolved(read: Callable[[], Iterator[RawRow | Rejected]]) -> Iterator[RawRow | Rejected]:

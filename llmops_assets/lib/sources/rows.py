@@ -14,7 +14,7 @@ from datetime import date, datetime
 from typing import Any
 
 from llmops_assets.lib.sources.faults import RowFault, SourceError, Unseen, shortened
-from llmops_assets.lib.sources.mail import written
+from llmops_assets.lib.sources.mail import is_bare, written
 from llmops_assets.lib.sources.times import ORDERS, Clock, time_of, zone_of
 from llmops_assets.lib.sources.visibility import is_flag, visibility
 
@@ -240,6 +240,7 @@ class Plan:
         """The row of one mapping. RowFault on the first thing wrong."""
         texts = self._defaults.copy()
         get = values.get
+        verbatim = self._shape.verbatim
         left_out: tuple[tuple[str, int], ...] = ()
         if self._flags is None:
             # A plan is for rows with the same columns.
@@ -254,7 +255,7 @@ class Plan:
             value = value.strip()
             if len(value) <= _LONGEST_NULL and value.lower() in NULLS:
                 continue
-            if slot < 2 and not self._shape.verbatim:
+            if slot < 2 and not verbatim and not is_bare(value):
                 found = written(value, customer=slot == 0)
                 if found.cut:
                     left_out += tuple((kind, 1) for kind in found.cut)
@@ -274,7 +275,9 @@ class Plan:
         clock = self._shape.clock
         time = None if self._time is None else time_of(_given(get(self._time)), f"column {self._time}", clock)
         day = None if time is None else clock.day(time)
-        rating = 0 if self._rating is None else rating_of(_given(get(self._rating)), f"column {self._rating}")
+        rating = 0 if self._rating is None else get(self._rating)
+        if rating.__class__ is not int or rating not in (-1, 0, 1):
+            rating = rating_of(_given(rating), f"column {self._rating}")
         turn, continues = 0, False
         if self._has_conversation and conversation:
             if self._turn is not None:

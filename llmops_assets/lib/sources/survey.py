@@ -41,6 +41,8 @@ class FileSurvey:
     """Messages and parts of texts that are in no row (private, bot, quoted mail), by reason."""
     fault: str = ""
     undecided: bool = False
+    counted_with: str = ""
+    """Another file whose conversations go on in this one: everything is counted there."""
     keys: array = field(default_factory=lambda: array("q"), repr=False)
 
 
@@ -103,6 +105,8 @@ def _lines(file: FileSurvey) -> list[str]:
     columns = ", ".join(f"{ours}={theirs}" for ours, theirs in file.columns.items())
     layout = "rows" if file.layout == "rows" else f"conversations ({file.layout})"
     told = [f"{file.name}: {layout}; columns {columns or 'none'}"]
+    if file.counted_with:
+        return [f"{told[0]}; its messages are counted with {file.counted_with}, since conversations go over files"]
     if file.days:
         told.append(f"  {file.rows} rows on {len(file.days)} days, {min(file.days)} to {max(file.days)}")
         told.append(f"  languages: {_counted(file.languages)}; scripts: {_counted(file.scripts)}")

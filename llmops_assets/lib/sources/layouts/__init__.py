@@ -13,6 +13,7 @@ from llmops_assets.lib.sources.layouts.front import Front
 from llmops_assets.lib.sources.layouts.gorgias import Gorgias
 from llmops_assets.lib.sources.layouts.helpscout import HelpScout
 from llmops_assets.lib.sources.layouts.hubspot import HubSpot
+from llmops_assets.lib.sources.layouts.hubspot_tickets import HubSpotTicket
 from llmops_assets.lib.sources.layouts.intercom import Intercom
 from llmops_assets.lib.sources.layouts.slack import Slack
 from llmops_assets.lib.sources.layouts.table import MessageTable
@@ -22,6 +23,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Intercom(),
     Freshdesk(),
     HubSpot(),
+    HubSpotTicket(),
     HelpScout(),
     Front(),
     Gorgias(),

@@ -5,14 +5,12 @@ not clearly a customer's or an agent's, is no part of an exchange. How exchanges
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from llmops_assets.lib.sources.faults import RowFault
-from llmops_assets.lib.sources.rows import text_of
-from llmops_assets.lib.sources.times import Clock, time_of
+from llmops_assets.lib.sources.times import Clock
 from llmops_assets.lib.sources.visibility import Visibility
 
 Speaker = Literal["customer", "agent", "bot", "system", "third", "unknown"]
@@ -74,102 +72,18 @@ class Layout(ABC):
         """Where a record is a single message: the name of the conversation that it belongs to. Otherwise ""."""
         return ""
 
+    def sent(self, record: Mapping[str, Any], clock: Clock | None = None) -> datetime | None:
+        """When a record that is a single message was written. RowFault as in `messages`."""
+        return None
+
+    def stamped(self, record: Mapping[str, Any], time: datetime) -> Mapping[str, Any]:
+        """A record with its time in one way of writing: other files may write dates in another order."""
+        return record
+
+    def same(self, record: Mapping[str, Any]) -> Hashable:
+        """Equal for records of one and the same message, of which the last counts; None where nothing tells it."""
+        return None
+
     def joined(self, records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         """The conversation of single messages with the same `thread`."""
         raise NotImplementedError(f"{self.name} has no records that are single messages")
-
-
-def first(entry: Mapping[str, Any], *names: str) -> Any:
-    """The first of the values that is given (not null)."""
-    return next((entry[name] for name in names if entry.get(name) is not None), None)
-
-
-def inner(entry: Any, *names: str) -> Any:
-    """The value at a path of keys; None where it ends early."""
-    for name in names:
-        entry = entry.get(name) if isinstance(entry, Mapping) else None
-    return entry
-
-
-def listed(value: Any, name: str) -> list[Any]:
-    """A list, or RowFault."""
-    if not isinstance(value, list):
-        raise RowFault(f"{name} is a {type(value).__name__}, not a list")
-    return value
-
-
-def objects(value: Any, name: str, one: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """The objects of a list, each with its place (`comment 3`). RowFault for another value."""
-    found = []
-    for number, entry in enumerate(listed(value, name)):
-        if not isinstance(entry, dict):
-            raise RowFault(f"a {type(entry).__name__}; every {one} is an object", f"{one} {number}")
-        found.append((f"{one} {number}", entry))
-    return found
-
-
-def entries(value: Any) -> Iterable[Mapping[str, Any]]:
-    """The objects in what may be a list of them, for recognising: never a fault."""
-    return (entry for entry in value if isinstance(entry, dict)) if isinstance(value, list) else ()
-
-
-def content(value: Any, at: str) -> str:
-    """The text of a message; of OpenAI's content parts, the texts."""
-    if isinstance(value, list):
-        parts = [part.get("text") for part in value if isinstance(part, dict)]
-        value = "\n".join(part for part in parts if isinstance(part, str))
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise RowFault(f"a {type(value).__name__} is no text", at)
-    return value.strip()
-
-
-def body(entry: Mapping[str, Any], at: str, html: Sequence[str], plain: Sequence[str]) -> tuple[str, bool | None]:
-    """(text, whether it is HTML) of the first key that has one: HTML shows what is quoted, plain text often not."""
-    for name in html:
-        if text := content(entry.get(name), at):
-            return text, True
-    for name in plain:
-        if text := content(entry.get(name), at):
-            return text, None
-    return "", None
-
-
-def moment(entry: Mapping[str, Any], at: str, clock: Clock | None, *names: str) -> datetime | None:
-    """The time of a message under the first of these keys."""
-    return time_of(first(entry, *names), at, clock)
-
-
-def identity(person: Any, *names: str) -> str:
-    """The first of these keys of a person as a text: an address or an id; "" for none."""
-    if not isinstance(person, Mapping):
-        return ""
-    value = first(person, *names)
-    return text_of(value, "customer").strip() if isinstance(value, (str, int)) and value != "" else ""
-
-
-def name_of(value: Any) -> str:
-    """An id as a text for comparing, "" for none: systems write the same id as number and as text."""
-    return str(value).strip().lower() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
-
-
-def word(value: Any) -> str:
-    """A value that must be a word to mean anything; "" for others."""
-    return value if isinstance(value, str) else ""
-
-
-def is_agent(agents: Collection[str], *names: Any) -> bool:
-    """Whether settings name one of these ids, addresses or roles, or an address's domain, as agents'."""
-    if not agents:
-        return False
-    known = {agent.strip().lower() for agent in agents}
-    shown = {name for name in map(name_of, names) if name}
-    return bool(known & shown) or any(f"@{name.rpartition('@')[2]}" in known for name in shown if "@" in name)
-
-
-def stars(value: Any) -> int:
-    """1 to 5 as -1, 0 or 1: three is neither."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value == 3:
-        return 0
-    return 1 if value > 3 else -1

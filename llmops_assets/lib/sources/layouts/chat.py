@@ -8,27 +8,17 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from llmops_assets.lib.sources.faults import RowFault
-from llmops_assets.lib.sources.layouts.base import (
-    Layout,
-    Message,
-    Speaker,
-    content,
-    entries,
-    first,
-    identity,
-    is_agent,
-    listed,
-    name_of,
-)
+from llmops_assets.lib.sources.layouts import fields
+from llmops_assets.lib.sources.layouts.base import Layout, Message, Speaker
 from llmops_assets.lib.sources.layouts.roles import MODEL, is_automatic, speaker_of
 from llmops_assets.lib.sources.times import Clock, time_of
 from llmops_assets.lib.sources.visibility import visibility
 
 LISTS = ("messages", "turns", "dialog", "dialogue", "conversation", "conversations")
 """Names of the list."""
-_ROLES = ("role", "from", "speaker", "author_role", "sender_role", "author_type", "sender_type", "author", "sender")
-_TEXTS = ("content", "text", "value", "message", "body")
-_TIMES = ("created_at", "time", "timestamp", "date", "datetime", "sent_at")
+ROLES = ("role", "from", "speaker", "author_role", "sender_role", "author_type", "sender_type", "author", "sender")
+TEXTS = ("content", "text", "value", "message", "body")
+TIMES = ("created_at", "time", "timestamp", "date", "datetime", "sent_at")
 _IN = frozenset("incoming inbound in received from_customer".split())
 _OUT = frozenset("outgoing outbound out sent to_customer".split())
 _PEOPLE = ("customer", "requester", "contact", "end_user", "client", "user", "visitor")
@@ -52,20 +42,20 @@ class Chat(Layout):
     ) -> list[Message]:
         """Every message with a text."""
         found: list[tuple[str, Message]] = []
-        for number, entry in enumerate(listed(_list(record), "messages")):
+        for number, entry in enumerate(fields.listed(_list(record), "messages")):
             at = f"message {number}"
             if not isinstance(entry, dict):
                 raise RowFault(f"a {type(entry).__name__}; every message is an object with role and text", at)
-            text = content(first(entry, *_TEXTS), at)
+            text = fields.content(fields.first(entry, *TEXTS), at)
             seen = visibility(entry)
             role, said = _speaker(entry, at, agents) if seen == "public" else ("", "system")
             if text:
-                found.append((role, Message(said, text, time_of(first(entry, *_TIMES), at, clock), seen)))
+                found.append((role, Message(said, text, time_of(fields.first(entry, *TIMES), at, clock), seen)))
         # Where people answer, what calls itself assistant is the bot in front of them.
         staffed = any(message.speaker == "agent" and role not in MODEL for role, message in found)
         return [
             Message("bot", message.text, message.time, message.visibility)
-            if staffed and role in MODEL and not is_agent(agents, role)
+            if staffed and role in MODEL and not fields.is_agent(agents, role)
             else message
             for role, message in found
         ]
@@ -73,15 +63,15 @@ class Chat(Layout):
     def subject(self, record: Mapping[str, Any], agents: Collection[str] = ()) -> str:
         """Who the record says the customer is, or else the one author of all the customer's messages."""
         for name in _PEOPLE:
-            if known := identity(record.get(name), "email", "id", "external_id", "identifier"):
+            if known := fields.identity(record.get(name), "email", "id", "external_id", "identifier"):
                 return known
         meta = record.get("meta")
-        if isinstance(meta, dict) and (known := identity(meta.get("sender"), "email", "id")):
+        if isinstance(meta, dict) and (known := fields.identity(meta.get("sender"), "email", "id")):
             return known
         authors: Counter[str] = Counter()
-        for entry in entries(_list(record)):
-            author = first(entry, "author", "sender")
-            if not isinstance(author, dict) or not (name := identity(author, "email", "id")):
+        for entry in fields.entries(_list(record)):
+            author = fields.first(entry, "author", "sender")
+            if not isinstance(author, dict) or not (name := fields.identity(author, "email", "id")):
                 continue
             try:
                 if speaker(entry, "", agents) == "customer":
@@ -98,14 +88,14 @@ def _list(record: Mapping[str, Any]) -> Any:
 
 
 def _are_messages(value: Any) -> bool:
-    said = list(entries(value))
+    said = list(fields.entries(value))
     return bool(said) and all(map(is_message, said))
 
 
 def is_message(entry: Mapping[str, Any]) -> bool:
     """Whether an object has a speaker and a text."""
-    told = any(name in entry for name in _ROLES) or _heading(entry) is not None
-    return told and any(name in entry for name in _TEXTS)
+    told = any(name in entry for name in ROLES) or _heading(entry) is not None
+    return told and any(name in entry for name in TEXTS)
 
 
 def speaker(entry: Mapping[str, Any], at: str, agents: Collection[str] = ()) -> Speaker:
@@ -119,10 +109,10 @@ def _speaker(entry: Mapping[str, Any], at: str, agents: Collection[str]) -> tupl
         return "", "bot"
     if isinstance(entry.get("message_type"), int):
         return "", _CHATWOOT.get(entry["message_type"], "unknown")
-    value = first(entry, *_ROLES)
+    value = fields.first(entry, *ROLES)
     if value is None and (heading := _heading(entry)):
         return "", heading
-    word = name_of(first(value, "role", "type") if isinstance(value, dict) else value)
+    word = fields.name_of(fields.first(value, "role", "type") if isinstance(value, dict) else value)
     return word, speaker_of(value, at, agents)
 
 
@@ -138,5 +128,5 @@ def _heading(entry: Mapping[str, Any]) -> Speaker | None:
     ):
         if isinstance(entry.get(name), bool):
             return yes if entry[name] else no
-    way = name_of(first(entry, "direction", "message_type"))
+    way = fields.name_of(fields.first(entry, "direction", "message_type"))
     return "customer" if way in _IN else ("agent" if way in _OUT else None)

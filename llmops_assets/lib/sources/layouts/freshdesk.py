@@ -8,18 +8,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from llmops_assets.lib.sources.faults import RowFault
-from llmops_assets.lib.sources.layouts.base import (
-    Layout,
-    Message,
-    Speaker,
-    body,
-    entries,
-    identity,
-    is_agent,
-    moment,
-    name_of,
-    objects,
-)
+from llmops_assets.lib.sources.layouts import fields
+from llmops_assets.lib.sources.layouts.base import Layout, Message, Speaker
 from llmops_assets.lib.sources.layouts.roles import is_automatic
 from llmops_assets.lib.sources.rows import text_of
 from llmops_assets.lib.sources.times import Clock
@@ -41,7 +31,9 @@ class Freshdesk(Layout):
     def recognises(self, record: Mapping[str, Any]) -> bool:
         """`incoming` beside `body`, or a ticket's description without any conversation."""
         listed = record.get("conversations")
-        found = any("incoming" in entry and ("body" in entry or "body_text" in entry) for entry in entries(listed))
+        found = any(
+            "incoming" in entry and ("body" in entry or "body_text" in entry) for entry in fields.entries(listed)
+        )
         return found or (listed == [] and "description_text" in record)
 
     def messages(
@@ -49,24 +41,24 @@ class Freshdesk(Layout):
     ) -> list[Message]:
         """The description, and every conversation."""
         found = []
-        text, html = body(record, "description", ("description",), ("description_text",))
+        text, html = fields.body(record, "description", ("description",), ("description_text",))
         if text and record.get("source") not in _BY_AGENT:
-            asked = moment(record, "created_at", clock, "created_at")
+            asked = fields.moment(record, "created_at", clock, "created_at")
             found.append(Message("customer", text, asked, "public", html or None))
-        for at, entry in objects(record["conversations"], "conversations", "conversation"):
-            text, html = body(entry, at, ("body",), ("body_text",))
+        for at, entry in fields.objects(record["conversations"], "conversations", "conversation"):
+            text, html = fields.body(entry, at, ("body",), ("body_text",))
             if not text:
                 continue
             seen = visibility(entry) if isinstance(entry.get("private"), bool) else "unknown"
             speaker = _speaker(record, entry, at, agents) if seen == "public" else "system"
-            found.append(Message(speaker, text, moment(entry, at, clock, "created_at"), seen, html))
+            found.append(Message(speaker, text, fields.moment(entry, at, clock, "created_at"), seen, html))
         return found
 
     def subject(self, record: Mapping[str, Any], agents: Collection[str] = ()) -> str:
         """The requester's id."""
         if record.get("requester_id") is not None:
             return text_of(record["requester_id"], "requester_id")
-        return identity(record.get("requester"), "id", "email") or identity(record, "email")
+        return fields.identity(record.get("requester"), "id", "email") or fields.identity(record, "email")
 
     def channel(self, record: Mapping[str, Any]) -> str:
         """How the ticket came."""
@@ -77,7 +69,7 @@ class Freshdesk(Layout):
 def _speaker(ticket: Mapping[str, Any], entry: Mapping[str, Any], at: str, agents: Collection[str]) -> Speaker:
     if is_automatic(entry) or entry.get("source") == _SURVEY:
         return "system"
-    if is_agent(agents, entry.get("user_id"), entry.get("from_email")):
+    if fields.is_agent(agents, entry.get("user_id"), entry.get("from_email")):
         return "agent"
     incoming = entry.get("incoming")
     if not isinstance(incoming, bool):
@@ -86,13 +78,19 @@ def _speaker(ticket: Mapping[str, Any], entry: Mapping[str, Any], at: str, agent
         return "third" if entry.get("source") == _FORWARDED else "agent"
     requester = ticket.get("requester")
     person = requester if isinstance(requester, dict) else {}
-    known = (name_of(ticket.get("requester_id")) or name_of(person.get("id")), name_of(entry.get("user_id")))
+    known = (
+        fields.name_of(ticket.get("requester_id")) or fields.name_of(person.get("id")),
+        fields.name_of(entry.get("user_id")),
+    )
     if all(known):
         return "customer" if known[0] == known[1] else "third"
-    mails = (name_of(person.get("email")) or name_of(ticket.get("email")), _address(entry.get("from_email")))
+    mails = (
+        fields.name_of(person.get("email")) or fields.name_of(ticket.get("email")),
+        _address(entry.get("from_email")),
+    )
     return "third" if all(mails) and mails[0] != mails[1] else "customer"
 
 
 def _address(value: Any) -> str:
     """The address in `Anna <anna@mail.example>`."""
-    return name_of(value).rpartition("<")[2].rstrip("> ")
+    return fields.name_of(value).rpartition("<")[2].rstrip("> ")

@@ -8,21 +8,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from llmops_assets.lib.sources.faults import RowFault
-from llmops_assets.lib.sources.layouts.base import (
-    Layout,
-    Message,
-    Speaker,
-    body,
-    content,
-    entries,
-    identity,
-    inner,
-    is_agent,
-    moment,
-    name_of,
-    objects,
-    word,
-)
+from llmops_assets.lib.sources.layouts import fields
+from llmops_assets.lib.sources.layouts.base import Layout, Message, Speaker
 from llmops_assets.lib.sources.layouts.roles import is_automatic
 from llmops_assets.lib.sources.times import Clock
 from llmops_assets.lib.sources.visibility import visibility
@@ -35,22 +22,22 @@ class Front(Layout):
 
     def recognises(self, record: Mapping[str, Any]) -> bool:
         """`is_inbound` is Front's."""
-        return any("is_inbound" in entry for entry in entries(_listed(record)))
+        return any("is_inbound" in entry for entry in fields.entries(_listed(record)))
 
     def messages(
         self, record: Mapping[str, Any], agents: Collection[str] = (), clock: Clock | None = None
     ) -> list[Message]:
         """Every message, and the comments as private ones."""
         found, customer = [], _customer(record)
-        for at, entry in objects(_listed(record), "messages", "message"):
-            text, html = body(entry, at, ("body",), ("text",))
+        for at, entry in fields.objects(_listed(record), "messages", "message"):
+            text, html = fields.body(entry, at, ("body",), ("text",))
             if not text:
                 continue
             seen = visibility(entry)
             speaker = _speaker(entry, at, agents, customer) if seen == "public" else "system"
-            found.append(Message(speaker, text, moment(entry, at, clock, "created_at"), seen, html))
-        for comment in entries(_list(record.get("comments"))):
-            if text := content(comment.get("body"), "comment"):
+            found.append(Message(speaker, text, fields.moment(entry, at, clock, "created_at"), seen, html))
+        for comment in fields.entries(_list(record.get("comments"))):
+            if text := fields.content(comment.get("body"), "comment"):
                 found.append(Message("system", text, None, "private"))
         return found
 
@@ -65,8 +52,8 @@ class Front(Layout):
 
     def channel(self, record: Mapping[str, Any]) -> str:
         """`type` of the first message."""
-        kinds = [entry.get("type") for entry in entries(_listed(record))]
-        return word(kinds[0]) if kinds else ""
+        kinds = [entry.get("type") for entry in fields.entries(_listed(record))]
+        return fields.word(kinds[0]) if kinds else ""
 
 
 def _list(value: Any) -> Any:
@@ -79,16 +66,16 @@ def _listed(record: Mapping[str, Any]) -> Any:
 
 def _from(entry: Mapping[str, Any]) -> str:
     """The handle a message came from."""
-    found = (one for one in entries(entry.get("recipients")) if one.get("role") == "from")
-    return name_of(next(found, {}).get("handle"))
+    found = (one for one in fields.entries(entry.get("recipients")) if one.get("role") == "from")
+    return fields.name_of(next(found, {}).get("handle"))
 
 
 def _customer(record: Mapping[str, Any]) -> str:
     """The conversation's main recipient where they wrote, or else who wrote first."""
-    came = [entry for entry in entries(_listed(record)) if entry.get("is_inbound") is True and _from(entry)]
+    came = [entry for entry in fields.entries(_listed(record)) if entry.get("is_inbound") is True and _from(entry)]
     came.sort(key=lambda entry: float(entry["created_at"]) if isinstance(entry.get("created_at"), (int, float)) else 0)
     handles = [_from(entry) for entry in came]
-    main = name_of(inner(Front().about(record), "recipient", "handle"))
+    main = fields.name_of(fields.inner(Front().about(record), "recipient", "handle"))
     if main and (main in handles or not handles):
         return main
     return handles[0] if handles else ""
@@ -98,7 +85,7 @@ def _speaker(entry: Mapping[str, Any], at: str, agents: Collection[str], custome
     handle, author = _from(entry), entry.get("author")
     if entry.get("type") == "call":
         return "system"
-    if is_agent(agents, handle, identity(author, "email"), identity(author, "id")):
+    if fields.is_agent(agents, handle, fields.identity(author, "email"), fields.identity(author, "id")):
         return "agent"
     inbound = entry.get("is_inbound")
     if not isinstance(inbound, bool):

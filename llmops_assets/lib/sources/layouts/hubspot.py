@@ -8,21 +8,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from llmops_assets.lib.sources.faults import RowFault
-from llmops_assets.lib.sources.layouts.base import (
-    Layout,
-    Message,
-    Speaker,
-    Visibility,
-    body,
-    entries,
-    identity,
-    inner,
-    is_agent,
-    moment,
-    name_of,
-    objects,
-    word,
-)
+from llmops_assets.lib.sources.layouts import fields
+from llmops_assets.lib.sources.layouts.base import Layout, Message, Speaker, Visibility
 from llmops_assets.lib.sources.times import Clock
 from llmops_assets.lib.sources.visibility import visibility
 
@@ -39,8 +26,9 @@ class HubSpot(Layout):
     def recognises(self, record: Mapping[str, Any]) -> bool:
         """A type of HubSpot's beside an actor."""
         return any(
-            word(entry.get("type")) in _TYPES and ("senders" in entry or "createdBy" in entry or "direction" in entry)
-            for entry in entries(_listed(record))
+            fields.word(entry.get("type")) in _TYPES
+            and ("senders" in entry or "createdBy" in entry or "direction" in entry)
+            for entry in fields.entries(_listed(record))
         )
 
     def messages(
@@ -48,11 +36,11 @@ class HubSpot(Layout):
     ) -> list[Message]:
         """Every message and comment."""
         found, customer = [], _customer(record)
-        for at, entry in objects(_listed(record), "messages", "message"):
-            text, html = body(entry, at, ("richText",), ("text",))
+        for at, entry in fields.objects(_listed(record), "messages", "message"):
+            text, html = fields.body(entry, at, ("richText",), ("text",))
             if not text:
                 continue
-            kind = word(entry.get("type"))
+            kind = fields.word(entry.get("type"))
             seen: Visibility = visibility({**entry, "type": ""})
             if kind == "COMMENT":
                 seen = "private"
@@ -63,20 +51,20 @@ class HubSpot(Layout):
                 speaker = "bot"
             elif seen == "public" and kind == "MESSAGE":
                 speaker = _speaker(entry, at, agents, customer)
-            found.append(Message(speaker, text, moment(entry, at, clock, "createdAt"), seen, html))
+            found.append(Message(speaker, text, fields.moment(entry, at, clock, "createdAt"), seen, html))
         return found
 
     def subject(self, record: Mapping[str, Any], agents: Collection[str] = ()) -> str:
         """The customer's address, or the contact's or visitor's id."""
         customer = _customer(record)
-        mail = identity(customer.get("deliveryIdentifier"), "value")
-        contact = identity(record, "associatedContactId")
+        mail = fields.identity(customer.get("deliveryIdentifier"), "value")
+        contact = fields.identity(record, "associatedContactId")
         actor = str(customer.get("actorId") or "")
         return (mail if "@" in mail else "") or contact or mail or actor.partition("-")[2]
 
     def channel(self, record: Mapping[str, Any]) -> str:
         """`originalChannelType`, where the export has it."""
-        return word(record.get("originalChannelType")).lower()
+        return fields.word(record.get("originalChannelType")).lower()
 
 
 def _listed(record: Mapping[str, Any]) -> Any:
@@ -86,23 +74,26 @@ def _listed(record: Mapping[str, Any]) -> Any:
 
 
 def _sender(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    return next(iter(entries(entry.get("senders"))), {"actorId": entry.get("createdBy")})
+    return next(iter(fields.entries(entry.get("senders"))), {"actorId": entry.get("createdBy")})
 
 
 def _customer(record: Mapping[str, Any]) -> Mapping[str, Any]:
     """The sender of the earliest message that came in, of the thread's contact where it names one."""
-    came = [entry for entry in entries(_listed(record)) if entry.get("direction") == "INCOMING"]
+    came = [entry for entry in fields.entries(_listed(record)) if entry.get("direction") == "INCOMING"]
     came.sort(key=lambda entry: str(entry.get("createdAt") or ""))
     senders = [_sender(entry) for entry in came]
-    contact = identity(record, "associatedContactId")
+    contact = fields.identity(record, "associatedContactId")
     own = (sender for sender in senders if contact and str(sender.get("actorId")) == f"V-{contact}")
     return next(own, senders[0] if senders else {})
 
 
 def _speaker(entry: Mapping[str, Any], at: str, agents: Collection[str], customer: Mapping[str, Any]) -> Speaker:
     sender = _sender(entry)
-    actor, mail = name_of(sender.get("actorId")), name_of(inner(sender, "deliveryIdentifier", "value"))
-    if is_agent(agents, actor, mail):
+    actor, mail = (
+        fields.name_of(sender.get("actorId")),
+        fields.name_of(fields.inner(sender, "deliveryIdentifier", "value")),
+    )
+    if fields.is_agent(agents, actor, mail):
         return "agent"
     if entry.get("direction") == "OUTGOING":
         return "agent" if actor.startswith("a-") else "bot"
@@ -110,7 +101,7 @@ def _speaker(entry: Mapping[str, Any], at: str, agents: Collection[str], custome
         raise RowFault("nobody knows who wrote it: direction is neither INCOMING nor OUTGOING", at)
     if actor and not actor.startswith(tuple(f"{letter.lower()}-" for letter in _PEOPLE)):
         return "third"
-    same = actor == name_of(customer.get("actorId")) or (
-        mail != "" and mail == name_of(inner(customer, "deliveryIdentifier", "value"))
+    same = actor == fields.name_of(customer.get("actorId")) or (
+        mail != "" and mail == fields.name_of(fields.inner(customer, "deliveryIdentifier", "value"))
     )
     return "customer" if same else "third"

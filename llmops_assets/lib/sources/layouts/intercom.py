@@ -8,22 +8,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from llmops_assets.lib.sources.faults import RowFault
-from llmops_assets.lib.sources.layouts.base import (
-    Layout,
-    Message,
-    Speaker,
-    content,
-    entries,
-    first,
-    identity,
-    inner,
-    is_agent,
-    moment,
-    name_of,
-    objects,
-    stars,
-    word,
-)
+from llmops_assets.lib.sources.layouts import fields
+from llmops_assets.lib.sources.layouts.base import Layout, Message, Speaker
 from llmops_assets.lib.sources.layouts.roles import is_automatic, speaker_of
 from llmops_assets.lib.sources.times import Clock
 from llmops_assets.lib.sources.visibility import visibility, words
@@ -51,10 +37,10 @@ class Intercom(Layout):
         parts = conversation["conversation_parts"]
         listed = parts.get("conversation_parts") if isinstance(parts, dict) else parts
         written = [("opening message", opening)] if (opening := _opening(conversation)) else []
-        customer, contacts = _customer(conversation), {name_of(one.get("id")) for one in _contacts(conversation)}
+        customer, contacts = _customer(conversation), {fields.name_of(one.get("id")) for one in _contacts(conversation)}
         found = []
-        for at, part in [*written, *objects(listed, "conversation_parts", "part")]:
-            text = content(part.get("body"), at)
+        for at, part in [*written, *fields.objects(listed, "conversation_parts", "part")]:
+            text = fields.content(part.get("body"), at)
             if not text:
                 continue
             kind = str(part.get("part_type", "comment")).lower()
@@ -63,13 +49,13 @@ class Intercom(Layout):
                 seen = "private" if "note" in words(kind) else "unknown"
             speaker: Speaker = "system"
             if seen == "public" and part.get("redacted") is not True:
-                speaker = _speaker(part.get("author"), at, agents, name_of(customer.get("id")), contacts)
-            found.append(Message(speaker, text, moment(part, at, clock, "created_at"), seen, True))
+                speaker = _speaker(part.get("author"), at, agents, fields.name_of(customer.get("id")), contacts)
+            found.append(Message(speaker, text, fields.moment(part, at, clock, "created_at"), seen, True))
         return found
 
     def subject(self, record: Mapping[str, Any], agents: Collection[str] = ()) -> str:
         """The contact's address, or else id."""
-        return identity(_customer(_conversation(record)), "email", "id", "external_id", "user_id")
+        return fields.identity(_customer(_conversation(record)), "email", "id", "external_id", "user_id")
 
     def about(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """The conversation, in a webhook's notification too."""
@@ -78,22 +64,22 @@ class Intercom(Layout):
     def rating(self, record: Mapping[str, Any]) -> int | None:
         """One to five."""
         rating = _conversation(record).get("conversation_rating")
-        return stars(rating.get("rating")) if isinstance(rating, dict) else None
+        return fields.stars(rating.get("rating")) if isinstance(rating, dict) else None
 
     def channel(self, record: Mapping[str, Any]) -> str:
         """`source.type`: conversation, email, whatsapp."""
-        channel = word(inner(_conversation(record), "source", "type"))
+        channel = fields.word(fields.inner(_conversation(record), "source", "type"))
         return "" if "message" in channel else channel
 
 
 def _conversation(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    item = inner(record, "data", "item")
+    item = fields.inner(record, "data", "item")
     return item if isinstance(item, dict) else record
 
 
 def _opening(conversation: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The first message; older versions of the API call it `conversation_message`."""
-    opening = first(conversation, "source", "conversation_message")
+    opening = fields.first(conversation, "source", "conversation_message")
     if not isinstance(opening, dict):
         return None
     return {**opening, "created_at": conversation.get("created_at"), "type": "", "part_type": "comment"}
@@ -101,7 +87,7 @@ def _opening(conversation: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def _contacts(conversation: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     listed = conversation.get("contacts")
-    yield from entries(listed.get("contacts") if isinstance(listed, dict) else listed)
+    yield from fields.entries(listed.get("contacts") if isinstance(listed, dict) else listed)
     old = conversation.get("user")
     if isinstance(old, dict):
         yield old
@@ -111,15 +97,15 @@ def _customer(conversation: Mapping[str, Any]) -> Mapping[str, Any]:
     """Who began the conversation, if a contact did, or else the first contact, with what the parts tell of them."""
     opening = _opening(conversation)
     authors = [author] if isinstance(author := (opening or {}).get("author"), dict) else []
-    if authors and word(authors[0].get("type")) in _CONTACTS:
+    if authors and fields.word(authors[0].get("type")) in _CONTACTS:
         return authors[0]
     parts = conversation.get("conversation_parts")
-    listed = entries(parts.get("conversation_parts") if isinstance(parts, dict) else parts)
-    authors = [part["author"] for part in listed if word(inner(part, "author", "type")) in _CONTACTS]
+    listed = fields.entries(parts.get("conversation_parts") if isinstance(parts, dict) else parts)
+    authors = [part["author"] for part in listed if fields.word(fields.inner(part, "author", "type")) in _CONTACTS]
     contact = next(_contacts(conversation), None)
     if contact is None:
         return authors[0] if authors else {}
-    same = (author for author in authors if name_of(author.get("id")) == name_of(contact.get("id")))
+    same = (author for author in authors if fields.name_of(author.get("id")) == fields.name_of(contact.get("id")))
     return {**next(same, {}), **{key: value for key, value in contact.items() if value}}
 
 
@@ -129,9 +115,9 @@ def _speaker(author: Any, at: str, agents: Collection[str], customer: str, conta
     if is_automatic(author) or author.get("type") == "team":
         # Campaigns and bots write in the name of a team.
         return "bot"
-    if is_agent(agents, author.get("id"), author.get("email")):
+    if fields.is_agent(agents, author.get("id"), author.get("email")):
         return "agent"
     said = speaker_of(author.get("type"), at, agents)
-    name = name_of(author.get("id"))
+    name = fields.name_of(author.get("id"))
     others = len(contacts) > 1 and name in contacts
     return "third" if said == "customer" and others and name != customer else said

@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from llmops_assets.lib.sources.faults import RowFault
-from llmops_assets.lib.sources.layouts.base import Speaker, first, is_agent
+from llmops_assets.lib.sources.layouts import fields
+from llmops_assets.lib.sources.layouts.base import Speaker
 from llmops_assets.lib.sources.visibility import words
 
 CUSTOMER = frozenset(
@@ -42,11 +43,11 @@ def speaker_of(value: Any, at: str, agents: Collection[str] = ()) -> Speaker:
     if isinstance(value, Mapping):
         if is_automatic(value):
             return "bot"
-        if is_agent(agents, value.get("id"), value.get("email")):
+        if fields.is_agent(agents, value.get("id"), value.get("email")):
             return "agent"
-        value = first(value, "role", "type", "author_type", "kind")
+        value = fields.first(value, "role", "type", "author_type", "kind")
     name = value.strip().lower() if isinstance(value, str) else ""
-    if is_agent(agents, name):
+    if fields.is_agent(agents, name):
         return "agent"
     if name in CUSTOMER:
         return "customer"

@@ -6,21 +6,13 @@ settings name them as `agents`. The customer is who began the thread.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from llmops_assets.lib.sources.faults import RowFault
-from llmops_assets.lib.sources.layouts.base import (
-    Layout,
-    Message,
-    Speaker,
-    content,
-    entries,
-    inner,
-    is_agent,
-    name_of,
-    objects,
-)
+from llmops_assets.lib.sources.layouts import fields
+from llmops_assets.lib.sources.layouts.base import Layout, Message, Speaker
 from llmops_assets.lib.sources.times import Clock, time_of
 from llmops_assets.lib.sources.visibility import visibility
 
@@ -38,13 +30,21 @@ class Slack(Layout):
 
     def recognises(self, record: Mapping[str, Any]) -> bool:
         """A message, or a list of them."""
-        return _is_message(record) or any(_is_message(entry) for entry in entries(record.get("messages")))
+        return _is_message(record) or any(_is_message(entry) for entry in fields.entries(record.get("messages")))
 
     def thread(self, record: Mapping[str, Any]) -> str:
         """The first message's time, which names the thread."""
         if "messages" in record:
             return ""
-        return f"{name_of(record.get('channel'))}{name_of(record.get('thread_ts')) or record['ts']}"
+        return f"{fields.name_of(record.get('channel'))}{fields.name_of(record.get('thread_ts')) or record['ts']}"
+
+    def sent(self, record: Mapping[str, Any], clock: Clock | None = None) -> datetime | None:
+        """`ts` is seconds."""
+        return time_of(_seconds(record), "ts", clock)
+
+    def same(self, record: Mapping[str, Any]) -> Hashable:
+        """A channel has one message at a `ts`; an edited one keeps it."""
+        return str(record["ts"])
 
     def joined(self, records: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         """The messages of a thread as one conversation that has the thread's name."""
@@ -54,12 +54,12 @@ class Slack(Layout):
         self, record: Mapping[str, Any], agents: Collection[str] = (), clock: Clock | None = None
     ) -> list[Message]:
         """Every message that somebody wrote."""
-        listed = objects(record["messages"], "messages", "message")
+        listed = fields.objects(record["messages"], "messages", "message")
         if not agents:
             raise RowFault("nobody knows who answers in this channel: name them as `agents` in the settings")
-        found, customer = [], name_of(_opening(record, agents).get("user"))
+        found, customer = [], fields.name_of(_opening(record, agents).get("user"))
         for at, entry in listed:
-            text = content(entry.get("text"), at)
+            text = fields.content(entry.get("text"), at)
             if text:
                 time = time_of(_seconds(entry), at, clock)
                 found.append(
@@ -95,7 +95,9 @@ def _seconds(entry: Mapping[str, Any]) -> float | None:
 def _opening(record: Mapping[str, Any], agents: Collection[str]) -> Mapping[str, Any]:
     """The earliest message of a person who is no agent."""
     people = [
-        one for one in entries(record.get("messages")) if one.get("user") and _speaker(one, agents, "") == "third"
+        one
+        for one in fields.entries(record.get("messages"))
+        if one.get("user") and _speaker(one, agents, "") == "third"
     ]
     return min(people, key=lambda one: _seconds(one) or 0.0, default={})
 
@@ -105,8 +107,8 @@ def _speaker(entry: Mapping[str, Any], agents: Collection[str], customer: str) -
         return "bot"
     if str(entry.get("subtype") or "") not in _WRITTEN:
         return "system"
-    user = name_of(entry.get("user"))
-    if is_agent(agents, user, inner(entry, "user_profile", "email")):
+    user = fields.name_of(entry.get("user"))
+    if fields.is_agent(agents, user, fields.inner(entry, "user_profile", "email")):
         return "agent"
     return "customer" if user and user == customer else "third"
 

@@ -7,24 +7,9 @@ description once more. Followers are agents; who is copied in (`email_cc_ids`, `
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from llmops_assets.lib.markup import plain_text
 from llmops_assets.lib.sources.faults import RowFault
-from llmops_assets.lib.sources.layouts.base import (
-    Layout,
-    Message,
-    Speaker,
-    body,
-    content,
-    entries,
-    first,
-    identity,
-    inner,
-    is_agent,
-    moment,
-    name_of,
-    objects,
-    word,
-)
+from llmops_assets.lib.sources.layouts import fields
+from llmops_assets.lib.sources.layouts.base import Layout, Message, Speaker
 from llmops_assets.lib.sources.layouts.roles import speaker_of
 from llmops_assets.lib.sources.rows import text_of
 from llmops_assets.lib.sources.times import Clock
@@ -55,11 +40,11 @@ class Zendesk(Layout):
         """Every comment, and the description where no comment repeats it."""
         ticket = _ticket(record)
         listed = record["comments"]
-        comments = objects(listed.get("comments") if isinstance(listed, dict) else listed, "comments", "comment")
+        comments = fields.objects(listed.get("comments") if isinstance(listed, dict) else listed, "comments", "comment")
         people = _People(record, ticket, [comment for _, comment in comments], agents)
         found = []
         for number, (at, comment) in enumerate(comments):
-            text, html = body(comment, at, ("html_body",), ("plain_body", "body"))
+            text, html = fields.body(comment, at, ("html_body",), ("plain_body", "body"))
             if not text:
                 continue
             seen = visibility(comment)
@@ -67,7 +52,7 @@ class Zendesk(Layout):
                 seen = "private"
             # Who wrote what nobody may see is of no interest, and often not told.
             speaker = people.speaker(comment, at, first_one=number == 0) if seen == "public" else "system"
-            found.append(Message(speaker, text, moment(comment, at, clock, "created_at", "time"), seen, html))
+            found.append(Message(speaker, text, fields.moment(comment, at, clock, "created_at", "time"), seen, html))
         found = self._described(ticket, comments, people, clock) + found
         speakers = [message.speaker for message in found if message.visibility == "public"]
         if "unknown" in speakers and "agent" not in speakers:
@@ -78,7 +63,7 @@ class Zendesk(Layout):
         self, ticket: Mapping[str, Any], comments: list[tuple[str, Mapping[str, Any]]], people: "_People", clock: Any
     ) -> list[Message]:
         """The description as the customer's first message, only where it is certainly that and nothing else."""
-        text = content(ticket.get("description"), "description")
+        text = fields.content(ticket.get("description"), "description")
         if not text or people.submitted_by_agent or _was_called(ticket) or ticket.get("is_public") is False:
             return []
         written = [comment for _, comment in comments if any(comment.get(key) for key in _TEXTS)]
@@ -88,14 +73,14 @@ class Zendesk(Layout):
                 return []
             if ticket.get("created_at") and ticket.get("created_at") == opening.get("created_at"):
                 return []
-        return [Message("customer", text, moment(ticket, "created_at", clock, "created_at"))]
+        return [Message("customer", text, fields.moment(ticket, "created_at", clock, "created_at"))]
 
     def subject(self, record: Mapping[str, Any], agents: Collection[str] = ()) -> str:
         """The requester; a ticket's own `subject` is its title."""
         ticket = _ticket(record)
         if ticket.get("requester_id") is not None:
             return text_of(ticket["requester_id"], "requester_id")
-        return identity(ticket.get("requester"), "id", "email")
+        return fields.identity(ticket.get("requester"), "id", "email")
 
     def about(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """The ticket."""
@@ -111,7 +96,7 @@ class Zendesk(Layout):
 
     def channel(self, record: Mapping[str, Any]) -> str:
         """`via.channel` of the ticket."""
-        return word(inner(_ticket(record), "via", "channel"))
+        return fields.word(fields.inner(_ticket(record), "via", "channel"))
 
 
 _TEXTS = ("html_body", "plain_body", "body")
@@ -128,13 +113,17 @@ class _People:
         agents: Collection[str],
     ) -> None:
         self._agents = agents
-        self.requester = name_of(ticket.get("requester_id")) or name_of(inner(ticket, "requester", "id"))
-        users = [*entries(record.get("users")), *entries(ticket.get("users"))]
-        self._roles = {name_of(user.get("id")): str(user.get("role", "")).lower() for user in users}
-        self._emails = {name_of(user.get("id")): user.get("email") for user in users}
-        submitter = name_of(ticket.get("submitter_id")) or name_of(inner(ticket, "submitter", "id"))
+        self.requester = fields.name_of(ticket.get("requester_id")) or fields.name_of(
+            fields.inner(ticket, "requester", "id")
+        )
+        users = [*fields.entries(record.get("users")), *fields.entries(ticket.get("users"))]
+        self._roles = {fields.name_of(user.get("id")): str(user.get("role", "")).lower() for user in users}
+        self._emails = {fields.name_of(user.get("id")): user.get("email") for user in users}
+        submitter = fields.name_of(ticket.get("submitter_id")) or fields.name_of(
+            fields.inner(ticket, "submitter", "id")
+        )
         self.submitted_by_agent = bool(submitter and self.requester and submitter != self.requester)
-        known = {name_of(ticket.get("assignee_id")), name_of(inner(ticket, "assignee", "id"))}
+        known = {fields.name_of(ticket.get("assignee_id")), fields.name_of(fields.inner(ticket, "assignee", "id"))}
         known |= _ids(ticket, "follower_ids", "followers")
         if self.submitted_by_agent:
             known.add(submitter)
@@ -153,8 +142,8 @@ class _People:
     def speaker(self, comment: Mapping[str, Any], at: str, *, first_one: bool) -> Speaker:
         """Who wrote a comment. RowFault when nobody can tell."""
         via = comment.get("via")
-        relation = str(inner(via, "source", "rel") or "").lower()
-        channel = str(inner(via, "channel") or "").lower()
+        relation = str(fields.inner(via, "source", "rel") or "").lower()
+        channel = str(fields.inner(via, "channel") or "").lower()
         author = _author(comment)
         if author == "-1" or channel in _RULES or relation in _WRITTEN_BY_RULES:
             return "system"
@@ -162,9 +151,9 @@ class _People:
             return "system"
         person = comment.get("author")
         stated = comment.get("author_role") or (
-            first(person, "role", "type") if isinstance(person, dict) else self._roles.get(author)
+            fields.first(person, "role", "type") if isinstance(person, dict) else self._roles.get(author)
         )
-        if is_agent(self._agents, author, self._emails.get(author), inner(person, "email")):
+        if fields.is_agent(self._agents, author, self._emails.get(author), fields.inner(person, "email")):
             return "agent"
         if author and author == self.requester:
             return "customer"
@@ -192,28 +181,19 @@ def _ticket(record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _author(comment: Mapping[str, Any]) -> str:
-    return name_of(comment.get("author_id")) or name_of(inner(comment, "author", "id"))
+    return fields.name_of(comment.get("author_id")) or fields.name_of(fields.inner(comment, "author", "id"))
 
 
 def _ids(ticket: Mapping[str, Any], *names: str) -> set[str]:
     """Ids in lists of ids or of people."""
     values = [value for name in names if isinstance(ticket.get(name), list) for value in ticket[name]]
-    return {name_of(value.get("id") if isinstance(value, dict) else value) for value in values} - {""}
+    return {fields.name_of(value.get("id") if isinstance(value, dict) else value) for value in values} - {""}
 
 
 def _was_called(ticket: Mapping[str, Any]) -> bool:
-    return str(inner(ticket, "via", "channel") or "").lower() in _CALLS
+    return str(fields.inner(ticket, "via", "channel") or "").lower() in _CALLS
 
 
 def _repeats(text: str, comment: Mapping[str, Any]) -> bool:
-    """Whether a comment is the description, whatever its markup and spaces, or one is cut off."""
-    plain = _bare(text)
-    for name in _TEXTS:
-        other = _bare(comment[name]) if isinstance(comment.get(name), str) else ""
-        if other and (plain.startswith(other[:200]) or other.startswith(plain[:200])):
-            return True
-    return False
-
-
-def _bare(text: str) -> str:
-    return "".join(filter(str.isalnum, plain_text(text))).lower()
+    """Whether a comment is the description."""
+    return any(fields.repeats(text, comment[name]) for name in _TEXTS if isinstance(comment.get(name), str))
