@@ -16,7 +16,6 @@ from llmops_assets.lib.records import DatasetRef, EvalItem, EvalReport, ReleaseM
 from resources.deployment_target import Ask, DeploymentTarget, TargetReply, Which
 from resources.lake.base import Lake
 
-
 RETRIES = 3
 """Rounds in which what stayed unanswered is asked again, one question at a time: nobody waits for an evaluation."""
 
