@@ -236,7 +236,7 @@ def preview(beginning: Beginning, count: int = SHOWN) -> list[str]:
     rows = islice(_rows(beginning.source), count)
     cleared = [found for day, row in rows for found in redacted([row], day, redactor)]
     answers = [kept["answer"] for one in cleared for kept in one.kept]
-    decisions = iter(Judge(Embedder(find_embedder_folder()).embed).decide(answers))
+    decisions = iter(Judge(Embedder(find_embedder_folder())).decide(answers))
     told: list[str] = []
     for one in cleared:
         for kept in one.kept:
