@@ -62,8 +62,9 @@ def by_voice(embedder: InstalledEmbedder) -> None:
     for voice in sorted({example.voice for example in unseen}):
         mine = [example for example in unseen if example.voice == voice]
         print(line(f"{voice} (unseen)", *measured(Judge(embedder), mine)))
-    print(line("**unseen voices**", *measured(Judge(embedder), unseen)))
-    print(line("the same by the tables alone", *measured(Judge(), unseen)))
+    if unseen:
+        print(line("**unseen voices**", *measured(Judge(embedder), unseen)))
+        print(line("the same by the tables alone", *measured(Judge(), unseen)))
     totals = {"companies, each left out": (Counter(), 0), "lines, each left out": (Counter(), 0)}
     for voice in sorted({example.voice for example in seen}):
         others = [example for example in seen if example.voice != voice]
