@@ -185,3 +185,16 @@ def test_files_that_write_their_dates_in_another_way_are_joined(tmp_path):
     for kind in (Files, SmallBlocks):
         [rows] = told(opened(tmp_path, kind)).values()
         assert [row[2:] for row in rows] == [("is it oak?\nor ash?", "Ash.")]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_text_changes_the_day_and_another_order_does_not(tmp_path, kind):
+    talk = [cell("5", "customer", "is it warm?", 1), cell("5", "agent", "Very.", 2)]
+    put(tmp_path, {"a.jsonl": talk})
+    first = opened(tmp_path, kind).changed_since("")
+    put(tmp_path, {"a.jsonl": talk[:1], "b.jsonl": talk[1:]})
+    assert opened(tmp_path, kind).changed_since(first.cursor).days == {}
+    put(tmp_path, {"a.jsonl": [talk[1]], "b.jsonl": [talk[0]]})
+    assert opened(tmp_path, kind).changed_since(first.cursor).days == {}
+    put(tmp_path, {"b.jsonl": [cell("5", "customer", "is it cold?", 1)]})
+    assert list(opened(tmp_path, kind).changed_since(first.cursor).days) == [MONDAY]

@@ -248,6 +248,7 @@ def _json(source: Input) -> Iterator[tuple[str, Mapping[str, Any] | RowFault]]:
         for key, place, row in text.elements() if is_list else text.members():
             if key != _USERS:
                 yield place, _with_users(row, users) if isinstance(row, dict) else _no_object(row, "element")
+        text.finish()
     except UnicodeDecodeError:
         raise SourceError(f"{source.name}: not {encoding}; {_SAVE}") from None
     finally:
@@ -341,6 +342,11 @@ class _JsonText:
         """Leave the file open, unless it is closed: who reads a file partly may close it first."""
         _let_go(self._text)
 
+    def finish(self) -> None:
+        """SourceError when something follows, which nobody would miss."""
+        if self._next():
+            raise SourceError(f"{self._name}: something stands behind its end; name a file of JSON lines .jsonl")
+
     def members(self) -> Iterator[tuple[str, str, Any]]:
         """(key, place, element) of every list under _LISTS and _USERS in an object; other values are passed over."""
         self._enter("{")
@@ -352,6 +358,7 @@ class _JsonText:
                 self._value()
         if not following:
             raise self._fault(json.JSONDecodeError("unfinished", self._buffer, len(self._buffer)))
+        self._position += 1
 
     def elements(self, key: str = "") -> Iterator[tuple[str, str, Any]]:
         """(key, place, value) of every element of a list."""

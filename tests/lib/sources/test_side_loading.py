@@ -98,3 +98,10 @@ def test_what_is_broken_is_said_with_its_place():
         read(data.encode())
     with pytest.raises(SourceError, match=r"export.json: not utf-8-sig"):
         read(json.dumps({"tickets": TICKETS, "users": USERS}).encode().replace(b"Leo", b"L\xe9o"))
+
+
+@pytest.mark.parametrize("whole", [{"tickets": TICKETS, "note": "x" * 70_000}, TICKETS])
+def test_what_follows_the_end_is_not_passed_over(whole):
+    data = json.dumps(whole)
+    with pytest.raises(SourceError, match=r"export.json: something stands behind its end"):
+        read(f"{data}\n{data}\n".encode())
