@@ -33,4 +33,4 @@ def test_tokens_are_counted_that_are_not_read():
     assert counted == [3, 128, 129, 1002, 2]
     assert [count <= embedder.most_tokens for count in counted] == [True, True, False, False, True]
     same, longer = embedder.embed(texts[1:3])
-    assert (same == longer).all()
+    assert np.abs(same - longer).max() < 1e-6
