@@ -10,9 +10,14 @@ import requests
 from gateway_support import Gateway
 from jsonschema import Draft202012Validator
 
+from llmops_assets.gateway.body import BODY_SECONDS, MAX_BODY
+from llmops_assets.gateway.engine import CONTEXT
 from llmops_assets.gateway.protocol import table
 from llmops_assets.gateway.protocol.fields import treatment
+from llmops_assets.gateway.protocol.messages import MOST_CHARACTERS
 from llmops_assets.gateway.protocol.openapi import ANSWERS
+from llmops_assets.gateway.server import HEAD_SECONDS, MOST_HEAD
+from llmops_assets.lib.answering import grammar
 
 EXAMPLES = 15
 """Of each kind and operation; CI's own runs add up."""
@@ -29,6 +34,18 @@ def test_the_table_in_the_docs_is_the_codes(root, capsys):
     for _, (body, _, _) in ANSWERS.items():
         for name in body.model_fields:
             assert f"| `{name}` |" in printed
+
+
+def test_the_limits_in_the_docs_are_the_codes(root):
+    text = (root / "docs" / "gateway.md").read_text()
+    assert f"At most {MOST_CHARACTERS} characters" in text
+    assert f"({CONTEXT} tokens a slot" in text
+    assert f"longer than {BODY_SECONDS:.0f} s, or has more than {MAX_BODY // 1024**2} MiB" in text
+    assert f"more than {MOST_HEAD // 1024} KiB" in text
+    assert HEAD_SECONDS == BODY_SECONDS
+    limits = f"at most {grammar.MOST_PARTS} parts, {grammar.MOST_DEPTH} deep, lists of at most {grammar.MOST_ITEMS}"
+    assert limits in text
+    assert all(f"`{name}`" in text for name in grammar.KNOWN - {"title", "description"})
 
 
 @pytest.mark.parametrize("path", ANSWERS)

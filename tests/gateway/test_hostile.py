@@ -172,6 +172,13 @@ def test_a_head_that_does_not_come_ends_the_connection(hasty, start):
     assert said(hasty.ask(KNOWN))
 
 
+def test_a_connection_that_says_nothing_ends(hasty):
+    with connected(hasty) as connection:
+        started = time.monotonic()
+        assert everything(connection) == b""
+        assert time.monotonic() - started < 5
+
+
 def test_a_body_that_does_not_come_is_told_so_and_its_connection_ends(hasty):
     with connected(hasty) as connection:
         connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")

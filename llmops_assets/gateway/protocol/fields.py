@@ -108,9 +108,7 @@ def _refusal(model: type[Body], data: Any, found: ErrorDetails, status: int) -> 
     if name in model.model_fields and treatment(model, name) == "refused":
         note = model.model_fields[name].description
         return RequestError(status, f"{name} is not served: {note}", code="unsupported_parameter", param=param)
-    said = found["msg"].removeprefix("Value error, ")
-    if found["type"] == "string_pattern_mismatch":
-        said = "there is no text in it that can be read"
+    said = _SAID.get(found["type"]) or found["msg"].removeprefix("Value error, ")
     code = _CODES.get(found["type"], "invalid_value")
     return RequestError(status, f"{param}: {said[:1].lower()}{said[1:]}", code=code, param=param)
 
@@ -127,6 +125,15 @@ def _place(data: Any, found: ErrorDetails) -> list[str]:
     return place
 
 
+_SAID = {
+    "string_pattern_mismatch": "there is no text in it that can be read",
+    "model_type": "it must be an object",
+    "dict_type": "it must be an object",
+    "list_type": "it must be a list",
+    "string_type": "it must be a text",
+    "bool_type": "it must be true or false",
+}
+"""Where pydantic's own words are Python's."""
 _CODES = {
     "string_too_long": "string_above_max_length",
     "string_too_short": "string_below_min_length",

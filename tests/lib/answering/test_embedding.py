@@ -24,3 +24,13 @@ def test_a_vector_does_not_depend_on_what_it_is_embedded_with():
     alone = np.concatenate([embedder.embed([text]) for text in texts[:8]])
     assert np.abs(together[:8] - alone).max() < 1e-6
     assert np.allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
+
+
+def test_tokens_are_counted_that_are_not_read():
+    embedder = Embedder(find_embedder_folder())
+    texts = ["a", "lamp " * 126, "lamp " * 127, "lamp " * 1000, ""]
+    counted = embedder.count(texts)
+    assert counted == [3, 128, 129, 1002, 2]
+    assert [count <= embedder.most_tokens for count in counted] == [True, True, False, False, True]
+    same, longer = embedder.embed(texts[1:3])
+    assert np.abs(same - longer).max() < 1e-6
