@@ -59,7 +59,7 @@ build: install ## One run of the job build_release
 	@$(BIN)/llmops build
 
 test: install ## All tests, two modules at a time
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: install ## Tests without the real model, the embedder and spaCy
 	@$(BIN)/python -m pytest -m "not slow" -n 2

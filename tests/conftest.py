@@ -33,10 +33,19 @@ def pytest_report_header() -> str:
     return f"order of tests: {ORDER}={os.environ[ORDER]} (0: as they stand)"
 
 
+def module_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Modules in another order each time, and the tests within each; modules stay together for what they share."""
+    """Modules in another order each time, and the tests within each; modules stay together for what they share.
+
+    Those with slow tests come first: begun last, one of them keeps a single process busy for minutes.
+    """
     if seed := int(os.environ[ORDER]):
-        items[:] = shuffled(items, seed, lambda item: item.nodeid.partition("::")[0])
+        items[:] = shuffled(items, seed, module_of)
+    slow = {module_of(item) for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: module_of(item) not in slow)
 
 
 @pytest.fixture(scope="session")

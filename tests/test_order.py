@@ -31,3 +31,10 @@ def test_the_tests_that_run_now_are_in_the_order_that_the_header_names(request):
     assert f"TEST_ORDER={os.environ['TEST_ORDER']}" in str(
         request.config.hook.pytest_report_header(config=request.config, start_path=request.config.rootpath)
     )
+
+
+def test_modules_with_slow_tests_are_begun_first(request):
+    items = request.session.items
+    slow = {module_of(item.nodeid) for item in items if item.get_closest_marker("slow")}
+    begun = [module_of(item.nodeid) in slow for item in items]
+    assert begun == sorted(begun, reverse=True)
