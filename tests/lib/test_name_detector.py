@@ -102,3 +102,8 @@ def test_a_threshold_holds_back_what_is_less_likely(monkeypatch):
     assert detector.find("Was it ngozi who took the call?", ()) == []
     monkeypatch.setattr(detector, "model", lambda: detector.Model({}, 0.0, 0.5, ""))
     assert detector.find("Was it ngozi who took the call?", ()) == [(7, 12)]
+
+
+def test_a_typing_error_is_told_from_a_word_that_nobody_knows():
+    tokens = detector.tokenized("the withdrawl went to quynhanh", (), gazetteer.names())
+    assert {token.text: token.kind for token in tokens if token.candidate} == {"withdrawl": "lt", "quynhanh": "lx"}
