@@ -4,12 +4,13 @@ from datetime import date
 
 import yaml
 
-from llmops_assets.lib.records import Article, UseCase
+from llmops_assets.lib.records import Article, Dialogue, UseCase
 from resources.workspace import Settings, SettingsError, what_is_wrong
 
 
 class UseCaseFiles:
-    """The files that settings.yaml names as `use_case` and `knowledge`. Only the asset `use_case` reads the former."""
+    """The files that settings.yaml names as `use_case`, `knowledge` and `dialogues`. Only the asset `use_case` reads
+    the first."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -25,6 +26,19 @@ class UseCaseFiles:
             return UseCase.model_validate(yaml.safe_load(file.read_text()))
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise SettingsError(f"use_case: {file}: {what_is_wrong(error)}") from error
+
+    def dialogues(self) -> tuple[Dialogue, ...]:
+        """The conversations that the eval suite asks; the sample's where its articles are served, else those named."""
+        from llmops_assets.samples import generator
+
+        file = self._settings.dialogues
+        if file is None:
+            own = self._settings.knowledge_from_conversations or self._settings.knowledge is not None
+            return () if own else generator.load_dialogues()
+        try:
+            return tuple(Dialogue.model_validate(row) for row in yaml.safe_load(file.read_text()) or ())
+        except (OSError, ValueError, yaml.YAMLError, TypeError) as error:
+            raise SettingsError(f"dialogues: {file}: {what_is_wrong(error)}") from error
 
     def articles(self, day: date) -> tuple[Article, ...]:
         """The trusted articles available on a day; none where they are made out of conversations."""

@@ -50,6 +50,9 @@ class Settings(BaseModel):
     knowledge: Path | None = Field(
         None, description="articles: YAML, or Markdown, HTML, CSV, a folder; none: the sample's"
     )
+    dialogues: Path | None = Field(
+        None, description="YAML: conversations with what their last turn should get, for the eval suite; none: no such"
+    )
     knowledge_from_conversations: bool = Field(False, description="make articles out of the conversations instead")
     new_topic_intent: str = Field("", description="intent that arrives on `new_topic_day` (a demonstration's)")
     new_topic_day: date | None = None

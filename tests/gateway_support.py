@@ -25,6 +25,7 @@ from llmops_assets.gateway.releases import Releases
 from llmops_assets.gateway.server import server_config
 from llmops_assets.gateway.state import ServingState, write_state
 from llmops_assets.gateway.wishes import NONE, Wishes
+from llmops_assets.lib.answering.acts import Acts
 from llmops_assets.lib.answering.knowledge import KnowledgeIndex
 from llmops_assets.lib.answering.prompting import render_chat
 from llmops_assets.lib.hashing import hash_bytes
@@ -141,17 +142,23 @@ class Files:
         model: bytes | None = None,
         articles: Sequence[Article] = ARTICLES,
         handover: str = "",
+        acts: Acts | None = None,
+        **parts,
     ) -> ReleaseManifest:
-        """A release whose hand-over text carries `name`; `model` gives it an engine model of its own."""
-        index = KnowledgeIndex.build(articles, WordEmbedder())
+        """A release whose hand-over text carries `name`; `model` gives it an engine model of its own.
+
+        `parts` are other fields of the manifest.
+        """
+        index = KnowledgeIndex.build(articles, WordEmbedder(), acts)
         return ReleaseManifest(
             base=ModelRef(name="base", digest=hash_bytes(b"base model")),
             engine_model=None if model is None else self.add(model),
             prompt=PromptRef(name="p", version=1, template="Be brief.", digest="p"),
-            generation=GenerationSettings(max_tokens=96),
+            generation=parts.pop("generation", GenerationSettings(max_tokens=96)),
             knowledge_index=self.add(index.to_bytes()),
-            router=RouterPolicy(answer_above=0.7, hand_over_below=0.2, passages=2),
+            router=parts.pop("router", RouterPolicy(answer_above=0.7, hand_over_below=0.2, passages=2)),
             handover=handover or f"A colleague of {name} will help.",
+            **parts,
         )
 
     def bundle(self, root: Path, name: str = "one", **options) -> Bundle:

@@ -18,6 +18,7 @@ from llmops_assets.lib.hashing import hash_bytes
 from llmops_assets.lib.records import DatasetRef, EvalItem, KnowledgeBase, UseCase
 from llmops_assets.lib.tables import TRAINING_ROWS, TRAINING_TAG
 from resources.lake.base import GoneError, Lake
+from resources.use_case import UseCaseFiles
 
 NAME = "eval_suite"
 PATH = f"data/{NAME}/items.jsonl"
@@ -81,7 +82,7 @@ def _compared(lake: Lake, tag: str, commit: str, items: list[EvalItem]) -> dict[
     deps=["use_case", knowledge_base],
     kinds={"jsonl"},
     owners=["team:ml-engineering"],
-    code_version="3",
+    code_version="4",
     check_specs=[
         dg.AssetCheckSpec(
             "never_trained_on",
@@ -92,9 +93,10 @@ def _compared(lake: Lake, tag: str, commit: str, items: list[EvalItem]) -> dict[
     ],
 )
 def eval_suite(
-    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], use_case: dg.ResourceParam[UseCaseFiles]
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
-    """Held-out questions in slices: faq, complaint, slang, typos, out_of_scope, new_topic; of trusted articles only.
+    """Held-out questions in slices: faq, complaint, slang, typos, out_of_scope, new_topic, and those of dialogues; of
+    trusted articles only.
 
     A question that some training dataset had before it became a question of the suite is left out, and listed. Where
     the use case names no questions out of scope, that slice is missing: unmeasured, not passed.
@@ -104,7 +106,7 @@ def eval_suite(
     tags = {tag: commit for tag, commit in lake.tags().items() if tag.startswith(TRAINING_TAG)}
     articles, claims = read_articles(lake, knowledge.trusted.ref), Claims(context)
     dated = [a.available_from for a in articles if a.available_from]
-    built = evalsuite.build_suite(articles, foreign, new_since=min(dated, default=None))
+    built = evalsuite.build_suite(articles, foreign, new_since=min(dated, default=None), dialogues=use_case.dialogues())
     hits, checked = contaminations(lake, built, tags)
     known = {hit["item"] for hit in hits}
     data = evalsuite.to_jsonl([item for item in built if item.id not in known])

@@ -74,7 +74,9 @@ def interactions(
     claims.hold("log_is_clean", not left_out, f"{left_out} logged interactions show personal data", rows=left_out)
     yield from claims.results()
     claims.insist(f"The interactions of {day} must not be used")
-    paths = {name: sum(row["path"] == name for row in rows) for name in ("matched", "generated", "handover")}
+    paths = {
+        name: sum(row["path"] == name for row in rows) for name in ("matched", "generated", "handover", "small_talk")
+    }
     counts = {**paths, "rated": sum(bool(row["rating"]) for row in rows), "leaking": left_out}
     record = DatasetRef(name=NAME, ref=ref, digest=tables.digest(rows), rows=len(rows), counts=counts)
     yield materialized(

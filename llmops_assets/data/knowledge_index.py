@@ -20,11 +20,11 @@ NAME = "knowledge_index"
 class IndexConfig(dg.Config):
     """How sure a match must be."""
 
-    precision: float = Field(0.97, gt=0, le=1, description="share of right articles among questions answered directly")
+    precision: float = Field(0.95, gt=0, le=1, description="share of right articles among questions answered directly")
     passages: int = Field(3, ge=0, description="passages in the prompt when the answer is generated")
 
 
-@dg.asset(deps=["use_case", knowledge_base], kinds={"numpy"}, owners=["team:ml-engineering"], code_version="1")
+@dg.asset(deps=["use_case", knowledge_base], kinds={"numpy"}, owners=["team:ml-engineering"], code_version="2")
 def knowledge_index(
     context: dg.AssetExecutionContext,
     config: IndexConfig,
@@ -32,6 +32,7 @@ def knowledge_index(
     embedder: dg.ResourceParam[InstalledEmbedder],
 ) -> dg.MaterializeResult:
     """Embedded questions and answers of the knowledge base in one file, and the router calibrated on them."""
+    from llmops_assets.lib.answering.acts import Acts
     from llmops_assets.lib.answering.knowledge import KnowledgeIndex, calibrate
 
     knowledge = read(context, "knowledge_base", KnowledgeBase)
@@ -39,8 +40,10 @@ def knowledge_index(
     memory = Memory(context, lake, config, knowledge.articles.digest, foreign, embedder.digest)
     if memory.result is not None:
         return memory.result
-    index = KnowledgeIndex.build(read_articles(lake, knowledge.articles.ref), embedder)
-    strangers = embedder.embed(foreign) if foreign else None
+    articles = read_articles(lake, knowledge.articles.ref)
+    acts = Acts.fit(embedder, [question for article in articles for question in article.questions])
+    index = KnowledgeIndex.build(articles, embedder, acts)
+    strangers = list(zip(foreign, embedder.embed(foreign), strict=True))
     router = calibrate(index, out_of_scope=strangers, precision=config.precision, passages=config.passages)
     data = index.to_bytes()
     sha256 = hash_bytes(data)

@@ -10,6 +10,7 @@ from llmops_assets.handover.claims import Claims
 from llmops_assets.handover.display import address
 from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.handover.reading import read
+from llmops_assets.lib.answering.wordings import knows
 from llmops_assets.lib.auditing import purposes
 from llmops_assets.lib.records import Candidate, DataTerms, GateDecision, Release
 from resources.lake.base import Lake
@@ -22,13 +23,19 @@ PURPOSE = "support"
     deps=["candidate", "gate"],
     kinds={"json"},
     owners=["team:operations"],
-    code_version="3",
+    code_version="4",
     check_specs=[
         dg.AssetCheckSpec(
             "every_row_allows_serving",
             asset=NAME,
             blocking=True,
             description="No row that the model learned from speaks against using it for support today.",
+        ),
+        dg.AssetCheckSpec(
+            "carries_an_ai_notice",
+            asset=NAME,
+            blocking=True,
+            description="It can tell people in its language that they talk to a machine (EU AI Act, Article 50).",
         ),
     ],
 )
@@ -48,10 +55,12 @@ def release(
     claims, terms = Claims(context), entering.tuned.terms if entering.tuned else DataTerms()
     refused = purposes.refuses(terms, PURPOSE, datetime.now(UTC).date())
     claims.hold_terms("every_row_allows_serving", refused, terms)
-    yield from claims.results()
-    claims.insist(f"{entering.release_id} is not released: train without those rows")
-    folder = serving.folder_of(entering.release_id)
     manifest = entering.manifest
+    told = f"the use case's `replies` need a `notice` in {manifest.language!r}"
+    claims.hold("carries_an_ai_notice", knows("notice", manifest.language, manifest.replies), told)
+    yield from claims.results()
+    claims.insist(f"{entering.release_id} is not released")
+    folder = serving.folder_of(entering.release_id)
     commit = publish(context, lake, {f"{folder}/manifest.json": manifest.text().encode()}, release=manifest.release_id)
     record = Release(
         release_id=manifest.release_id,

@@ -34,7 +34,7 @@ def ask(target: DeploymentTarget, asks: Sequence[Ask], which: Which) -> list[Tar
 
 def ask_items(target: DeploymentTarget, items: Sequence[EvalItem], which: Which) -> list[Graded]:
     """The graded answers of a release to eval items. Failure as in `ask`."""
-    replies = ask(target, [Ask(item.question, conversation=item.id) for item in items], which)
+    replies = ask(target, [Ask(item.question, conversation=item.id, history=item.history) for item in items], which)
     return [
         Graded(item, r.answer, r.path, r.article, grading.grade(item, r.answer, r.path, r.article), r.latency_seconds)
         for item, r in zip(items, replies, strict=True)

@@ -37,7 +37,7 @@ def explained(
     vectors = embedder.embed([row["question"] for row in rows])
     result: list[dict[str, Any]] = []
     for row, vector in zip(rows, vectors, strict=True):
-        found = [hit.article for hit in index.search(vector, max(1, passages))]
+        found = [hit.article for hit in index.search(row["question"], vector, max(1, passages))]
         rests = support(row["answer"], [answers[name] for name in found])
         result.append(
             {

@@ -59,7 +59,7 @@ def quality_report(
         return memory.result
     target.start()
     items, evaluate = read_suite(lake, suite.ref), evaluator(context, lake, target, suite)
-    few = evalsuite.sample(items, config.ablation_items_per_slice)
+    few = evalsuite.sample([item for item in items if item.slice in evalsuite.SLICES], config.ablation_items_per_slice)
     variants = manifests.ablations(entering) if config.ablations else {}
     reports: dict[str, EvalReport] = {}
     reports["candidate"], graded = evaluate(name, entering.manifest, items)

@@ -1,17 +1,19 @@
 """One budget of tokens for everything that an engine reads and writes for an answer.
 
-The engine's context holds the release's prompt, the question, the passages and the answer. The answer's share is set
-aside first; the question must fit beside it, or the request is refused before anything is sent; passages take what is
-left, the nearest first. So nothing that was accepted can be too long for the engine.
+The engine's context holds the release's prompt, the turns before a follow-up, the question, the passages and the
+answer. The answer's share is set aside first; the question must fit beside it, or the request is refused before
+anything is sent; passages take what is left, the nearest first, and then the turns before it, the newest first. So
+nothing that was accepted can be too long for the engine.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from llmops_assets.gateway.engine import Engine
 from llmops_assets.gateway.errors import RequestError
 from llmops_assets.gateway.serving import Serving
 from llmops_assets.gateway.wishes import Wishes
+from llmops_assets.lib.answering.conversation import Said
 from llmops_assets.lib.answering.knowledge import Hit, passage_hits, passages
 from llmops_assets.lib.answering.prompting import build_messages, render_chat
 
@@ -49,16 +51,33 @@ async def admit(release: Serving, question: str, wishes: Wishes) -> None:
         )
 
 
-async def prompt(release: Serving, question: str, hits: Sequence[Hit], wishes: Wishes) -> Prompt:
-    """The chat for an admitted question, with as many of the nearest articles as there is room for."""
+async def prompt(
+    release: Serving, question: str, hits: Sequence[Hit], wishes: Wishes, history: Sequence[Said] = ()
+) -> Prompt:
+    """The chat for an admitted question, with as many of the nearest articles and of the turns before it as there is
+    room for."""
     manifest, answer = release.bundle.manifest, answer_tokens(release, wishes)
     room = release.engine.context - answer - SPARE
     shown = passage_hits(hits, manifest.router)
-    while True:
-        messages = build_messages(manifest.prompt.template, question, passages(shown, manifest.router))
-        if not shown or await _over(release.engine, messages, room) <= 0:
-            return Prompt(messages, shown, answer)
+
+    def chat(before: Sequence[Said]) -> list[dict[str, str]]:
+        return build_messages(manifest.prompt.template, question, passages(shown, manifest.router), before)
+
+    while shown and await _over(release.engine, chat(()), room) > 0:
         shown = shown[:-1]
+    return Prompt(chat(await _newest(release, history, chat, room)), shown, answer)
+
+
+async def _newest(
+    release: Serving, history: Sequence[Said], chat: Callable[[Sequence[Said]], list[dict[str, str]]], room: int
+) -> Sequence[Said]:
+    """The last turns that fit beside the rest and into the release's share for them."""
+    least = await release.engine.count(chat(())) if history else 0
+    room = min(room, least + release.bundle.manifest.generation.history_tokens)
+    for start in range(len(history)):
+        if await _over(release.engine, chat(history[start:]), room) <= 0:
+            return history[start:]
+    return ()
 
 
 async def _over(engine: Engine, messages: Sequence[Mapping[str, str]], room: int) -> int:

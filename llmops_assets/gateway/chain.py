@@ -26,11 +26,12 @@ from llmops_assets.gateway.steps.formed import Formed
 from llmops_assets.gateway.steps.generation import Generate
 from llmops_assets.gateway.steps.limit import Limit
 from llmops_assets.gateway.steps.meter import Meter
+from llmops_assets.gateway.steps.notice import Notice
 from llmops_assets.gateway.steps.privacy import ClearAnswer
 from llmops_assets.gateway.steps.question import ClearQuestion
 from llmops_assets.gateway.steps.record import Record
 from llmops_assets.gateway.steps.release import ChooseRelease
-from llmops_assets.gateway.steps.retrieval import Retrieve, Route
+from llmops_assets.gateway.steps.retrieval import Courtesy, Retrieve, Route
 from llmops_assets.gateway.steps.shorten import Shorten
 from llmops_assets.lib.answering.embedding import EmbedsAndCounts
 from llmops_assets.lib.records import Feedback
@@ -63,8 +64,8 @@ class Chain:
         self._limit = Limit(max_running, self.metrics)
         self.steps = Steps(
             admission=(self._limit, ClearQuestion(redactor), ChooseRelease(releases), Fit()),
-            answering=(Retrieve(embedder), Route(), Generate()),
-            guards=(ClearAnswer(redactor), Filled(), Formed(), Shorten()),
+            answering=(Courtesy(), Retrieve(embedder), Route(), Generate()),
+            guards=(ClearAnswer(redactor), Filled(), Formed(), Notice(), Shorten()),
             endings=(Record(log), Meter(self.metrics)),
         )
 

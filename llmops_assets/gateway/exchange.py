@@ -16,7 +16,11 @@ from llmops_assets.gateway.engine import Usage
 from llmops_assets.gateway.progress import Progress
 from llmops_assets.gateway.serving import Serving
 from llmops_assets.gateway.wishes import NONE, Wishes
+from llmops_assets.lib.answering.conversation import Said
+from llmops_assets.lib.answering.deciding import Decision
 from llmops_assets.lib.answering.knowledge import AnswerPath, Hit
+from llmops_assets.lib.answering.reading import Turn
+from llmops_assets.lib.answering.wordings import Kind, wording
 
 Which = Literal["live", "canary", "shadow", "preview"]
 
@@ -25,12 +29,13 @@ Which = Literal["live", "canary", "shadow", "preview"]
 class Ask:
     """A request as it came in. Its texts may hold personal data: only the first steps may read them.
 
-    `time` is when it was asked, where the caller may say so; None: now. `ignored` names what of the request changes
-    nothing.
+    `history` is what was said before the question, oldest first. `time` is when it was asked, where the caller may say
+    so; None: now. `ignored` names what of the request changes nothing.
     """
 
     which: Which
     text: str
+    history: tuple[Said, ...] = ()
     user: str = ""
     conversation: str = ""
     time: datetime | None = None
@@ -45,23 +50,30 @@ class Ask:
 
 @dataclass(frozen=True)
 class Question:
-    """What was asked, redacted, by whom (a pseudonym), in which conversation, when."""
+    """What was asked and said before, redacted, by whom (a pseudonym), in which conversation, when."""
 
     text: str
+    history: tuple[Said, ...]
     subject: str
     conversation: str
     time: datetime
+
+    @property
+    def turn(self) -> int:
+        """How many questions of the conversation came before this one, as far as its sender sent them along."""
+        return sum(said.speaker == "user" for said in self.history)
 
 
 @dataclass
 class Exchange:
     """One request and its answer. `id` names the interaction from the beginning on.
 
-    `question` and `serving` are set when admitted; `hits` are the nearest articles, `shown` those that the engine was
-    shown; `path` says where `draft`, the answer as it shall be sent, comes from, `cut` whether a limit of tokens ended
-    it, `shortened` whether its caller's limit or stop did. `usage` is what the engine read and wrote, `counted` what
-    the caller is told, None where nobody could count. `held` frees what the exchange occupies; `closing` is the task
-    that does so.
+    `question` and `serving` are set when admitted; `turn` is how the question was read, `decision` how it is answered;
+    `shown` are the articles that the engine was shown; `notice` is what the draft begins with to say that a machine
+    writes; `path` says where `draft`, the answer as it shall be sent, comes
+    from, `cut` whether a limit of tokens ended it, `shortened` whether its caller's limit or stop did. `usage` is what
+    the engine read and wrote, `counted` what the caller is told, None where nobody could count. `held` frees what the
+    exchange occupies; `closing` is the task that does so.
     """
 
     caller: Caller
@@ -69,8 +81,10 @@ class Exchange:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     question: Question | None = None
     serving: Serving | None = None
-    hits: list[Hit] = field(default_factory=list)
+    turn: Turn | None = None
+    decision: Decision | None = None
     shown: list[Hit] = field(default_factory=list)
+    notice: str = ""
     path: AnswerPath | None = None
     draft: str | None = None
     cut: bool = False
@@ -102,14 +116,31 @@ class Exchange:
         return self.serving.bundle.release_id if self.serving else ""
 
     @property
+    def hits(self) -> list[Hit]:
+        """The nearest articles, the nearest first; none without retrieval."""
+        return self.turn.found.hits if self.turn else []
+
+    @property
     def article(self) -> str | None:
-        """The article whose answer was given as it stands."""
-        return self.hits[0].article if self.hits and self.path == "matched" else None
+        """The article whose answer was given as it stands; of several the first."""
+        return self.cited[0].article if self.cited and self.path == "matched" else None
 
     @property
     def cited(self) -> list[Hit]:
-        """The articles that the answer rests on."""
-        return {"matched": self.hits[:1], "generated": self.shown}.get(self.path or "", [])
+        """The articles that the answer rests on, or that a person who takes over may want to see."""
+        return list(self.decision.cited) if self.path in ("matched", "handover") and self.decision else self.shown
+
+    @property
+    def language(self) -> str:
+        """Two-letter code of the language that the question is in, as far as it was read."""
+        told = self.decision.language if self.decision else ""
+        read = self.turn.language if self.turn else ""
+        return told or read or self.release.bundle.manifest.language
+
+    @property
+    def first(self) -> bool:
+        """Whether it is the first of a conversation, as far as its sender sent the turns before it along."""
+        return self.question is not None and not any(said.speaker == "assistant" for said in self.question.history)
 
     @property
     def refused(self) -> bool:
@@ -142,7 +173,13 @@ class Exchange:
 
     def hand_over(self, reason: str = "") -> None:
         """Let a person answer: with the release's handover, after the reason where there is one."""
-        self.answer("handover", f"{reason} {self.release.bundle.manifest.handover}".strip())
+        self.answer("handover", f"{reason} {self.words('handover')}".strip())
+
+    def words(self, kind: Kind) -> str:
+        """What the release says where it answers nothing, in the question's language where it knows it."""
+        manifest = self.release.bundle.manifest
+        own = {"handover": manifest.handover, **manifest.replies.get(manifest.language, {})}
+        return wording(kind, self.language, {**manifest.replies, manifest.language: own}, manifest.language)
 
     def stop_clock(self) -> None:
         """The answer is made: how long its client takes to read it is no time of ours."""

@@ -4,12 +4,14 @@ Acknowledged means written. The audit table is append-only: each entry carries t
 changed or removed entry is found.
 """
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+import sqlalchemy.exc
 from sqlalchemy import event
 
 from llmops_assets.lib.hashing import hash_json
@@ -27,6 +29,7 @@ INTERACTIONS = sa.Table(
     sa.Column("question", sa.Text, nullable=False),
     sa.Column("answer", sa.Text, nullable=False),
     sa.Column("path", sa.String(20), nullable=False),
+    sa.Column("turn", sa.Integer, nullable=False, server_default="0"),
     sa.Column("article", sa.String(200)),
     sa.Column("similarity", sa.Float),
     sa.Column("latency_seconds", sa.Float, nullable=False),
@@ -34,6 +37,8 @@ INTERACTIONS = sa.Table(
     sa.Column("output_tokens", sa.Integer, nullable=False),
     sa.Column("status", sa.Integer, nullable=False),
 )
+ADDED = {"turn": "INTEGER NOT NULL DEFAULT 0"}
+"""Columns of interactions that a table of an earlier version lacks."""
 FEEDBACK = sa.Table(
     "feedback",
     METADATA,
@@ -70,10 +75,20 @@ class InteractionLog:
         if embedded:
             event.listen(self._engine, "connect", _set_up_sqlite)
         METADATA.create_all(self._engine)
+        self._add_columns()
 
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+    def _add_columns(self) -> None:
+        """Give a table of an earlier version the columns that it lacks; those have defaults."""
+        there = {column["name"] for column in sa.inspect(self._engine).get_columns(INTERACTIONS.name)}
+        for name, kind in ADDED.items():
+            if name not in there:
+                # Two processes may start at a time: the second one finds it there.
+                with contextlib.suppress(sqlalchemy.exc.DBAPIError), self._engine.begin() as connection:
+                    connection.execute(sa.text(f"ALTER TABLE {INTERACTIONS.name} ADD COLUMN {name} {kind}"))
 
     def append(self, interaction: Interaction) -> None:
         """Store one interaction; storing the same id again replaces nothing and is an error."""

@@ -1,21 +1,24 @@
 """The eval suite: held-out questions by scenario slice, built from trusted articles only, never from feedback.
 
-Slices: faq, complaint, slang, typos, out_of_scope, new_topic. A question of a new topic is counted there only.
+Slices: faq, complaint, slang, typos, out_of_scope, new_topic, and those of the dialogues that a company wrote down
+(follow_up, small_talk, own_case, several, languages …). A question of a new topic is counted there only.
 """
 
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 
 from llmops_assets.lib.augmentation import with_slang, with_typos
 from llmops_assets.lib.hashing import hash_json
-from llmops_assets.lib.records import Article, EvalItem
+from llmops_assets.lib.records import Article, Dialogue, EvalItem
 
 PERTURBED: dict[str, Callable[[str, random.Random], str]] = {"slang": with_slang, "typos": with_typos}
 """Slices that ask plain questions in another way. A new slice is one function here: docs/extending.md."""
 SLICES = ("faq", "complaint", *PERTURBED, "out_of_scope", "new_topic")
+HANDOVER, SMALL_TALK = "handover", ("small_talk", "sorry")
+"""What a dialogue may expect beside articles."""
 
 
 def build_suite(
@@ -23,12 +26,14 @@ def build_suite(
     out_of_scope: Iterable[str],
     *,
     new_since: date | None,
+    dialogues: Iterable[Dialogue] = (),
     perturbed_share: float = 0.25,
 ) -> list[EvalItem]:
     """Items of every slice, sorted by slice and id; equal inputs give equal items.
 
     An article is a new topic when it became available on or after `new_since`. A quarter of the held-out questions
-    (by hash) is also asked in slang, another one with typos. Out-of-scope questions must be handed over.
+    (by hash) is also asked in slang, another one with typos. Out-of-scope questions must be handed over. Dialogues are
+    asked with their history, where the articles that they expect are there.
     """
     share = min(perturbed_share, 1 / len(PERTURBED))
     items: list[EvalItem] = []
@@ -42,7 +47,32 @@ def build_suite(
                 name = list(PERTURBED)[place]
                 items.append(_item(name, PERTURBED[name](question, random.Random(f"suite {name} {question}")), article))
     items += [_item("out_of_scope", question, None) for question in out_of_scope]
-    return sorted(items, key=lambda item: (SLICES.index(item.slice), item.id))
+    known = {article.id: article for article in articles}
+    items += [item for dialogue in dialogues if (item := _dialogue(dialogue, known)) is not None]
+    order = [*SLICES, *sorted({item.slice for item in items} - set(SLICES))]
+    return sorted(items, key=lambda item: (order.index(item.slice), item.id))
+
+
+def _dialogue(dialogue: Dialogue, known: Mapping[str, Article]) -> EvalItem | None:
+    """The item of a dialogue; None where an article is missing or answers nothing by itself."""
+    expected = (dialogue.expect,) if isinstance(dialogue.expect, str) else dialogue.expect
+    asked = {"history": dialogue.history, "language": dialogue.language}
+    place = hash_json([dialogue.slice, dialogue.question, dialogue.history])[:16]
+    if expected[0] in (HANDOVER, *SMALL_TALK):
+        return _item(dialogue.slice, dialogue.question, None).model_copy(
+            update={**asked, "id": place, "small_talk": expected[0] in SMALL_TALK}
+        )
+    found = [known[name] for name in expected if name in known and known[name].kind == "answer"]
+    if len(found) < len(expected):
+        return None
+    return _item(dialogue.slice, dialogue.question, found[0]).model_copy(
+        update={
+            **asked,
+            "id": place,
+            "reference": "\n\n".join(article.answer for article in found),
+            "facts": tuple(fact for article in found for fact in article.facts),
+        }
+    )
 
 
 def _item(slice_: str, question: str, article: Article | None) -> EvalItem:

@@ -92,6 +92,7 @@ INTERACTIONS: Columns = (
     ("question", TEXT),
     ("answer", TEXT),
     ("path", TEXT),
+    ("turn", "int32"),
     ("article", TEXT),
     ("similarity", FLOAT),
     ("latency_seconds", FLOAT),

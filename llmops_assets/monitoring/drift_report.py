@@ -64,7 +64,7 @@ def judged(
 
 def poorly_answered(row: Mapping[str, Any]) -> bool:
     """Whether a question got no answer, or one that somebody found wrong."""
-    return row["path"] not in ("matched", "generated") or row["rating"] < 0 or bool(row["correction"])
+    return row["path"] not in ("matched", "generated", "small_talk") or row["rating"] < 0 or bool(row["correction"])
 
 
 @dg.asset(

@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from llmops_assets.lib.records import Article, UseCase
+from llmops_assets.lib.records import Article, Dialogue, UseCase
 
 START = date(2026, 3, 2)
 DAYS = 14
@@ -65,6 +65,12 @@ class LiveQuery:
 def load_use_case(name: str = "use_case") -> UseCase:
     """The sample use case, or `own_data`, the one that a user's own file starts from."""
     return UseCase.model_validate(yaml.safe_load((FOLDER / f"{name}.yaml").read_text()))
+
+
+@functools.cache
+def load_dialogues() -> tuple[Dialogue, ...]:
+    """Conversations whose last turn the eval suite asks."""
+    return tuple(Dialogue.model_validate(row) for row in yaml.safe_load((FOLDER / "dialogues.yaml").read_text()))
 
 
 @functools.cache

@@ -24,6 +24,8 @@ class Ask:
     user: str = ""
     conversation: str = ""
     time: datetime | None = None
+    history: tuple[tuple[str, str], ...] = ()
+    """(customer, assistant) before the question, the oldest first."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ async def _ask_many(address: str, asks: Sequence[Ask], model: str, concurrency: 
         async def one(ask: Ask) -> TargetReply:
             body = {
                 "model": model,
-                "messages": [{"role": "user", "content": ask.question}],
+                "messages": [*before(ask.history), {"role": "user", "content": ask.question}],
                 "user": ask.user,
                 "metadata": {"conversation": ask.conversation},
             }
@@ -80,6 +82,12 @@ async def _ask_many(address: str, asks: Sequence[Ask], model: str, concurrency: 
                     return TargetReply(0, error=f"{type(error).__name__}: {error}")
 
         return list(await asyncio.gather(*(one(ask) for ask in asks)))
+
+
+def before(history: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    """Messages of what was said before a question."""
+    roles = ("user", "assistant")
+    return [{"role": role, "content": text} for pair in history for role, text in zip(roles, pair, strict=True)]
 
 
 def _reply(answer: dict[str, Any]) -> TargetReply:

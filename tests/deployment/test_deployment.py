@@ -221,6 +221,18 @@ def test_rows_that_may_not_serve_are_refused(world, terms, reason):
     assert (world.live, world.serves) == (one, one)
 
 
+def test_a_release_that_cannot_say_in_its_language_that_a_machine_writes_is_refused(world):
+    one = world.released()
+    world.report("use_case", world.case.model_copy(update={"language": "sv"}))
+    result = world.run()
+    assert "not released" in failure(result)
+    assert {e.check_name: e.passed for e in result.get_asset_check_evaluations()}["carries_an_ai_notice"] is False
+    assert (world.live, world.serves) == (one, one)
+    told = {"language": "sv", "replies": {"sv": {"notice": "Du skriver med en maskin."}}}
+    world.report("use_case", world.case.model_copy(update=told))
+    assert world.run().success
+
+
 def test_a_gate_that_judged_another_candidate_releases_nothing(world):
     assert world.run(JUDGEMENT).success
     world.tune("adapter", "two")

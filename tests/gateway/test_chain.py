@@ -199,8 +199,8 @@ def test_the_steps_stand_in_one_table_in_their_order(gateway):
     steps = gateway.chain.steps
     assert {place.name: [s.name for s in getattr(steps, place.name)] for place in dataclasses.fields(steps)} == {
         "admission": ["limit", "question", "release", "fit"],
-        "answering": ["retrieve", "route", "generate"],
-        "guards": ["privacy", "filled", "formed", "shorten"],
+        "answering": ["courtesy", "retrieve", "route", "generate"],
+        "guards": ["privacy", "filled", "formed", "notice", "shorten"],
         "endings": ["log", "meter"],
     }
 

@@ -91,7 +91,7 @@ def test_the_last_user_item_with_text_is_the_question(one, given):
     assert (message["role"], message["status"], message["type"]) == ("assistant", "completed", "message")
     assert [(part["type"], part["text"]) for part in message["content"]] == [("output_text", ANSWER)]
     assert body["usage"]["total_tokens"] == body["usage"]["input_tokens"] + body["usage"]["output_tokens"] > 0
-    assert body["llmops"]["ignored"] == (["input.history"] if len(given) == 5 else [])
+    assert body["llmops"]["ignored"] == (["input.tool"] if len(given) == 5 else [])
     assert body["id"] == f"resp_{one.rows()[0]['id']}"
 
 

@@ -113,7 +113,7 @@ def test_what_a_caller_calls_an_instruction_reaches_no_engine_and_is_named_as_ig
     assert "banana" not in prompt
     assert "Be brief." in prompt
     body = post(one, messages=[*messages, *user("zzz", GENERATED)]).json()
-    assert body["llmops"]["ignored"] == ["messages.system", "messages.history"]
+    assert body["llmops"]["ignored"] == ["messages.system"]
     assert post(one, messages=user(GENERATED)).json()["llmops"]["ignored"] == []
 
 

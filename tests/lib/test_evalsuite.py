@@ -4,6 +4,8 @@ from support import article
 
 from llmops_assets.lib import evalsuite
 from llmops_assets.lib.judging.grading import grade
+from llmops_assets.lib.records import Dialogue
+from llmops_assets.samples import generator
 
 NEW = date(2026, 3, 11)
 HELD_OUT = [f"held out question number {n}, what do you say?" for n in range(40)]
@@ -50,3 +52,42 @@ def test_a_question_that_needs_a_look_up_must_be_handed_over():
     assert (item.slice, item.intent, item.article, item.reference) == ("faq", "status", None, "")
     assert grade(item, "I cannot look. A colleague will.", "handover", None)
     assert not grade(item, "It takes 3 days.", "matched", "delivery")
+
+
+def asked(*dialogues):
+    articles = [article("a", "A.", facts=(("one",),)), article("b", "B.", facts=(("two",),))]
+    look_up = article("c", "I cannot look.").model_copy(update={"kind": "look_up"})
+    given = [Dialogue.model_validate({"slice": "follow_up", "question": "and then?", **d}) for d in dialogues]
+    return evalsuite.build_suite([*articles, look_up], (), new_since=None, dialogues=given)
+
+
+def test_a_dialogue_is_asked_with_its_history_and_wants_every_fact_of_what_it_expects():
+    [item] = asked({"history": [("is it blue?", "Yes.")], "expect": ["a", "b"]})
+    assert (item.slice, item.article, item.facts) == ("follow_up", "a", (("one",), ("two",)))
+    assert item.history == (("is it blue?", "Yes."),)
+    assert evalsuite.from_jsonl(evalsuite.to_jsonl([item])) == [item]
+
+
+def test_a_dialogue_may_expect_a_person_or_a_kind_word():
+    wanted = [("handover", False), ("small_talk", True), ("sorry", True)]
+    for expect, courtesy in wanted:
+        [item] = asked({"expect": expect, "language": "de"})
+        assert (item.article, item.small_talk, item.language) == (None, courtesy, "de")
+
+
+def test_a_dialogue_whose_article_is_missing_or_needs_a_look_up_is_left_out():
+    assert asked({"expect": "z"}, {"expect": ["a", "z"]}, {"expect": "c"}) == []
+
+
+def test_equal_questions_after_other_turns_are_different_items():
+    items = asked({"expect": "a"}, {"expect": "a", "history": [("x", "y")]}, {"expect": "a", "slice": "own_case"})
+    assert len({item.id for item in items}) == 3
+
+
+def test_the_samples_dialogues_name_articles_that_are_there():
+    ids = {article.id for article in generator.load_articles()}
+    known = {*ids, evalsuite.HANDOVER, *evalsuite.SMALL_TALK}
+    for dialogue in generator.load_dialogues():
+        expected = {dialogue.expect} if isinstance(dialogue.expect, str) else set(dialogue.expect)
+        assert expected <= known, dialogue.question
+    assert sum(dialogue.slice == "follow_up" for dialogue in generator.load_dialogues()) >= 40

@@ -12,7 +12,7 @@ from llmops_assets.gateway.exchange import Ask, Exchange
 from llmops_assets.gateway.protocol import models
 from llmops_assets.gateway.protocol.fields import Off, honoured, ignored, ignored_in, refused
 from llmops_assets.gateway.protocol.formats import FORMAT, ChatFormat, held_to
-from llmops_assets.gateway.protocol.messages import MOST_MESSAGES, QUESTION, Message, question, unused
+from llmops_assets.gateway.protocol.messages import MOST_MESSAGES, QUESTION, Message, conversation_of
 from llmops_assets.gateway.protocol.reply import About, Reply, Usage, about, error_body, event, usage
 from llmops_assets.gateway.protocol.sampling import (
     INT64,
@@ -32,7 +32,8 @@ class ChatBody(Completing):
     """A chat completion that is asked for."""
 
     messages: list[Message] = honoured(
-        "the last user message with text is the question; earlier turns and instructions are named as ignored",
+        "the last user message with text is the question, the turns before it tell what it means; instructions, "
+        "results of tools and what stands after the question are named as ignored",
         ...,
         schema=QUESTION,
         min_length=1,
@@ -101,21 +102,22 @@ class ChatReply(Reply[ChatBody]):
     model: ClassVar[type[Any]] = ChatBody
 
     def ask(self, moment: datetime | None) -> Ask:
-        """The last user message with text."""
+        """The last user message with text, and what was said before it."""
         body = self.body
-        asked = question(body.messages)
+        said = conversation_of(body.messages)
         form = held_to(body.response_format, "response_format.json_schema")
         name, entries = conversation(body.metadata)
         spare = ("safety_identifier",) if body.user and body.safety_identifier else ()
         most = one_limit(body.max_tokens, body.max_completion_tokens, ("max_tokens", "max_completion_tokens"))
         return Ask(
             which=models.which(body.model),
-            text=asked,
+            text=said.question,
+            history=said.history,
             user=person(body.user, body.safety_identifier),
             conversation=name,
             time=moment,
             wishes=dataclasses.replace(body.wishes(most), grammar=form),
-            ignored=(*unused(body.messages, asked), *entries, *spare, *stream_options(body), *ignored_in(body)),
+            ignored=(*said.ignored, *entries, *spare, *stream_options(body), *ignored_in(body)),
         )
 
     def whole(self, exchange: Exchange, text: str) -> ChatCompletion:

@@ -1,4 +1,4 @@
-"""Messages of a conversation as they come in, and the question in them.
+"""Messages of a conversation as they come in, the question in them, and what was said before it.
 
 The release's prompt alone instructs the model. A system or developer message of a caller is a text about the
 conversation, so it is not followed, and said not to be; the question is the last user message that holds text.
@@ -6,15 +6,19 @@ conversation, so it is not followed, and said not to be; the question is the las
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from llmops_assets.gateway.errors import RequestError
+from llmops_assets.lib.answering.conversation import Said
 
 MOST_MESSAGES = 2000
 MOST_CHARACTERS = 8000
 """Characters of a question. The tokens that fit are fewer for most texts: `gateway/budget.py` counts those."""
+MOST_TURNS = 16
+"""Turns before the question that are read."""
 ONLY_TEXT = "only parts of type text are read: images, audio and files are not"
 _UNSEEN = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 """Control characters and marks that show nothing, but split words and turn texts around. Joiners of scripts and emoji
@@ -136,13 +140,45 @@ QUESTION: dict[str, Any] = {
 """In JSON Schema: one of the messages is the user's and holds text."""
 
 
-def question(messages: Sequence[Turn], param: str = "messages") -> str:
-    """The last user message that holds text; RequestError where there is none, or it is too long."""
-    texts = (message.text for message in reversed(messages) if message.speaker == "user")
-    text = next((text for text in texts if text), "")
-    if not text:
+@dataclass(frozen=True)
+class Conversation:
+    """The question of a request, the turns before it, oldest first, and what of its messages changes nothing."""
+
+    question: str
+    history: tuple[Said, ...]
+    ignored: tuple[str, ...]
+
+
+def conversation_of(messages: Sequence[Turn], param: str = "messages") -> Conversation:
+    """The last user message that holds text, after at most MOST_TURNS turns of at most MOST_CHARACTERS, the newest.
+
+    RequestError where no user message holds text, or the last one is too long.
+    """
+    place = next(
+        (n for n in reversed(range(len(messages))) if messages[n].speaker == "user" and messages[n].text), None
+    )
+    if place is None:
         raise RequestError(400, f"{param} need a user message with text", code="invalid_value", param=param)
-    return bounded(text, param)
+    asked = bounded(messages[place].text, param)
+    before = [Said(m.speaker, m.text) for m in messages[:place] if m.speaker in ("user", "assistant") and m.text]
+    kept = newest(before)
+    instructing = any(m.speaker in ("system", "developer") and m.text for m in messages)
+    # Results of tools, and what stands after the question: an answer that somebody has begun.
+    beside = any(m.speaker not in ("system", "developer", "user", "assistant") for m in messages[:place])
+    after = any(m.text for m in messages[place + 1 :] if m.speaker not in ("system", "developer"))
+    told = (("system", instructing), ("tool", beside), ("history", len(kept) < len(before)), ("after", after))
+    return Conversation(asked, kept, tuple(f"{param}.{name}" for name, holds in told if holds))
+
+
+def newest(turns: Sequence[Said]) -> tuple[Said, ...]:
+    """The last turns, as many as are read; a turn is taken whole or not at all."""
+    room, kept = MOST_CHARACTERS, list[Said]()
+    for turn in reversed(turns[-MOST_TURNS:]):
+        room -= len(turn.text)
+        if room < 0:
+            break
+        kept.append(turn)
+    return tuple(reversed(kept))
 
 
 def bounded(text: str, param: str) -> str:
@@ -151,12 +187,3 @@ def bounded(text: str, param: str) -> str:
         said = f"the question has {len(text)} characters, at most {MOST_CHARACTERS} are read: shorten it"
         raise RequestError(400, said, code="string_above_max_length", param=param)
     return text
-
-
-def unused(messages: Sequence[Turn], asked: str, param: str = "messages") -> tuple[str, ...]:
-    """What of a conversation changes nothing: instructions of callers, and turns other than the question."""
-    instructing = any(m.speaker in ("system", "developer") and m.text for m in messages)
-    others = [m for m in messages if m.speaker not in ("system", "developer")]
-    earlier = len(others) > 1 or any(m.speaker != "user" or m.text != asked for m in others)
-    told = ((f"{param}.system", instructing), (f"{param}.history", earlier))
-    return tuple(name for name, holds in told if holds)

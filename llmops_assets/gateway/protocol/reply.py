@@ -25,7 +25,10 @@ class Citation(TypedDict):
 class About(TypedDict):
     """What is ours in an answer. `ignored` names the parameters of the request that changed nothing.
 
-    `path` says who answered: a published article (matched), the model (generated), or a person will (handover).
+    `path` says who answered: published articles (matched), the model (generated), a person will (handover), or nobody
+    had to (small_talk). A handover's citations are what the person may want to see. `language` is the question's.
+    `ai_generated` is always true: a machine chose or wrote the answer; `notice`, of a conversation's first answer, is
+    what to tell people of that, unless `noticed` says that the answer begins with it.
     """
 
     interaction: str
@@ -36,6 +39,10 @@ class About(TypedDict):
     latency_seconds: float
     citations: list[Citation]
     ignored: list[str]
+    language: str
+    ai_generated: bool
+    notice: str | None
+    noticed: bool
 
 
 class Usage(TypedDict):
@@ -104,6 +111,10 @@ def about(exchange: Exchange) -> About:
             {"article": hit.article, "similarity": round(hit.similarity, 4), "knowledge": knowledge} for hit in cited
         ],
         "ignored": list(exchange.ignored),
+        "language": exchange.language,
+        "ai_generated": True,
+        "notice": exchange.words("notice") if exchange.first else None,
+        "noticed": bool(exchange.notice),
     }
 
 
@@ -121,7 +132,7 @@ def usage(exchange: Exchange) -> Usage | None:
 
 def headers(exchange: Exchange) -> dict[str, str]:
     """Headers of an answer; its path is known once it is whole."""
-    known = {"x-release-id": exchange.release_id, "x-interaction-id": exchange.id}
+    known = {"x-release-id": exchange.release_id, "x-interaction-id": exchange.id, "x-ai-generated": "true"}
     return {**known, "x-answer-path": exchange.path or ""} if exchange.progress.state == State.DONE else known
 
 

@@ -20,12 +20,12 @@ from llmops_assets.gateway.protocol.formats import FORMAT, ResponseFormat, held_
 from llmops_assets.gateway.protocol.messages import (
     MOST_MESSAGES,
     QUESTION,
+    Conversation,
     Role,
     Turn,
     bounded,
-    question,
+    conversation_of,
     readable,
-    unused,
 )
 from llmops_assets.gateway.protocol.reply import About, Reply, about, error_body, event, usage
 from llmops_assets.gateway.protocol.sampling import INT64, Metadata, Sampled, conversation, person
@@ -60,7 +60,9 @@ class ResponseBody(Sampled):
     """A response that is asked for."""
 
     input: Prompt | Items = honoured(
-        "a text, or items: the last user message with text is the question; the rest is named as ignored", ...
+        "a text, or items: the last user message with text is the question, the turns before it tell what it means; "
+        "the rest is named as ignored",
+        ...,
     )
     max_output_tokens: int | None = honoured(
         "cuts every answer, published ones too; the release's own limit holds beside it", ge=1, lt=INT64
@@ -88,7 +90,7 @@ class ResponseBody(Sampled):
     max_tool_calls: int | None = ignored("there are no tool calls")
     parallel_tool_calls: bool | None = ignored("there are no tool calls")
     truncation: Literal["auto", "disabled"] | None = ignored("a question that is too long is refused")
-    context_management: list[dict[str, Any]] | None = ignored("only the question is read")
+    context_management: list[dict[str, Any]] | None = ignored("the newest turns are read")
     reasoning: dict[str, Any] | None = ignored("the model does not reason apart")
     stream_options: dict[str, Any] | None = ignored("no padding is sent")
     service_tier: str | None = ignored("there is one tier", max_length=40)
@@ -182,21 +184,20 @@ class ResponseReply(Reply[ResponseBody]):
         self._begun = False
 
     def ask(self, moment: datetime | None) -> Ask:
-        """The text, or the last user message with text."""
+        """The text, or the last user message with text and what was said before it."""
         body = self.body
         if isinstance(body.input, str):
-            asked = bounded(readable(body.input), "input")
-            others: tuple[str, ...] = ()
+            said = Conversation(bounded(readable(body.input), "input"), (), ())
         else:
-            asked = question(body.input, "input")
-            others = unused(body.input, asked, "input")
+            said = conversation_of(body.input, "input")
         form = body.text.format if body.text else None
         name, entries = conversation(body.metadata)
         spare = ("safety_identifier",) if body.user and body.safety_identifier else ()
         verbosity = ("text.verbosity",) if body.text and body.text.verbosity else ()
         return Ask(
             which=models.which(body.model),
-            text=asked,
+            text=said.question,
+            history=said.history,
             user=person(body.user, body.safety_identifier),
             conversation=name,
             time=moment,
@@ -206,7 +207,7 @@ class ResponseReply(Reply[ResponseBody]):
                 top_p=body.top_p,
                 grammar=held_to(form, "text.format"),
             ),
-            ignored=(*others, *entries, *spare, *verbosity, *ignored_in(body)),
+            ignored=(*said.ignored, *entries, *spare, *verbosity, *ignored_in(body)),
         )
 
     def whole(self, exchange: Exchange, text: str) -> Response:

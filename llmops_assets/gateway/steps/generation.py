@@ -18,7 +18,9 @@ class Generate(Step):
     async def run(self, exchange: Exchange) -> None:
         """Fill the answer and its token counts; EngineError when the engine does not answer."""
         release, wishes = exchange.release, exchange.ask.wishes
-        prompt = await budget.prompt(release, exchange.asked.text, exchange.hits, wishes)
+        # A question that stands alone is put to the model as those that it was tuned on.
+        history = exchange.asked.history if exchange.turn is None or exchange.turn.leaning else ()
+        prompt = await budget.prompt(release, exchange.asked.text, exchange.hits, wishes, history)
         allowed = dataclasses.replace(wishes, max_tokens=prompt.answer_tokens)
         made = await release.engine.generate(prompt.messages, release.bundle.manifest.generation, allowed)
         exchange.usage, exchange.shown = made.usage, prompt.shown

@@ -1,4 +1,4 @@
-"""The question without personal data: from here on nothing else of what was asked is used."""
+"""The question and what was said before it without personal data: from here on nothing else of them is used."""
 
 import uuid
 from datetime import UTC, datetime
@@ -7,10 +7,11 @@ from llmops_assets.gateway.clearing import Redacts, clear
 from llmops_assets.gateway.errors import RedactionError
 from llmops_assets.gateway.exchange import Exchange, Question
 from llmops_assets.gateway.steps.base import Step
+from llmops_assets.lib.answering.conversation import Said
 
 
 class ClearQuestion(Step):
-    """Redact the question and turn person and conversation into pseudonyms."""
+    """Redact the conversation as one thing, and turn person and conversation into pseudonyms."""
 
     name = "question"
 
@@ -20,10 +21,11 @@ class ClearQuestion(Step):
     async def run(self, exchange: Exchange) -> None:
         """RedactionError when that fails, whatever the reason: nothing is answered and nothing stored."""
         ask = exchange.ask
-        (text,) = await clear(self._redactor, [ask.text])
+        *before, text = await clear(self._redactor, [*(said.text for said in ask.history), ask.text])
+        history = tuple(Said(said.speaker, told) for said, told in zip(ask.history, before, strict=True))
         try:
             subject = self._redactor.subject(exchange.caller.person(ask.user))
             conversation = self._redactor.subject(ask.conversation) if ask.conversation else uuid.uuid4().hex
         except Exception:
             raise RedactionError from None
-        exchange.question = Question(text, subject, conversation, ask.time or datetime.now(UTC))
+        exchange.question = Question(text, history, subject, conversation, ask.time or datetime.now(UTC))

@@ -10,7 +10,8 @@ from llmops_assets.lib.records import Interaction
 
 
 class Record(Step):
-    """Log what was asked and what was sent, with how it ended; also of answers that failed or lost their client.
+    """Log what was asked and what was sent, without the notice of an AI before it, with how it ended; also of answers
+    that failed or lost their client.
 
     Not logged are exchanges without a cleared question or without a release, and tests of a canary or preview.
     """
@@ -32,8 +33,9 @@ class Record(Step):
             subject=question.subject,
             conversation=question.conversation,
             question=question.text,
-            answer=progress.sent,
+            answer=_answer(exchange),
             path=exchange.path or "refused",
+            turn=question.turn,
             article=exchange.article,
             similarity=exchange.similarity,
             latency_seconds=exchange.seconds,
@@ -43,3 +45,9 @@ class Record(Step):
             status=SHORTENED if exchange.shortened and progress.status == 200 else progress.status,
         )
         await asyncio.to_thread(self._log.append, row)
+
+
+def _answer(exchange: Exchange) -> str:
+    """What was sent of the answer itself."""
+    sent = exchange.progress.sent
+    return "" if exchange.notice.startswith(sent) else sent.removeprefix(exchange.notice)

@@ -9,21 +9,27 @@ import textwrap
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from llmops_assets.lib.answering.acts import Acts
 from llmops_assets.lib.answering.embedding import Embeds
+from llmops_assets.lib.answering.lexical import Lexical
+from llmops_assets.lib.answering.spelling import Speller
 from llmops_assets.lib.records import Article, RouterPolicy
 
 PASSAGE_CHARACTERS = 320
-AnswerPath = Literal["matched", "generated", "handover"]
+LETTERS = 0.3
+"""Weight of likeness in letters beside that in meaning: docs/decisions/conversation.md has what others do."""
+AnswerPath = Literal["matched", "generated", "handover", "small_talk"]
 
 
 @dataclass(frozen=True)
 class Hit:
-    """The best-matching known question of one article; similarity is a mean of two cosines (at most 1)."""
+    """The best-matching known question of one article; similarity is a weighted mean of cosines (at most 1)."""
 
     article: str
     similarity: float
@@ -42,10 +48,18 @@ class Entry:
 
 
 class KnowledgeIndex:
-    """Known questions as unit vectors with the articles that answer them; exact search in memory."""
+    """Known questions as unit vectors with the articles that answer them; exact search in memory.
+
+    `acts` tells questions from what else customers do in a turn; None: every turn is read as a question.
+    """
 
     def __init__(
-        self, articles: Sequence[Article], entries: Sequence[Entry], vectors: np.ndarray, embedder_digest: str
+        self,
+        articles: Sequence[Article],
+        entries: Sequence[Entry],
+        vectors: np.ndarray,
+        embedder_digest: str,
+        acts: Acts | None = None,
     ) -> None:
         if vectors.shape[0] != len(entries):
             raise ValueError(f"{len(entries)} questions but {vectors.shape[0]} vectors")
@@ -53,12 +67,14 @@ class KnowledgeIndex:
         self.entries = tuple(entries)
         self.vectors = np.ascontiguousarray(vectors, np.float32)
         self.embedder_digest = embedder_digest
-        self._codes = {name: code for code, name in enumerate(self.articles)}
-        self._names = list(self.articles)
-        self._owner = np.array([self._codes[entry.article] for entry in entries], np.int64)
+        self.acts = acts
+        self.names = tuple(self.articles)
+        codes = {name: code for code, name in enumerate(self.names)}
+        self._owner = np.array([codes[entry.article] for entry in entries], np.int64)
+        self._lexical = Lexical([entry.question for entry in entries])
 
     @classmethod
-    def build(cls, articles: Sequence[Article], embedder: Embeds) -> "KnowledgeIndex":
+    def build(cls, articles: Sequence[Article], embedder: Embeds, acts: Acts | None = None) -> "KnowledgeIndex":
         """Index the known questions (never the held-out ones) of articles.
 
         A question's vector is the mean of its own and of question and answer together: what is asked in other words
@@ -68,37 +84,59 @@ class KnowledgeIndex:
         entries = [Entry(a.id, q) for a in articles for q in dict.fromkeys(a.questions)]
         alone = embedder.embed([e.question for e in entries])
         together = embedder.embed([f"{e.question} {answers[e.article]}" for e in entries])
-        return cls(articles, entries, (alone + together) / 2, embedder.digest)
+        return cls(articles, entries, (alone + together) / 2, embedder.digest, acts)
 
-    def search(self, vector: np.ndarray, k: int = 3) -> list[Hit]:
+    @cached_property
+    def speller(self) -> Speller:
+        """Corrects towards the words of the articles."""
+        return Speller(
+            text for article in self.articles.values() for text in (article.title, article.answer, *article.questions)
+        )
+
+    def search(self, question: str, vector: np.ndarray, k: int = 3) -> list[Hit]:
         """The k nearest articles, each by its nearest known question, most similar first."""
-        return self._hits(self.vectors @ vector.astype(np.float32), k)
+        return self._hits(self.similarities([question], vector[None])[0], k)
 
-    def search_without(self, vector: np.ndarray, index: int, k: int = 3) -> list[Hit]:
-        """`search` as if the known question at `index` were not in the index."""
-        scores = self.vectors @ vector.astype(np.float32)
+    def search_without(self, index: int, k: int = 3) -> list[Hit]:
+        """What the known question at `index` would find if it were not in the index."""
+        scores = self.similarities([self.entries[index].question], self.vectors[[index]])[0]
         scores[index] = -1.0
         return self._hits(scores, k)
 
     def search_as_new(self, question: str, vector: np.ndarray, k: int = 3) -> list[Hit]:
         """`search` as if a question were not known word for word: what retrieval finds for a customer's own words."""
-        scores = self.vectors @ vector.astype(np.float32)
+        scores = self.similarities([question], vector[None])[0]
         scores[[position for position, entry in enumerate(self.entries) if entry.question == question]] = -1.0
         return self._hits(scores, k)
 
-    def _hits(self, scores: np.ndarray, k: int) -> list[Hit]:
-        best = np.full(len(self._names), -2.0, np.float32)
-        np.maximum.at(best, self._owner, scores)
+    def similarities(self, questions: Sequence[str], vectors: np.ndarray) -> np.ndarray:
+        """Likeness (n, m) in meaning and letters of n questions, with their vectors (n, d), to the m known ones."""
+        if not self.entries:
+            return np.zeros((len(questions), 0), np.float32)
+        meaning = vectors.astype(np.float32) @ self.vectors.T
+        return (1 - LETTERS) * meaning + LETTERS * self._lexical.similarities(questions)
+
+    def by_article(self, similarities: np.ndarray) -> np.ndarray:
+        """The similarity of each article, that of its nearest known question; (m,) to (articles,), -2 for none."""
+        best = np.full(len(self.names), -2.0, np.float32)
+        np.maximum.at(best, self._owner, similarities)
+        return best
+
+    def ranked(self, scores: np.ndarray, similarities: np.ndarray, k: int) -> list[Hit]:
+        """The k articles of the highest `scores` (articles,), each shown by its question nearest by `similarities`."""
         hits = []
-        for code in np.argsort(-best, kind="stable")[:k]:
-            if best[code] <= -1.0:
+        for code in np.argsort(-scores, kind="stable")[:k]:
+            if scores[code] <= -1.0:
                 break
             own = np.flatnonzero(self._owner == code)
-            nearest = own[int(scores[own].argmax())]
-            article = self.articles[self._names[code]]
+            nearest = own[int(similarities[own].argmax())]
+            article = self.articles[self.names[code]]
             question = self.entries[nearest].question
-            hits.append(Hit(article.id, float(best[code]), question, article.answer, article.intent, article.kind))
+            hits.append(Hit(article.id, float(scores[code]), question, article.answer, article.intent, article.kind))
         return hits
+
+    def _hits(self, similarities: np.ndarray, k: int) -> list[Hit]:
+        return self.ranked(self.by_article(similarities), similarities, k)
 
     def to_bytes(self) -> bytes:
         """One file; equal content gives equal bytes."""
@@ -111,7 +149,8 @@ class KnowledgeIndex:
             "entries": [asdict(entry) for entry in self.entries],
         }
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, data in (("index.json", json.dumps(about).encode()), ("vectors.npy", vectors.getvalue())):
+            files = {"index.json": json.dumps(about).encode(), "vectors.npy": vectors.getvalue()}
+            for name, data in {**files, **({} if self.acts is None else self.acts.files())}.items():
                 # A fixed time: a ZIP otherwise carries the clock, and the release's name would change with it.
                 archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED)
         return buffer.getvalue()
@@ -122,8 +161,9 @@ class KnowledgeIndex:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             about = json.loads(archive.read("index.json"))
             vectors = np.load(io.BytesIO(archive.read("vectors.npy")), allow_pickle=False)
+            acts = Acts.read({name: archive.read(name) for name in archive.namelist()})
         articles = [Article.model_validate(article) for article in about["articles"]]
-        return cls(articles, [Entry(**entry) for entry in about["entries"]], vectors, about["embedder"])
+        return cls(articles, [Entry(**entry) for entry in about["entries"]], vectors, about["embedder"], acts)
 
     @classmethod
     def load(cls, path: Path) -> "KnowledgeIndex":
@@ -167,26 +207,24 @@ def passage(answer: str) -> str:
 def calibrate(
     index: KnowledgeIndex,
     *,
-    probes: Sequence[tuple[np.ndarray, str]] = (),
-    out_of_scope: np.ndarray | None = None,
-    precision: float = 0.97,
+    out_of_scope: Sequence[tuple[str, np.ndarray]] = (),
+    precision: float = 0.95,
     scope_loss: float = 0.03,
     passages: int = 3,
 ) -> RouterPolicy:
-    """Thresholds from phrasings whose article is known: each known question left out in turn, and extra `probes`.
+    """Thresholds from phrasings whose article is known: each known question left out in turn.
 
     `answer_above` and `margin` are the pair that answers most phrasings directly while the share of right articles
     among them stays at `precision` or above (lower one-sided bound not taken: the gate judges the outcome).
-    `hand_over_below` separates known phrasings from `out_of_scope` vectors (m, d) where errors of both kinds
-    together are fewest, but never hands over more than `scope_loss` of the known phrasings. Without `out_of_scope`
-    it is the `scope_loss` quantile of the known phrasings.
+    `hand_over_below` separates known phrasings from `out_of_scope` questions with their vectors where errors of both
+    kinds together are fewest, but never hands over more than `scope_loss` of the known phrasings. Without
+    `out_of_scope` it is the `scope_loss` quantile of the known phrasings.
     """
     cases = [
-        (index.search_without(vector, position, 2), index.entries[position].article)
-        for position, vector in enumerate(index.vectors)
-        if len(index.articles[index.entries[position].article].questions) > 1
+        (index.search_without(position, 2), entry.article)
+        for position, entry in enumerate(index.entries)
+        if len(index.articles[entry.article].questions) > 1
     ]
-    cases += [(index.search(vector, 2), article) for vector, article in probes]
     if not cases:
         # One phrasing per article: nothing to calibrate on, so only (nearly) identical questions are answered.
         return RouterPolicy(answer_above=0.95, hand_over_below=0.3, margin=0.0, passages=passages)
@@ -194,17 +232,16 @@ def calibrate(
     lead = np.array([hits[0].similarity - (hits[1].similarity if len(hits) > 1 else 0.0) for hits, _ in cases])
     right = np.array([hits[0].article == article for hits, article in cases])
     best = (0, 0.99, 0.0)
-    for margin in (0.0, 0.05, 0.1, 0.15, 0.2):
-        for above in np.round(np.arange(0.4, 1.0, 0.02), 2):
+    for margin in np.round(np.arange(0.0, 0.31, 0.01), 2):
+        for above in np.round(np.arange(0.3, 1.0, 0.02), 2):
             chosen = (top >= above) & (lead >= margin)
             if chosen.sum() and right[chosen].mean() >= precision and int(chosen.sum()) > best[0]:
-                best = (int(chosen.sum()), float(above), margin)
-    floor = float(np.quantile(top, scope_loss))
-    below = floor
-    if out_of_scope is not None and len(out_of_scope):
-        foreign = np.array([index.search(vector, 1)[0].similarity for vector in out_of_scope])
+                best = (int(chosen.sum()), float(above), float(margin))
+    below = float(np.quantile(top, scope_loss))
+    if out_of_scope:
+        foreign = np.array([index.search(question, vector, 1)[0].similarity for question, vector in out_of_scope])
         candidates = np.round(np.arange(0.1, 0.9, 0.01), 2)
         errors = [(top < c).mean() + (foreign >= c).mean() for c in candidates]
-        below = min(floor, float(candidates[int(np.argmin(errors))]))
+        below = min(below, float(candidates[int(np.argmin(errors))]))
     below = round(below, 4)
     return RouterPolicy(answer_above=max(best[1], below), hand_over_below=below, margin=best[2], passages=passages)

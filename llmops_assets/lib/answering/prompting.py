@@ -6,6 +6,8 @@ A difference between the prompt a model was tuned on and the one it is served wi
 import re
 from collections.abc import Sequence
 
+from llmops_assets.lib.answering.conversation import Said
+
 _MARK = re.compile(r"<\|[\w-]{0,40}\|>")
 
 
@@ -27,10 +29,13 @@ def unmarked(text: str) -> str:
     return text
 
 
-def build_messages(system_prompt: str, question: str, passages: Sequence[str] = ()) -> list[dict[str, str]]:
-    """OpenAI-style messages for one question."""
+def build_messages(
+    system_prompt: str, question: str, passages: Sequence[str] = (), history: Sequence[Said] = ()
+) -> list[dict[str, str]]:
+    """OpenAI-style messages for one question after what was said before it."""
     return [
         {"role": "system", "content": system_prompt},
+        *({"role": said.speaker, "content": unmarked(said.text)} for said in history),
         {"role": "user", "content": user_message(question, passages)},
     ]
 

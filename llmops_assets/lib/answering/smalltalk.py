@@ -59,6 +59,12 @@ _PROBING = frozenset("ping pong probe test tests testing healthcheck healthz che
 """At least one of these makes a probe of words that are all in `_PROBES`."""
 _KEYS = re.compile(r"(?:asdf?|qwert[yz]u?|abcd?|foo|bar|baz|bla|blah|xyz|lorem|ipsum)+|[a-z]|([a-z])\1{2,}|\d+")
 """What fingers type that have nothing to say."""
+_TONGUES = {
+    "de": re.compile(r"\b(?:hallo|servus|moin|guten|danke|dank|tschüs+|wiedersehen|schönen|genau|verstanden|klar)\b"),
+    "fr": re.compile(r"\b(?:bonjour|bonsoir|salut|coucou|merci|revoir|bonne|bientôt|accord|parfait)\b"),
+    "es": re.compile(r"\b(?:hola|buen[oa]s|gracias|adi[oó]s|hasta|perfecto|acuerdo|vale)\b"),
+    "nl": re.compile(r"\b(?:goede(?:morgen|middag|navond)|bedankt|dank (?:je|u)|tot ziens|doei|fijne)\b"),
+}
 MAX_WORDS = 14
 MAX_LENGTH = 200
 """A longer text says something, in words or in characters."""
@@ -73,6 +79,12 @@ def small_talk(text: str) -> Kind | None:
     if said.count(" ") >= MAX_WORDS or len(said) > MAX_LENGTH or not _ONLY.fullmatch(said):
         return None
     return next((kind for kind in _FIRST if _STARTS[kind].search(said)), None)
+
+
+def small_talk_language(text: str, own: str) -> str:
+    """The language of small talk, `own` where it is the same in several."""
+    said = words(text)
+    return next((code for code, pattern in reversed(_TONGUES.items()) if pattern.search(said)), own)
 
 
 def probe(text: str) -> bool:

@@ -1,5 +1,8 @@
 """Small word lists from English into German, Spanish and French, of what customers write about. Written for this
-project: enough for mixed and broken language as customers use it, no translation."""
+project: enough for mixed and broken language as customers use it, and to look up what a question is about, no
+translation."""
+
+import re
 
 _TABLE = """
 how long does | wie lange dauert | cuánto tarda | combien de temps prend
@@ -181,3 +184,20 @@ for _line in _TABLE.strip().splitlines():
     _english, *_others = (cell.strip() for cell in _line.split("|"))
     for _language, _word in zip(LANGUAGES, _others, strict=True):
         GLOSSARIES[_language][_english] = _word
+
+_BACK: dict[str, dict[str, str]] = {language: {} for language in LANGUAGES}
+for _language, _words in GLOSSARIES.items():
+    for _english, _word in _words.items():
+        _BACK[_language].setdefault(_word.lower(), _english)
+_FOREIGN = {
+    language: re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(words, key=len, reverse=True)))})(?!\w)")
+    for language, words in _BACK.items()
+}
+
+
+def glossed(text: str, language: str) -> str:
+    """A text in small letters with what the word list knows of it in English, the rest as it is: enough to look up what
+    it is about. Of a language without a list the text as it is."""
+    if language not in _FOREIGN:
+        return text
+    return _FOREIGN[language].sub(lambda match: _BACK[language][match[0]], text.lower())

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from llmops_assets.lib.answering.tongues import tongue
 from llmops_assets.lib.records import DatasetRef, EvalItem, EvalReport, LakeRef, SliceScore
 
 ROUGE_MINIMUM = 0.3
@@ -28,10 +29,16 @@ class Graded:
 
 
 def grade(item: EvalItem, answer: str, path: str, article: str | None) -> bool:
-    """Whether an answer is right. Out of scope: only a handover is. Otherwise: every fact, or ROUGE-L at least 0.3."""
+    """Whether an answer is right: every fact in it, or ROUGE-L at least 0.3, or the right article.
+
+    Out of scope only a handover is right, of small talk only a word or two. Neither is an answer to anything else, and
+    none is right in another language than the customer's.
+    """
+    if item.language and tongue(answer, "") != item.language:
+        return False
     if item.article is None:
-        return path == "handover"
-    if path == "handover":
+        return path == ("small_talk" if item.small_talk else "handover")
+    if path in ("handover", "small_talk"):
         return False
     if item.facts:
         return has_facts(answer, item.facts)

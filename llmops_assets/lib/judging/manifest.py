@@ -48,6 +48,9 @@ def assemble(
         router=index.router,
         generation=generation,
         handover=use_case.handover,
+        language=use_case.language,
+        replies=use_case.replies,
+        ai_notice=use_case.ai_notice,
     )
 
 

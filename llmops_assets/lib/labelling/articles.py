@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from llmops_assets.lib.answering.wordings import wording
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import Article
 from llmops_assets.lib.teaching.agreement import Contradiction, contradictions
@@ -15,14 +16,6 @@ from llmops_assets.lib.teaching.composition import CONSIDERED, SAME, Vectors, co
 Row = Mapping[str, str]
 QUESTIONS_OF_A_SENTENCE = 20
 """Questions of a sentence that are compared with those of another one."""
-LOOK_UP = {
-    "en": "I cannot look into orders, payments or accounts from here.",
-    "de": "Bestellungen, Zahlungen und Konten kann ich von hier aus nicht einsehen.",
-    "fr": "Je n'ai pas accès aux commandes, aux paiements ni aux comptes.",
-    "es": "Desde aquí no puedo consultar pedidos, pagos ni cuentas.",
-    "nl": "Ik kan van hieruit geen bestellingen, betalingen of accounts inzien.",
-}
-"""What is said before a handover that needs a look into one case, by language (ISO 639-1)."""
 
 
 def article_links(answers: np.ndarray, article_answers: np.ndarray, *, minimum: float = 0.75) -> list[int | None]:
@@ -73,7 +66,8 @@ def knowledge_from_rows(
             if answer is not None and (made := _article(intent, answer, questions, sizes)) is not None:
                 groups.append((len(asked), made))
     for intent, members in _by_intent(look_ups):
-        said = LOOK_UP.get(Counter(row.get("language", "") for row in members).most_common(1)[0][0], LOOK_UP["en"])
+        spoken = Counter(row.get("language", "") for row in members).most_common(1)[0][0]
+        said = wording("own_case", spoken, {}, "en")
         if (made := _article(intent, said, [row["question"] for row in members], sizes)) is not None:
             marked = made.model_copy(update={"id": f"{intent[:40]}-look-up", "kind": "look_up"})
             groups.append((len(members), marked))

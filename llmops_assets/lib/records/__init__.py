@@ -4,7 +4,15 @@ Only types and their validation live here, by group; what makes and what judges 
 """
 
 from llmops_assets.lib.records.base import LATER, Growing, LakeRef, Record, Share, later
-from llmops_assets.lib.records.data import Article, DatasetRef, DataTerms, EvalItem, KnowledgeBase, TrainingSet
+from llmops_assets.lib.records.data import (
+    Article,
+    DatasetRef,
+    DataTerms,
+    Dialogue,
+    EvalItem,
+    KnowledgeBase,
+    TrainingSet,
+)
 from llmops_assets.lib.records.deployment import (
     Candidate,
     Deployment,
@@ -59,6 +67,7 @@ __all__ = [
     "DataTerms",
     "DatasetRef",
     "Deployment",
+    "Dialogue",
     "DriftPolicy",
     "DriftReport",
     "DriftWindow",

@@ -29,7 +29,8 @@ class Article(Record):
 
 
 class EvalItem(Record):
-    """One held-out question. `article` is None where a person must take over (out of scope)."""
+    """One held-out question. `article` is None where nothing answers it: a person must take over (out of scope), or it
+    is small talk; `language` is what the answer must be in, "" for the assistant's own."""
 
     id: str
     slice: str
@@ -38,6 +39,23 @@ class EvalItem(Record):
     intent: str
     reference: str
     facts: tuple[tuple[str, ...], ...] = ()
+    history: tuple[tuple[str, str], ...] = Field((), description="(customer, assistant) before the question")
+    small_talk: bool = False
+    language: str = ""
+
+
+class Dialogue(Record):
+    """A conversation whose last turn the eval suite asks (dialogues.yaml).
+
+    `expect` is the id of the article that answers it, or of all that must, or `handover`, or `small_talk` (`sorry` for
+    a complaint that asks nothing). One whose article the knowledge base lacks is left out.
+    """
+
+    slice: str
+    history: tuple[tuple[str, str], ...] = ()
+    question: str
+    expect: str | tuple[str, ...]
+    language: str = ""
 
 
 class DataTerms(Record):

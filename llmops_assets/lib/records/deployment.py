@@ -10,6 +10,10 @@ from llmops_assets.lib.records.base import Growing, LakeRef, Record, later
 from llmops_assets.lib.records.data import DatasetRef, TrainingSet
 from llmops_assets.lib.records.training import FileRef, ModelRef, PromptRef, TunedModel
 
+AiNotice = Literal["first_answer", "client"]
+"""Who tells people that they talk to a machine (EU AI Act, Article 50): the first answer of a conversation, or the
+client, which finds the text in `llmops.notice`."""
+
 
 class RouterPolicy(Growing):
     """Thresholds on the cosine similarity (0 to 1) between a question and the nearest known one."""
@@ -27,6 +31,7 @@ class GenerationSettings(Growing):
     max_tokens: int = Field(64, ge=1)
     temperature: float = Field(0.0, ge=0)
     repetition_penalty: float = Field(1.05, gt=0)
+    history_tokens: int = later(256, ge=0, description="of the turns before a follow-up, the newest; 0: none are read")
 
 
 class ReleaseManifest(Growing):
@@ -41,6 +46,11 @@ class ReleaseManifest(Growing):
     router: RouterPolicy
     generation: GenerationSettings = GenerationSettings()
     handover: str
+    language: str = later("en", description="the language of its answers, ISO 639-1")
+    replies: dict[str, dict[str, str]] = later(
+        {}, description="language to what is said (greeting, thanks, own_case …) to its text, before the built-in one"
+    )
+    ai_notice: AiNotice = later("client")
     cache_namespace: str = ""
 
     @property

@@ -21,7 +21,8 @@ class Interaction(Record):
     conversation: str
     question: str
     answer: str
-    path: Literal["matched", "generated", "handover", "refused"]
+    path: Literal["matched", "generated", "handover", "small_talk", "refused"]
+    turn: int = Field(0, ge=0, description="questions of the conversation before this one, as its sender sent them")
     article: str | None = None
     similarity: float | None = None
     latency_seconds: float = Field(ge=0)

@@ -106,6 +106,14 @@ class UseCase(Record):
     drift: DriftPolicy = DriftPolicy()
     system_prompt: str
     handover: str = Field(description="what the assistant says when a person must take over")
+    replies: dict[str, dict[str, str]] = Field(
+        {},
+        description="language to kind (greeting, thanks, goodbye, nod, sorry, person, own_case, handover, notice) to "
+        "what the assistant says, in place of the built-in text",
+    )
+    ai_notice: Literal["first_answer", "client"] = Field(
+        "first_answer", description="who tells customers that they talk to a machine: the assistant, or the client"
+    )
     out_of_scope: OutOfScope = OutOfScope()
     general: tuple[tuple[str, str], ...] = Field(
         (), description="everyday questions and answers, replayed in training against forgetting"

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from support import WordEmbedder, article
 
-from llmops_assets.lib.answering.knowledge import PASSAGE_CHARACTERS, KnowledgeIndex, calibrate, passages, route
+from llmops_assets.lib.answering.knowledge import (
+    LETTERS,
+    PASSAGE_CHARACTERS,
+    KnowledgeIndex,
+    calibrate,
+    passages,
+    route,
+)
 from llmops_assets.lib.records import RouterPolicy
 
 ARTICLES = (
@@ -17,8 +24,12 @@ def index(words):
     return KnowledgeIndex.build(ARTICLES, words)
 
 
+def found(index, words, question, k=2):
+    return index.search(question, words.embed([question])[0], k)
+
+
 def test_search_gives_each_article_once_by_its_nearest_question(index, words):
-    hits = index.search(words.embed(["when does the parcel arrive"])[0], 3)
+    hits = found(index, words, "when does the parcel arrive", 3)
     assert hits[0].article == "delivery"
     assert len({hit.article for hit in hits}) == 3
     assert hits[0].question == "when does my parcel arrive"
@@ -36,21 +47,37 @@ def test_an_index_is_one_file_with_equal_bytes_for_equal_content(index, words):
     read = KnowledgeIndex.from_bytes(index.to_bytes())
     assert read.articles == index.articles
     assert read.embedder_digest == words.digest
-    vector = words.embed(["guarantee"])[0]
-    assert read.search(vector) == index.search(vector)
+    assert found(read, words, "guarantee") == found(index, words, "guarantee")
+    assert read.acts is None
+
+
+def test_a_typing_error_is_found_by_its_letters(words):
+    index = KnowledgeIndex.build(ARTICLES, words)
+    # No word is known, so the meaning says nothing.
+    assert found(index, words, "garantee lmaps")[0].article == "warranty"
+    assert found(index, words, "garantee lmaps")[0].similarity < found(index, words, "guarantee lamps")[0].similarity
+
+
+def test_similarity_is_of_meaning_and_letters(index, words):
+    vector = words.embed(["when does my parcel arrive"])
+    both = index.similarities(["when does my parcel arrive"], vector)[0]
+    place = [entry.question for entry in index.entries].index("when does my parcel arrive")
+    meaning = float(vector[0] @ index.vectors[place])
+    assert both[place] == pytest.approx((1 - LETTERS) * meaning + LETTERS, abs=1e-6)
+    # Letters that have nothing in common add nothing.
+    assert index.similarities(["zzzz"], vector)[0][place] == pytest.approx((1 - LETTERS) * meaning, abs=1e-6)
 
 
 def test_a_long_answer_is_cut_between_words_in_a_prompt_only():
     long = "word " * 400
     index = KnowledgeIndex.build([article("a", long.strip(), "known")], WordEmbedder())
-    hits = index.search(WordEmbedder().embed(["known"])[0])
+    hits = found(index, WordEmbedder(), "known")
     [cut] = passages(hits, POLICY)
     assert len(cut) <= PASSAGE_CHARACTERS
     assert cut.endswith("word …")
     assert hits[0].answer == long.strip()
-    assert passages(KnowledgeIndex.build(ARTICLES, WordEmbedder()).search(np.ones(256)), POLICY)[0] in {
-        a.answer for a in ARTICLES
-    }
+    short = found(KnowledgeIndex.build(ARTICLES, WordEmbedder()), WordEmbedder(), "delivery")
+    assert passages(short, POLICY)[0] in {a.answer for a in ARTICLES}
 
 
 def test_vectors_must_belong_to_questions(index):
@@ -66,7 +93,7 @@ POLICY = RouterPolicy(answer_above=0.8, hand_over_below=0.4, margin=0.1, passage
     [(0.9, 0.5, "matched"), (0.9, 0.85, "generated"), (0.6, 0.1, "generated"), (0.3, 0.1, "handover")],
 )
 def test_a_sure_and_distinct_match_is_answered_an_unknown_question_is_handed_over(index, words, first, second, path):
-    hits = index.search(words.embed(["delivery"])[0], 2)
+    hits = found(index, words, "delivery")
     changed = [
         type(hit)(hit.article, score, hit.question, hit.answer, hit.intent)
         for hit, score in zip(hits, (first, second), strict=True)
@@ -80,7 +107,7 @@ def test_no_hit_is_a_handover_and_no_retrieval_is_generation():
 
 
 def test_passages_follow_the_policy(index, words):
-    hits = index.search(words.embed(["delivery parcel"])[0], 3)
+    hits = found(index, words, "delivery parcel", 3)
     assert passages(hits, POLICY) == [hit.answer for hit in hits[:2]]
     assert passages(hits, POLICY.model_copy(update={"retrieval": False})) == []
 
@@ -91,12 +118,11 @@ def test_calibration_keeps_the_precision_and_separates_foreign_questions(words):
         for n in range(12)
     ]
     index = KnowledgeIndex.build(many, words)
-    foreign = words.embed([f"unknown{n} stranger{n} nothing{n}" for n in range(10)])
-    policy = calibrate(index, out_of_scope=foreign, precision=0.97)
-    assert all(route(index.search(vector, 2), policy) == "handover" for vector in foreign)
-    asked = words.embed([f"topic{n} word{n} variant9 please" for n in range(12)])
-    found = [index.search(vector, 2) for vector in asked]
-    direct = [(n, hits) for n, hits in enumerate(found) if route(hits, policy) == "matched"]
+    foreign = [f"unknown{n} stranger{n} nothing{n}" for n in range(10)]
+    policy = calibrate(index, out_of_scope=list(zip(foreign, words.embed(foreign), strict=True)), precision=0.97)
+    assert all(route(found(index, words, question), policy) == "handover" for question in foreign)
+    nearest = [found(index, words, f"topic{n} word{n} variant9 please") for n in range(12)]
+    direct = [(n, hits) for n, hits in enumerate(nearest) if route(hits, policy) == "matched"]
     assert len(direct) >= 10
     assert all(hits[0].article == f"topic{n}" for n, hits in direct)
 

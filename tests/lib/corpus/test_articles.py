@@ -2,9 +2,9 @@
 
 from collections import Counter
 
+from llmops_assets.lib.answering.wordings import BUILT_IN
 from llmops_assets.lib.auditing.placeholders import unservable
 from llmops_assets.lib.corpus import articles
-from llmops_assets.lib.labelling.articles import LOOK_UP
 from llmops_assets.lib.teaching import Judge
 
 ASKED = ("how do I", "where can one", "please tell me how to", "is there a way to", "what do I do to", "may I")
@@ -56,7 +56,7 @@ def test_an_intent_that_is_mostly_about_one_case_needs_a_look_up_and_keeps_no_an
     by_intent = {article.intent: article for article in found.articles}
     assert found.look_ups == ["parcel"]
     assert by_intent["parcel"].kind == "look_up"
-    assert by_intent["parcel"].answer == LOOK_UP["en"]
+    assert by_intent["parcel"].answer == BUILT_IN["en"]["own_case"]
     assert by_intent["boots"].kind == "answer"
     assert "ten days" not in str(found.articles)
 
@@ -65,7 +65,7 @@ def test_a_look_up_speaks_the_language_of_its_questions(words):
     [article] = made(
         words, rows("paket", "das Paket finden", "Ihr Paket wurde gestern zugestellt.", language="de")
     ).articles
-    assert (article.kind, article.answer) == ("look_up", LOOK_UP["de"])
+    assert (article.kind, article.answer) == ("look_up", BUILT_IN["de"]["own_case"])
 
 
 def test_half_personal_is_not_mostly_personal(words):

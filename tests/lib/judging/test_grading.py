@@ -32,6 +32,23 @@ def test_out_of_scope_is_right_only_when_handed_over_and_a_handover_is_wrong_els
     assert not grade(item("q", facts=(("a",),)), "a", "handover", None)
 
 
+def test_small_talk_wants_a_kind_word_and_nothing_else_does():
+    courtesy = item("hello", article_=None).model_copy(update={"small_talk": True})
+    assert grade(courtesy, "Hello!", "small_talk", None)
+    assert not grade(courtesy, "A colleague will help.", "handover", None)
+    assert not grade(courtesy, "Hello!", "generated", None)
+    assert not grade(item("who wrote Hamlet?", article_=None), "Hello!", "small_talk", None)
+    assert not grade(item("q", facts=(("hello",),)), "hello", "small_talk", None)
+
+
+def test_an_answer_in_another_language_is_never_right():
+    german = item("wo ist das Geschäft?", article_=None).model_copy(update={"language": "de"})
+    assert grade(german, "Ich übergebe an eine Kollegin, die Ihnen weiterhilft.", "handover", None)
+    assert not grade(german, "I am handing you over to a colleague who will help you.", "handover", None)
+    answered = item("q", facts=(("neun",),)).model_copy(update={"language": "de"})
+    assert grade(answered, "Wir öffnen um neun und schließen um sieben.", "generated", None)
+
+
 def test_without_facts_the_article_or_likeness_to_the_reference_decides():
     known = item("q", article_="returns", reference="You can send it back within thirty days.")
     assert grade(known, "anything", "matched", "returns")

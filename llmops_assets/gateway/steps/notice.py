@@ -1,0 +1,25 @@
+"""The first answer of a conversation says that a machine writes."""
+
+from llmops_assets.gateway.exchange import Exchange
+from llmops_assets.gateway.steps.base import Step
+
+
+class Notice(Step):
+    """Put the release's notice before the first answer, where the release and not the client tells it.
+
+    Who reads JSON, or asks a preview, is no customer in a chat. The log keeps the answer without it.
+    """
+
+    name = "notice"
+
+    async def run(self, exchange: Exchange) -> None:
+        """Fill `notice`, and put it before the draft."""
+        manifest = exchange.release.bundle.manifest
+        if (
+            manifest.ai_notice == "first_answer"
+            and exchange.first
+            and exchange.ask.logged
+            and not exchange.ask.wishes.grammar
+        ):
+            exchange.notice = exchange.words("notice") + "\n\n"
+            exchange.draft = exchange.notice + (exchange.draft or "")
