@@ -14,12 +14,8 @@ class Notice(Step):
 
     async def run(self, exchange: Exchange) -> None:
         """Fill `notice`, and put it before the draft."""
-        manifest = exchange.release.bundle.manifest
-        if (
-            manifest.ai_notice == "first_answer"
-            and exchange.first
-            and exchange.ask.logged
-            and not exchange.ask.wishes.grammar
-        ):
+        told_here = exchange.release.bundle.manifest.ai_notice == "first_answer"
+        in_a_chat = exchange.ask.logged and not exchange.ask.wishes.grammar
+        if told_here and in_a_chat and exchange.first:
             exchange.notice = exchange.words("notice") + "\n\n"
             exchange.draft = exchange.notice + (exchange.draft or "")
