@@ -23,12 +23,14 @@ from llmops_assets.commands.archives import archive, surveyed
 from llmops_assets.commands.runs import RunError, Runner
 from llmops_assets.commands.traffic import FileTraffic, Query, SampleTraffic, Traffic, graded, new_topic_of
 from llmops_assets.definitions import build_defs
+from llmops_assets.handover.contents import read_articles
 from llmops_assets.handover.reading import RecordType, recorded
 from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.records import (
     DriftReport,
     EvalReport,
     GateDecision,
+    KnowledgeBase,
     QualityReport,
     Release,
     TrainingSet,
@@ -301,7 +303,7 @@ class Demo:
         """A day's customers with their feedback; (share right, share right on the new topic)."""
         queries = traffic.day(day, self.sizes.queries_per_day)
         replies = self.ask(target, queries)
-        right = graded(queries, replies)
+        right = graded(queries, replies, self.intents() if self.data else {})
         said = []
         for query, reply, ok in zip(queries, replies, right, strict=True):
             feedback = generator.feedback_for(query.live, ok)
@@ -311,6 +313,12 @@ class Demo:
         topic = self.workspace.settings.new_topic_intent if self.data else generator.NEW_TOPIC_INTENT
         new = [ok for query, ok in zip(queries, right, strict=True) if topic and query.item.intent == topic]
         return sum(right) / max(1, len(right)), sum(new) / len(new) if new else None
+
+    def intents(self) -> dict[str, str]:
+        """Article to its intent."""
+        knowledge = self.record("knowledge_base", KnowledgeBase)
+        found = read_articles(open_lake(self.workspace), knowledge.articles.ref)
+        return {article.id: article.intent for article in found}
 
     def ask(self, target: DeploymentTarget, queries: list[Query]) -> list[TargetReply]:
         """Ask and count what failed."""

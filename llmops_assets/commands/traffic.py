@@ -1,8 +1,9 @@
 """Customers for a replayed day: of the sample, or out of the user's own file. Only the demonstration needs them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from types import MappingProxyType
 from typing import Protocol
 
 from llmops_assets.lib.judging.grading import grade
@@ -82,12 +83,21 @@ def _query(live: generator.LiveQuery) -> Query:
     return Query(Ask(live.question, live.subject, live.conversation, live.time), item, live)
 
 
-def graded(queries: Sequence[Query], replies: Sequence[TargetReply]) -> list[bool]:
-    """Whether each reply was right; a request that failed was not."""
-    return [
-        reply.status == 200 and grade(query.item, reply.answer, reply.path, reply.article)
-        for query, reply in zip(queries, replies, strict=True)
-    ]
+def graded(
+    queries: Sequence[Query], replies: Sequence[TargetReply], intents: Mapping[str, str] = MappingProxyType({})
+) -> list[bool]:
+    """Whether each reply was right; a request that failed was not.
+
+    `intents` are the articles' own, for a file whose rows name their intent: an article answers a row of its intent,
+    however differently the agent of that row worded it.
+    """
+
+    def right(query: Query, reply: TargetReply) -> bool:
+        if query.item.intent and reply.path == "matched" and reply.article in intents:
+            return intents[reply.article] == query.item.intent
+        return grade(query.item, reply.answer, reply.path, reply.article)
+
+    return [reply.status == 200 and right(query, reply) for query, reply in zip(queries, replies, strict=True)]
 
 
 def new_topic_of(workspace: Workspace, embedder_limit: int = 30) -> str:

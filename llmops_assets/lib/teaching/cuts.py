@@ -241,6 +241,7 @@ SENTENCES: tuple[Cut, ...] = (
         r"|logs?|model|reading|details)|number\s+of\s+your|logs)\b.{0,60}\W*$",
         r"^\W*(?:send|give|tell)\s+(?:me\b|logs?\b|screenshots?\b)|\bid\s+(?:pls|please)\b"
         r"|\bin\s+order\s+(?:to\s+assist|that\s+we\s+may)\b",
+        r"\b(?:send|share|give|provide|tell|supply|let)\s+(?:me|us)\b[^.!?]{0,60}:\s*$",
     ),
 )
 """Reason and recogniser of sentences that are cut, in the order they are asked. One of your own is one entry here."""

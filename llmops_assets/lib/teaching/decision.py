@@ -121,6 +121,12 @@ def _decided(parts: list[Sentence], reasons: list[str], found: dict[str, _Verdic
     verdicts = _verdicts(parts, found)
     told = [v.reason for v in verdicts if v.reason and v.personal]
     broken = {part.list for part, v in zip(parts, verdicts, strict=True) if part.list and v.reason}
+    # What a list answers to is gone with the line that asks for it: "please send me: - your order number".
+    broken |= {
+        after.list
+        for part, after, v in zip(parts, parts[1:], verdicts, strict=False)
+        if after.list and not part.list and part.text.rstrip().endswith(":") and (v.personal or v.reason in _ASKING)
+    }
     kept = [p for p, v in zip(parts, verdicts, strict=True) if not v.reason and p.list not in broken]
     kept = [p for n, p in enumerate(kept) if not _dangles(p, kept[n + 1 :])]
     text = joined(kept)
@@ -162,6 +168,8 @@ def _ruled(sentence: str) -> _Verdict:
 
 _OF_A_STEP = frozenset({"unfilled slot", "question back", "attachment"})
 """Cuts that hold of a step too; "Write a review" among steps is one of them and asks for none."""
+_ASKING = frozenset({"question back"})
+"""Cuts of lines whose list is what the customer shall send."""
 _DOUBTFUL = frozenset({"apology", "attachment", "hold line", "notice", "offer of help", "thanks"})
 """Cuts that may hold of a sentence although it tells of one case: "Sorry, your parcel went to another customer"."""
 _CERTAIN = frozenset(

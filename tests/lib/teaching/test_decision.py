@@ -116,6 +116,18 @@ def test_a_list_with_a_step_that_is_cut_is_cut_as_a_whole():
     assert decide(whole).text == whole
 
 
+@pytest.mark.parametrize(
+    "asking",
+    ["To look it up, could you please share your booking number and:", "Please send us the following:"],
+)
+def test_a_list_of_what_the_customer_shall_send_goes_with_the_line_that_asks_for_it(asking):
+    listed = "- The name on your pass\n- The day of your first lesson"
+    assert decide(f"{asking}\n{listed}").kind == "empty"
+    rule = "Passes are printed within two days."
+    assert decide(f"{rule}\n{asking}\n{listed}").text == rule
+    assert decide(f"To get a pass, bring:\n{listed}").text.endswith(listed)
+
+
 def test_what_would_be_cut_as_a_sentence_is_a_step_among_steps():
     whole = "To rate a hut:\n1. Open the list of huts.\n2. Leave a review of our service.\n3. Press Send."
     assert decide(whole).text == whole
