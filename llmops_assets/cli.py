@@ -352,6 +352,79 @@ def diff(
     console.print(", ".join(f"{count} {change}" for change, count in found.counts.items()))
 
 
+keys = typer.Typer(no_args_is_help=True, help="API keys of the gateway: who may ask it, as what, until when.")
+app.add_typer(keys, name="keys")
+
+
+@keys.command("create")
+def create_key(
+    owner: Annotated[str, typer.Argument(help="the application or team that uses it")],
+    role: Annotated[
+        str, typer.Option(help="caller, operator (also releases that are not live), auditor, privacy_officer or admin")
+    ] = "caller",
+    days: Annotated[int | None, typer.Option(min=1, help="it ends after so many days; none: never")] = None,
+) -> None:
+    """Make a key; from the first one on nobody is let in without. Its token is shown this once."""
+    from rich.console import Console
+
+    from llmops_assets.commands.keys import create
+
+    create(owner, role, days, Console())
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """Show all keys, revoked and expired ones too, without their secrets."""
+    from rich.console import Console
+
+    from llmops_assets.commands.keys import show
+
+    show(Console())
+
+
+@keys.command("revoke")
+def revoke_key(key: Annotated[str, typer.Argument(help="id of the key")]) -> None:
+    """End a key, within seconds."""
+    from rich.console import Console
+
+    from llmops_assets.commands.keys import revoke
+
+    revoke(key, Console())
+
+
+@keys.command("rotate")
+def rotate_key(
+    key: Annotated[str, typer.Argument(help="id of the key")],
+    hours: Annotated[float, typer.Option(min=0, help="how long the old one is still let in")] = 24.0,
+) -> None:
+    """Make a key's successor, for the same owner and role."""
+    from rich.console import Console
+
+    from llmops_assets.commands.keys import rotate
+
+    rotate(key, hours, Console())
+
+
+audit = typer.Typer(no_args_is_help=True, help="The audit log: whether it is whole, and its entries.")
+app.add_typer(audit, name="audit")
+
+
+@audit.command("verify")
+def verify_audit() -> None:
+    """Read the whole chain; status 1 where an entry was changed or removed."""
+    from llmops_assets.commands.audits import verify
+
+    typer.echo(f"{verify()} entries, each follows from the one before it")
+
+
+@audit.command("export")
+def export_audit() -> None:
+    """Print every entry as a JSON object a line."""
+    from llmops_assets.commands.audits import export
+
+    export()
+
+
 labels = typer.Typer(no_args_is_help=True, help="Intents that people give: the queue out, their labels in.")
 app.add_typer(labels, name="labels")
 

@@ -100,6 +100,7 @@ def open_target(
         allow=Redactors(workspace.subject_key, files).public_words(case),
         cache=workspace.embeddings,
         replay=replay,
+        key=workspace.gateway_key,
     )
 
 

@@ -127,6 +127,11 @@ class Workspace:
         return self.home / "keys" / "subject.key"
 
     @property
+    def gateway_key(self) -> Path:
+        """File of the key by which the installation asks its own gateway."""
+        return self.home / "keys" / "gateway.key"
+
+    @property
     def embeddings(self) -> Path:
         """File of known embeddings."""
         return self.home / "embeddings.db"

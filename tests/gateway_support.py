@@ -16,10 +16,13 @@ from support import COMMIT, WordEmbedder, article, ref
 
 from llmops_assets.gateway.app import create_app
 from llmops_assets.gateway.bundle import Bundle, write_bundle
+from llmops_assets.gateway.callers import Callers
 from llmops_assets.gateway.chain import Chain
 from llmops_assets.gateway.clearing import Redacts
 from llmops_assets.gateway.engine import Engine, Usage
 from llmops_assets.gateway.errors import EngineError, EngineLostError
+from llmops_assets.gateway.identity.denials import Denials
+from llmops_assets.gateway.identity.keys import KeyStore
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.gateway.releases import Releases
 from llmops_assets.gateway.server import server_config
@@ -166,14 +169,17 @@ class Files:
 
 
 class Gateway:
-    """A gateway served over HTTP in a thread, with what a test looks at beside it."""
+    """A gateway served over HTTP in a thread, with what a test looks at beside it.
+
+    It has a key of each of `roles` (`tokens`); without any it is open.
+    """
 
     def __init__(
         self,
         files: Files,
         root: Path,
         *,
-        keys: Sequence[str] = (),
+        roles: Sequence[str] = (),
         max_running: int = 64,
         replay: bool = True,
         redactor: Redacts | None = None,
@@ -185,7 +191,9 @@ class Gateway:
         self.redactor = redactor or Redactor(key=b"k" * 32, names=False)
         self.releases = Releases(root, self._engine, WordEmbedder.digest)
         self.chain = Chain(self.redactor, WordEmbedder(), self.log, self.releases, max_running=max_running)
-        self.app = create_app(self.chain, keys=keys, replay=replay)
+        self.store = KeyStore(self.log.url)
+        self.tokens = {role: self.store.create(f"the {role}", role)[1] for role in roles}
+        self.app = create_app(self.chain, Callers(self.store, replay=replay, denied=Denials(self.log.audit)))
         self._server = uvicorn.Server(server_config(self.app, port=0))
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
@@ -199,6 +207,7 @@ class Gateway:
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
         self._thread.join(timeout=20)
+        self.store.close()
         self.log.close()
 
     def _engine(self, bundle: Bundle) -> EchoEngine:

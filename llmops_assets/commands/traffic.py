@@ -93,8 +93,9 @@ def graded(
     """
 
     def right(query: Query, reply: TargetReply) -> bool:
-        if query.item.intent and reply.path == "matched" and reply.article in intents:
-            return intents[reply.article] == query.item.intent
+        told = intents.get(reply.article or "") if reply.path == "matched" else None
+        if query.item.intent and told is not None:
+            return told == query.item.intent
         return grade(query.item, reply.answer, reply.path, reply.article)
 
     return [reply.status == 200 and right(query, reply) for query, reply in zip(queries, replies, strict=True)]

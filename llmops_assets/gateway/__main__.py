@@ -2,6 +2,7 @@
 secret behind pseudonyms where its owner keeps it in the environment."""
 
 import argparse
+import ipaddress
 import json
 import os
 from pathlib import Path
@@ -10,8 +11,12 @@ import uvicorn
 
 from llmops_assets.gateway.app import create_app
 from llmops_assets.gateway.bundle import Bundle
+from llmops_assets.gateway.callers import Callers
 from llmops_assets.gateway.chain import Chain
 from llmops_assets.gateway.engine import LlamaCppEngine
+from llmops_assets.gateway.identity.denials import Denials
+from llmops_assets.gateway.identity.keys import KeyStore
+from llmops_assets.gateway.identity.own import own_key
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.gateway.releases import Releases
 from llmops_assets.gateway.server import server_config
@@ -31,7 +36,7 @@ def main() -> None:
     parser.add_argument("--redaction", type=Path, help="JSON: {identifiers: [...], allow: [...]}")
     parser.add_argument("--embedder", type=Path, help="folder of the embedder; default: the PyPI wheel's")
     parser.add_argument("--cache", type=Path, help="SQLite file of known embeddings")
-    parser.add_argument("--keys", type=Path, help="file with one accepted bearer key per line")
+    parser.add_argument("--own-key", type=Path, help="file with the key by which the installation itself asks")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 2, help="threads of an engine")
     parser.add_argument("--slots", type=int, default=4, help="answers generated at the same time")
     parser.add_argument("--replay", action="store_true", help="take times from the x-llmops-time header")
@@ -43,15 +48,29 @@ def main() -> None:
     redactor.redact(["Loads the language model before the first customer comes."])
     embedder = Embedder(arguments.embedder or find_embedder_folder())
     cached = CachedEmbedder(embedder, arguments.cache) if arguments.cache else embedder
-    keys = tuple(line for line in arguments.keys.read_text().split() if line) if arguments.keys else ()
 
     def make_engine(bundle: Bundle) -> LlamaCppEngine:
         return LlamaCppEngine(bundle, threads=arguments.threads, slots=arguments.slots)
 
     releases = Releases(arguments.root, make_engine, embedder.digest)
-    chain = Chain(redactor, cached, InteractionLog(arguments.log_url), releases)
-    app = create_app(chain, keys=keys, replay=arguments.replay)
+    log = InteractionLog(arguments.log_url)
+    callers = Callers(
+        KeyStore(arguments.log_url),
+        own=own_key(arguments.own_key) if arguments.own_key else "",
+        open=_is_loopback(arguments.host),
+        replay=arguments.replay,
+        denied=Denials(log.audit),
+    )
+    app = create_app(Chain(redactor, cached, log, releases), callers)
     uvicorn.Server(server_config(app, host=arguments.host, port=arguments.port)).run()
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address: anywhere else nobody is let in without a key."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ What is done for a request is the chain's (chain.py), the shapes of bodies are t
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -17,13 +17,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Send
+from starlette.types import Scope as Connection
 
 from llmops_assets.gateway.body import read_json
 from llmops_assets.gateway.callers import Caller, Callers
 from llmops_assets.gateway.chain import Chain
 from llmops_assets.gateway.errors import GatewayError, RequestError, explained
 from llmops_assets.gateway.exchange import Exchange
+from llmops_assets.gateway.identity.roles import Scope
 from llmops_assets.gateway.protocol import models, openapi
 from llmops_assets.gateway.protocol.chat import ChatReply
 from llmops_assets.gateway.protocol.completions import CompletionReply
@@ -42,17 +44,19 @@ REPLIES: dict[str, type[Reply[Any]]] = {
 """The endpoints that answer, each with its shapes."""
 
 
-def create_app(chain: Chain, *, keys: Sequence[str] = (), replay: bool = False) -> Starlette:
-    """The application. `keys` are the accepted bearer keys (none: open, for a loopback address only); `replay` takes
-    the time of a request from its `x-llmops-time` header, for traffic of past days."""
-    callers = Callers(keys, may_replay=replay)
+def create_app(chain: Chain, callers: Callers | None = None) -> Starlette:
+    """The application for the callers that it knows; None: open to everybody, for a loopback address."""
+    known_callers = callers or Callers()
     releases, metrics = chain.releases, chain.metrics
 
-    def known(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-        """A handler that is told who asks, and never reached without a valid key."""
+    def known(scope: Scope, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        """A handler that is told who asks, and never reached without a key that allows its scope."""
 
         async def endpoint(request: Request) -> Response:
-            return await handler(request, callers.authenticate(request.headers.get("authorization", "")))
+            header, route = request.headers.get("authorization", ""), request.scope["route"].path
+            caller = await asyncio.to_thread(known_callers.authenticate, header, route)
+            known_callers.allow(caller, scope, route)
+            return await handler(request, caller)
 
         return endpoint
 
@@ -60,6 +64,8 @@ def create_app(chain: Chain, *, keys: Sequence[str] = (), replay: bool = False) 
         async def answer(request: Request, caller: Caller) -> Response:
             reply = shapes(read(shapes.model, await read_json(request)))
             ask = reply.ask(_moment(request, caller))
+            if ask.which != "live":
+                known_callers.allow(caller, "preview", request.scope["route"].path)
             try:
                 async with contextlib.AsyncExitStack() as held:
                     exchange = await held.enter_async_context(chain.exchange(caller, ask))
@@ -85,8 +91,8 @@ def create_app(chain: Chain, *, keys: Sequence[str] = (), replay: bool = False) 
         body = read(FeedbackBody, await read_json(request), status=422)
         rating, when = body.rating or 0, _moment(request, caller) or datetime.now(UTC)
         texts = body.reason or "", body.correction or ""
-        if not await chain.feedback(body.interaction, rating, *texts, body.user or "", when):
-            message = "no such interaction: use the answer's x-interaction-id, and the user it was for"
+        if not await chain.feedback(caller, body.interaction, rating, *texts, body.user or "", when):
+            message = "no such interaction: use the answer's x-interaction-id, its user and the key it was asked with"
             raise RequestError(404, message, code="interaction_not_found", param="interaction")
         metrics.feedback.labels(str(rating)).inc()
         return _json({"stored": True})
@@ -109,7 +115,7 @@ def create_app(chain: Chain, *, keys: Sequence[str] = (), replay: bool = False) 
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     async def described(_: Request) -> Response:
-        return _json(openapi.description(with_keys=bool(keys)))
+        return _json(openapi.description(with_keys=known_callers.closed))
 
     async def failed(request: Request, error: Exception) -> Response:
         told: dict[str, str] = {}
@@ -132,11 +138,11 @@ def create_app(chain: Chain, *, keys: Sequence[str] = (), replay: bool = False) 
 
     app = Starlette(
         routes=[
-            *(Route(path, known(answering(shapes)), methods=["POST"]) for path, shapes in REPLIES.items()),
-            Route("/v1/embeddings", known(embed), methods=["POST"]),
-            Route("/v1/feedback", known(feedback), methods=["POST"]),
-            Route("/v1/models", known(list_models)),
-            Route("/v1/models/{model}", known(one_model)),
+            *(Route(path, known("answer", answering(shapes)), methods=["POST"]) for path, shapes in REPLIES.items()),
+            Route("/v1/embeddings", known("embed", embed), methods=["POST"]),
+            Route("/v1/feedback", known("feedback", feedback), methods=["POST"]),
+            Route("/v1/models", known("models", list_models)),
+            Route("/v1/models/{model}", known("models", one_model)),
             Route("/openapi.json", described),
             Route("/healthz", health),
             Route("/metrics", measured),
@@ -157,7 +163,7 @@ class EventStream(StreamingResponse):
         self._events = events
         self._held = held
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Send the events."""
         # Closed here, outside of what Starlette cancels when the client leaves: there, no clean-up could wait.
         async with self._held, contextlib.aclosing(self._events):

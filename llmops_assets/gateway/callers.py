@@ -1,23 +1,39 @@
 """Who asks: the bearer key of a request becomes a `Caller`, which says what its requests may do."""
 
 import hmac
-from collections.abc import Sequence
-from dataclasses import dataclass
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from llmops_assets.gateway.errors import RequestError
+from llmops_assets.gateway.identity.keys import Key, KeyStore
+from llmops_assets.gateway.identity.roles import MAY, Role, Scope
 
 ANONYMOUS = "anonymous"
+FRESH_SECONDS = 2.0
+"""How long a key that was looked up is known without looking again: so long a revoked one may still be let in."""
+REMEMBERED = 4096
+"""Tokens that are known without looking them up, wrong ones too."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """A client of the gateway: an application, not the person it asks for.
-
-    `may_replay`: its requests may name the time they are of, for traffic of past days.
-    """
+    """A client of the gateway: an application, not the person it asks for. `name` is its key's id."""
 
     name: str
-    may_replay: bool = False
+    role: Role = "caller"
+    scopes: frozenset[Scope] = field(default_factory=frozenset)
+
+    def may(self, scope: Scope) -> bool:
+        """Whether its role, or the way it came in, allows something."""
+        return scope in MAY[self.role] or scope in self.scopes
+
+    @property
+    def may_replay(self) -> bool:
+        """Whether its requests may name the time they are of, for traffic of past days."""
+        return self.may("replay")
 
     def person(self, user: str) -> str:
         """Who a request is of, before it becomes a pseudonym: the `user` it names, else one for all unnamed."""
@@ -25,19 +41,77 @@ class Caller:
 
 
 class Callers:
-    """The callers that a gateway knows. `keys` are the accepted bearer keys; none: open, for a loopback address."""
+    """The callers that a gateway knows, by the keys of a store and by the installation's own.
 
-    def __init__(self, keys: Sequence[str] = (), *, may_replay: bool = False) -> None:
-        self._keys = tuple(key.encode() for key in keys)
-        self._may_replay = may_replay
+    `open`: where the store holds no key at all, everybody is let in as a caller who may also try releases: for a
+    loopback address. `replay`: and may name the time of a request. `own` is the key by which the installation itself
+    asks; "": it has none. `denied` is told (caller or "unknown", route, status) of everyone who is not let in.
+    """
 
-    def authenticate(self, authorization: str) -> Caller:
-        """The caller of an `Authorization` header; RequestError 401 without a known key where keys are set."""
-        if not self._keys:
-            return Caller(ANONYMOUS, self._may_replay)
+    def __init__(
+        self,
+        store: KeyStore | None = None,
+        *,
+        own: str = "",
+        open: bool = True,
+        replay: bool = False,
+        denied: Callable[[str, str, int], None] = lambda caller, route, status: None,
+    ) -> None:
+        self._store = store
+        self._own = own.encode()
+        self._open = open
+        self._denied = denied
+        more: frozenset[Scope] = frozenset(("preview", "replay") if replay else ("preview",))
+        self._anonymous = Caller(ANONYMOUS, "caller", more)
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, Key | None]] = {}
+        self._locked = (0.0, False)
+
+    def authenticate(self, authorization: str, route: str = "") -> Caller:
+        """The caller of an `Authorization` header; RequestError 401 where it names no valid key and one is needed."""
         scheme, _, given = authorization.partition(" ")
-        # Every key is compared, so that the time taken does not tell which one is near.
-        matches = [hmac.compare_digest(given.strip().encode(), key) for key in self._keys]
-        if scheme.lower() != "bearer" or not any(matches):
+        token = given.strip() if scheme.lower() == "bearer" else ""
+        if self._own and hmac.compare_digest(token.encode(), self._own):
+            return Caller("installation", "admin")
+        if not self.closed:
+            return self._anonymous
+        key = self._find(token)
+        if key is None or not key.valid(datetime.now(UTC)):
+            self._denied(key.id if key else "unknown", route, 401)
             raise RequestError(401, "give a valid key: Authorization: Bearer <key>", code="invalid_api_key")
-        return Caller(f"key {matches.index(True) + 1}", self._may_replay)
+        return Caller(key.id, key.role)
+
+    def allow(self, caller: Caller, scope: Scope, route: str = "") -> None:
+        """RequestError 403 where a caller's role does not allow what its request wants."""
+        if not caller.may(scope):
+            self._denied(caller.name, route, 403)
+            said = f"this key's role ({caller.role}) does not allow {scope!r}: ask for another key"
+            raise RequestError(403, said, code="insufficient_permissions")
+
+    @property
+    def closed(self) -> bool:
+        """Whether a key is needed."""
+        return not self._open or self._needs_key()
+
+    def _needs_key(self) -> bool:
+        """Whether a key was ever made; looked up again until one was."""
+        if self._store is None:
+            return False
+        looked, there = self._locked
+        if not there and time.monotonic() - looked > FRESH_SECONDS:
+            self._locked = time.monotonic(), self._store.any()
+        return self._locked[1]
+
+    def _find(self, token: str) -> Key | None:
+        if self._store is None or not token:
+            return None
+        with self._lock:
+            looked, key = self._known.get(token, (0.0, None))
+        if token in self._known and time.monotonic() - looked <= FRESH_SECONDS:
+            return key
+        key = self._store.find(token)
+        with self._lock:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[token] = time.monotonic(), key
+        return key

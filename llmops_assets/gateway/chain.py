@@ -128,23 +128,29 @@ class Chain:
             return await asyncio.to_thread(self._embedder.embed, cleared), sum(tokens)
 
     async def feedback(
-        self, interaction: str, rating: int, reason: str, correction: str, user: str, moment: datetime
+        self, caller: Caller, interaction: str, rating: int, reason: str, correction: str, user: str, moment: datetime
     ) -> bool:
-        """Store feedback with its texts cleared; False when the interaction is unknown, or not of `user` if given."""
+        """Store feedback with its texts cleared; False when the interaction is unknown, was asked with another key, or
+        is not of `user` if given."""
         reason, correction = await clear(self._redactor, [reason, correction])
-        if user and not await asyncio.to_thread(self._is_of, interaction, user):
+        if not await asyncio.to_thread(self._is_of, interaction, user, caller):
             return False
         record = Feedback.model_validate(
             {"interaction": interaction, "time": moment, "rating": rating, "reason": reason, "correction": correction}
         )
         return await asyncio.to_thread(self._log.add_feedback, record)
 
-    def _is_of(self, interaction: str, user: str) -> bool:
+    def _is_of(self, interaction: str, user: str, caller: Caller) -> bool:
         try:
-            subject = self._redactor.subject(user)
+            subject = self._redactor.subject(user) if user else ""
         except Exception:
             raise RedactionError from None
-        return any(row.id == interaction and row.subject == subject for row in self._log.find(interaction))
+        return any(
+            row.id == interaction
+            and (not subject or row.subject == subject)
+            and (caller.may("replay") or row.caller in ("", caller.name))
+            for row in self._log.find(interaction)
+        )
 
     async def _answer(self, exchange: Exchange) -> None:
         for step in self.steps.answering:

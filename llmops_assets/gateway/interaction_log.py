@@ -30,6 +30,7 @@ INTERACTIONS = sa.Table(
     sa.Column("answer", sa.Text, nullable=False),
     sa.Column("path", sa.String(20), nullable=False),
     sa.Column("turn", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("caller", sa.String(40), nullable=False, server_default=""),
     sa.Column("article", sa.String(200)),
     sa.Column("similarity", sa.Float),
     sa.Column("latency_seconds", sa.Float, nullable=False),
@@ -37,7 +38,7 @@ INTERACTIONS = sa.Table(
     sa.Column("output_tokens", sa.Integer, nullable=False),
     sa.Column("status", sa.Integer, nullable=False),
 )
-ADDED = {"turn": "INTEGER NOT NULL DEFAULT 0"}
+ADDED = {"turn": "INTEGER NOT NULL DEFAULT 0", "caller": "VARCHAR(40) NOT NULL DEFAULT ''"}
 """Columns of interactions that a table of an earlier version lacks."""
 FEEDBACK = sa.Table(
     "feedback",

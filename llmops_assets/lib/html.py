@@ -24,12 +24,18 @@ class Link:
     address: str
 
 
-def page(title: str, *parts: str) -> str:
-    """A whole page out of ready parts."""
+def page(title: str, *parts: str, refresh: int = 0) -> str:
+    """A whole page out of ready parts; it is read again every `refresh` seconds (0: it is not)."""
+    again = f'<meta http-equiv="refresh" content="{refresh}">' if refresh else ""
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">{again}<title>{escape(title)}</title>'
         f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>{''.join(parts)}</body></html>"
     )
+
+
+def link(address: str, text: str, after: str = "") -> str:
+    """A paragraph that begins with a link."""
+    return f'<p><a href="{escape(address)}">{escape(text)}</a>{escape(after)}</p>'
 
 
 def paragraph(text: str) -> str:

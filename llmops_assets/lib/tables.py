@@ -93,6 +93,7 @@ INTERACTIONS: Columns = (
     ("answer", TEXT),
     ("path", TEXT),
     ("turn", "int32"),
+    ("caller", TEXT),
     ("article", TEXT),
     ("similarity", FLOAT),
     ("latency_seconds", FLOAT),

@@ -61,6 +61,11 @@ class DeploymentTarget(ABC):
     def address(self) -> str:
         """Where the target answers over HTTP."""
 
+    @property
+    def key(self) -> str:
+        """The key by which the installation asks; "": none is needed."""
+        return ""
+
     @abstractmethod
     def _bring(self, manifest: ReleaseManifest) -> None:
         """Put a release's files where they are served from, verified against the manifest. DeploymentError."""
@@ -147,8 +152,8 @@ class DeploymentTarget(ABC):
 
     def ask_many(self, asks: Sequence[Ask], which: Which = "live", *, concurrency: int = 4) -> list[TargetReply]:
         """Answers in the order of the questions. An unreachable target gives status 0, it does not raise."""
-        return client.ask_many(self.address, asks, which, concurrency)
+        return client.ask_many(self.address, asks, which, concurrency, self.key)
 
     def give_feedback(self, feedback: Sequence[FeedbackEntry], *, concurrency: int = 4) -> int:
         """Send (interaction, rating, reason, correction, time) and return how many were stored."""
-        return client.give_feedback(self.address, feedback, concurrency)
+        return client.give_feedback(self.address, feedback, concurrency, self.key)

@@ -47,17 +47,19 @@ FeedbackEntry = tuple[str, int, str, str, datetime | None]
 """Interaction, rating (-1, 0, 1), reason, correction, time."""
 
 
-def ask_many(address: str, asks: Sequence[Ask], which: Which, concurrency: int) -> list[TargetReply]:
+def ask_many(address: str, asks: Sequence[Ask], which: Which, concurrency: int, key: str = "") -> list[TargetReply]:
     """Answers in the order of the questions. An unreachable address gives status 0, it does not raise."""
-    return asyncio.run(_ask_many(address, asks, MODEL_NAMES[which], concurrency))
+    return asyncio.run(_ask_many(address, asks, MODEL_NAMES[which], concurrency, _headers(key)))
 
 
-def give_feedback(address: str, feedback: Sequence[FeedbackEntry], concurrency: int) -> int:
+def give_feedback(address: str, feedback: Sequence[FeedbackEntry], concurrency: int, key: str = "") -> int:
     """Send feedback and return how many entries were stored."""
-    return asyncio.run(_give_feedback(address, feedback, concurrency))
+    return asyncio.run(_give_feedback(address, feedback, concurrency, _headers(key)))
 
 
-async def _ask_many(address: str, asks: Sequence[Ask], model: str, concurrency: int) -> list[TargetReply]:
+async def _ask_many(
+    address: str, asks: Sequence[Ask], model: str, concurrency: int, known: dict[str, str]
+) -> list[TargetReply]:
     import aiohttp
 
     slots = asyncio.Semaphore(concurrency)
@@ -70,7 +72,7 @@ async def _ask_many(address: str, asks: Sequence[Ask], model: str, concurrency: 
                 "user": ask.user,
                 "metadata": {"conversation": ask.conversation},
             }
-            headers = {"x-llmops-time": ask.time.isoformat()} if ask.time else {}
+            headers = {**known, **({"x-llmops-time": ask.time.isoformat()} if ask.time else {})}
             async with slots:
                 try:
                     async with session.post(f"{address}/v1/chat/completions", json=body, headers=headers) as response:
@@ -90,6 +92,10 @@ def before(history: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"role": role, "content": text} for pair in history for role, text in zip(roles, pair, strict=True)]
 
 
+def _headers(key: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"} if key else {}
+
+
 def _reply(answer: dict[str, Any]) -> TargetReply:
     about = answer["llmops"]
     return TargetReply(
@@ -104,7 +110,9 @@ def _reply(answer: dict[str, Any]) -> TargetReply:
     )
 
 
-async def _give_feedback(address: str, feedback: Sequence[FeedbackEntry], concurrency: int) -> int:
+async def _give_feedback(
+    address: str, feedback: Sequence[FeedbackEntry], concurrency: int, known: dict[str, str]
+) -> int:
     import aiohttp
 
     slots = asyncio.Semaphore(concurrency)
@@ -112,7 +120,7 @@ async def _give_feedback(address: str, feedback: Sequence[FeedbackEntry], concur
 
         async def one(interaction: str, rating: int, reason: str, correction: str, moment: datetime | None) -> bool:
             body = {"interaction": interaction, "rating": rating, "reason": reason, "correction": correction}
-            headers = {"x-llmops-time": moment.isoformat()} if moment else {}
+            headers = {**known, **({"x-llmops-time": moment.isoformat()} if moment else {})}
             async with slots, session.post(f"{address}/v1/feedback", json=body, headers=headers) as response:
                 return response.status == 200
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from llmops_assets.gateway.bundle import BundleError, bundle_folder, write_bundle
+from llmops_assets.gateway.identity.own import own_key
 from llmops_assets.gateway.state import ServingState, read_state, write_state
 from llmops_assets.lib import ports
 from llmops_assets.lib.records import FileRef, ReleaseManifest, SubjectPattern
@@ -53,6 +54,7 @@ class LocalTarget(DeploymentTarget):
         allow: Sequence[str] = (),
         cache: Path | None = None,
         replay: bool = False,
+        key: Path | None = None,
     ) -> None:
         super().__init__(lake, models)
         self.root = root
@@ -64,6 +66,12 @@ class LocalTarget(DeploymentTarget):
         self._allow = tuple(allow)
         self._cache = cache
         self._replay = replay
+        self._key = key
+
+    @property
+    def key(self) -> str:
+        """The installation's own key."""
+        return "" if self._key is None else own_key(self._key)
 
     # -- the process ----------------------------------------------------------------------------------------------
 
@@ -102,6 +110,9 @@ class LocalTarget(DeploymentTarget):
             command += ["--cache", str(self._cache)]
         if self._replay:
             command += ["--replay"]
+        if self._key is not None:
+            own_key(self._key)
+            command += ["--own-key", str(self._key)]
         said_before = self._log.stat().st_size if self._log.exists() else 0
         # One BLAS thread: the engine needs the cores, and a forking BLAS pool can hang.
         path = os.pathsep.join(p for p in sys.path if p)

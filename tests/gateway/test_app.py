@@ -9,8 +9,6 @@ import pytest
 import requests
 from gateway_support import Gateway, wait_for
 
-from llmops_assets.gateway.callers import Caller, Callers
-
 DAY = (datetime(2026, 3, 11, tzinfo=UTC), datetime(2026, 3, 12, tzinfo=UTC))
 CANARYS = [1, 2, 3, 8, 11, 14, 22, 24, 31, 33, 36]
 """Which of the conversations c0 to c39 a canary with a share of 0.3 gets."""
@@ -119,28 +117,22 @@ def call(gateway, route: str, authorization: str | None) -> requests.Response:
 
 
 def test_every_route_but_health_and_metrics_needs_a_key_where_keys_are_set(files, tmp_path):
-    with Gateway(files, tmp_path, keys=("first key", "secret")) as gateway:
+    with Gateway(files, tmp_path, roles=("caller", "operator")) as gateway:
         gateway.serve(1, live=files.bundle(tmp_path).release_id)
         assert set(ROUTES) == {route.path for route in gateway.app.routes}
+        token = gateway.tokens["caller"]
         for route in ROUTES:
-            for given in (None, "", "Bearer", "Bearer secre", "Bearer secret2", "secret", "Basic secret"):
+            for given in (None, "", "Bearer", f"Bearer {token[:-1]}", f"Bearer {token}2", token, f"Basic {token}"):
                 response = call(gateway, route, given)
                 if route in OPEN:
                     assert response.status_code == 200
                     continue
                 assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer"), (route, given)
                 assert response.json()["error"]["type"] == "invalid_request_error"
-            for given in ("Bearer secret", "bearer  secret", "Bearer first key"):
+            for given in (f"Bearer {token}", f"bearer  {token}", f"Bearer {gateway.tokens['operator']}"):
                 # The feedback is on an interaction that does not exist.
                 assert call(gateway, route, given).status_code == (404 if "feedback" in route else 200), (route, given)
         assert len(gateway.rows()) == 9
-
-
-def test_a_caller_is_named_by_its_key_and_told_what_it_may():
-    callers = Callers(("first", "second"), may_replay=True)
-    assert callers.authenticate("Bearer second") == Caller("key 2", may_replay=True)
-    assert Callers().authenticate("") == Caller("anonymous", may_replay=False)
-    assert [Caller("key 2").person(user) for user in ("anna", "")] == ["anna", "anonymous"]
 
 
 def test_without_keys_every_route_is_open(one):

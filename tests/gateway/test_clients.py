@@ -114,13 +114,13 @@ def test_errors_are_the_clients_own(client, one):
 
 
 def test_a_wrong_key_is_an_authentication_error(files, tmp_path):
-    with Gateway(files, tmp_path, keys=("right",)) as gateway:
+    with Gateway(files, tmp_path, roles=("caller",)) as gateway:
         gateway.serve(1, live=files.bundle(tmp_path).release_id)
         with openai.OpenAI(base_url=f"{gateway.address}/v1", api_key="wrong", max_retries=0) as client:
             with pytest.raises(openai.AuthenticationError) as refused:
                 client.models.list()
             assert refused.value.code == "invalid_api_key"
-        with openai.OpenAI(base_url=f"{gateway.address}/v1", api_key="right") as client:
+        with openai.OpenAI(base_url=f"{gateway.address}/v1", api_key=gateway.tokens["caller"]) as client:
             assert client.models.list().data
 
 

@@ -79,7 +79,7 @@ def references(document: object) -> list[str]:
 
 def test_the_description_asks_for_a_key_where_there_are_keys(files, tmp_path, one):
     assert "security" not in described(one)
-    with Gateway(files, tmp_path, keys=("secret",)) as gateway:
+    with Gateway(files, tmp_path, roles=("caller",)) as gateway:
         document = described(gateway)
         assert document["security"] == [{"key": []}]
         assert document["components"]["securitySchemes"] == {"key": {"type": "http", "scheme": "bearer"}}

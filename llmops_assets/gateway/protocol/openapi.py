@@ -47,6 +47,7 @@ STREAMED = ("/v1/chat/completions", "/v1/completions", "/v1/responses")
 REFUSALS = {
     400: "The request cannot be served as it is",
     401: "No valid key",
+    403: "The key's role does not allow it",
     404: "No such model or interaction",
     408: "The body did not come in time",
     413: "The body is too large",
@@ -108,12 +109,12 @@ def _operation(path: str, summary: str, content: Mapping[str, Any], refusals: tu
 def _refusals(path: str) -> tuple[int, ...]:
     """The statuses that a route can answer with beside 200."""
     if path in READINGS:
-        return (401, 500) if path == "/v1/models" else (401, 404, 500)
+        return (401, 403, 500) if path == "/v1/models" else (401, 403, 404, 500)
     if path == "/v1/feedback":
-        return (400, 401, 404, 408, 413, 422, 500, 503)
+        return (400, 401, 403, 404, 408, 413, 422, 500, 503)
     if path == "/v1/embeddings":
-        return (400, 401, 404, 408, 413, 429, 500, 503)
-    return (400, 401, 404, 408, 413, 429, 500, 502, 503)
+        return (400, 401, 403, 404, 408, 413, 429, 500, 503)
+    return (400, 401, 403, 404, 408, 413, 429, 500, 502, 503)
 
 
 def _schema(shape: Any, schemas: dict[str, Any], mode: JsonSchemaMode) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class Record(Step):
             answer=_answer(exchange),
             path=exchange.path or "refused",
             turn=question.turn,
+            caller=exchange.caller.name,
             article=exchange.article,
             similarity=exchange.similarity,
             latency_seconds=exchange.seconds,

@@ -1,0 +1,63 @@
+"""API keys and the audit log from the command line, over the database that a gateway reads."""
+
+import json
+
+import sqlalchemy as sa
+from commands_support import llmops
+
+from llmops_assets.gateway.callers import Callers
+from llmops_assets.gateway.errors import RequestError
+from llmops_assets.gateway.identity.keys import KeyStore
+from resources.workspace import Workspace
+
+
+def ok(*arguments):
+    done = llmops(*arguments)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def token_of(printed):
+    return printed.strip().splitlines()[-1]
+
+
+def let_in(home, token):
+    store = KeyStore(Workspace(home).log_url)
+    try:
+        return Callers(store).authenticate(f"Bearer {token}")
+    except RequestError:
+        return None
+    finally:
+        store.close()
+
+
+def test_a_key_is_made_used_rotated_and_revoked(home):
+    assert "no key" in ok("keys", "list")
+    first = token_of(ok("keys", "create", "web shop", "--role", "operator", "--days", "30"))
+    caller = let_in(home, first)
+    assert caller.role == "operator"
+    second = token_of(ok("keys", "rotate", caller.name, "--hours", "0"))
+    successor = let_in(home, second)
+    assert (let_in(home, first), successor.role) == (None, "operator")
+    assert "opens nothing" in ok("keys", "revoke", successor.name)
+    assert let_in(home, second) is None
+    shown = ok("keys", "list")
+    assert shown.count("revoked") == 2
+    for token in (first, second):
+        assert token.rsplit("_", 1)[-1] not in shown
+    rotated = llmops("keys", "rotate", successor.name)
+    assert (rotated.exit_code, "opens nothing any more" in rotated.stderr) == (1, True)
+
+
+def test_the_audit_log_tells_every_act_and_that_it_is_whole(home):
+    token = token_of(ok("keys", "create", "web shop"))
+    ok("keys", "revoke", token.split("_")[1])
+    assert ok("audit", "verify").startswith("2 entries")
+    entries = [json.loads(line) for line in ok("audit", "export").splitlines()]
+    assert [entry["action"] for entry in entries] == ["key created", "key revoked"]
+    assert json.loads(entries[0]["detail"]) == {"key": token.split("_")[1], "owner": "web shop", "role": "caller"}
+    assert token.split("_", 2)[2] not in str(entries)
+    with sa.create_engine(Workspace(home).log_url).begin() as connection:
+        connection.execute(sa.text("UPDATE audit SET detail = 'nothing' WHERE number = 1"))
+    changed = llmops("audit", "verify")
+    assert (changed.exit_code, "entry 1" in changed.stderr) == (1, True)
