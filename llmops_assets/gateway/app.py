@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
@@ -26,6 +27,7 @@ from llmops_assets.gateway.chain import Chain
 from llmops_assets.gateway.errors import GatewayError, RequestError, explained
 from llmops_assets.gateway.exchange import Exchange
 from llmops_assets.gateway.identity.roles import Scope
+from llmops_assets.gateway.pages.state import state_page
 from llmops_assets.gateway.protocol import models, openapi
 from llmops_assets.gateway.protocol.chat import ChatReply
 from llmops_assets.gateway.protocol.completions import CompletionReply
@@ -42,6 +44,12 @@ REPLIES: dict[str, type[Reply[Any]]] = {
     "/v1/responses": ResponseReply,
 }
 """The endpoints that answer, each with its shapes."""
+PAGES = {
+    "/chat": ("chat.html", "text/html"),
+    "/chat.js": ("chat.js", "text/javascript"),
+    "/chat.css": ("chat.css", "text/css"),
+}
+"""Files of the pages for people, and what they are."""
 
 
 def create_app(chain: Chain, callers: Callers | None = None) -> Starlette:
@@ -103,7 +111,8 @@ def create_app(chain: Chain, callers: Callers | None = None) -> Starlette:
     async def one_model(request: Request, _: Caller) -> Response:
         return _json(models.one(releases, request.path_params["model"]))
 
-    # Health, metrics and description are open: probes and scrapers bring no keys, and none tells what was asked.
+    # Health, metrics, description and pages are open: probes, scrapers and browsers bring no keys, and none tells what
+    # was asked.
 
     async def health(_: Request) -> Response:
         state = releases.state
@@ -116,6 +125,17 @@ def create_app(chain: Chain, callers: Callers | None = None) -> Starlette:
 
     async def described(_: Request) -> Response:
         return _json(openapi.description(with_keys=known_callers.closed))
+
+    async def overview(_: Request) -> Response:
+        return _page(state_page(releases, metrics).encode(), "text/html")
+
+    def file(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
+        content = (files("llmops_assets.gateway.pages") / name).read_bytes()
+
+        async def served(_: Request) -> Response:
+            return _page(content, kind)
+
+        return served
 
     async def failed(request: Request, error: Exception) -> Response:
         told: dict[str, str] = {}
@@ -143,6 +163,8 @@ def create_app(chain: Chain, callers: Callers | None = None) -> Starlette:
             Route("/v1/feedback", known("feedback", feedback), methods=["POST"]),
             Route("/v1/models", known("models", list_models)),
             Route("/v1/models/{model}", known("models", one_model)),
+            Route("/", overview),
+            *(Route(path, file(name, kind)) for path, (name, kind) in PAGES.items()),
             Route("/openapi.json", described),
             Route("/healthz", health),
             Route("/metrics", measured),
@@ -199,6 +221,18 @@ def _of_the_route(error: HTTPException) -> RequestError:
 
 def _json(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(orjson.dumps(body), status_code=status, media_type="application/json", headers=headers)
+
+
+def _page(content: bytes, kind: str) -> Response:
+    """Something for a browser, which may load and reach nothing but this gateway, and be framed by nobody."""
+    policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'"
+    told = {
+        "content-security-policy": f"{policy}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "cache-control": "no-cache",
+    }
+    return Response(content, media_type=f"{kind}; charset=utf-8", headers=told)
 
 
 def _refusal(error: Exception, told: Mapping[str, str] = MappingProxyType({})) -> Response:

@@ -94,6 +94,8 @@ class Releases:
         index = await asyncio.to_thread(KnowledgeIndex.load, bundle.index) if bundle.index else None
         if index is not None and index.embedder_digest != self._embedder_digest:
             raise ValueError(f"the index of {release_id} was made by another embedder: build it again")
+        if index is not None:
+            await asyncio.to_thread(index.warm_up)
         engine = self._make_engine(bundle)
         try:
             await engine.start()

@@ -102,11 +102,15 @@ ROUTES = {
     "/v1/feedback": {"interaction": "nowhere", "rating": 1},
     "/v1/models": None,
     "/v1/models/{model}": None,
+    "/": None,
+    "/chat": None,
+    "/chat.js": None,
+    "/chat.css": None,
     "/openapi.json": None,
     "/healthz": None,
     "/metrics": None,
 }
-OPEN = ("/openapi.json", "/healthz", "/metrics")
+OPEN = ("/", "/chat", "/chat.js", "/chat.css", "/openapi.json", "/healthz", "/metrics")
 
 
 def call(gateway, route: str, authorization: str | None) -> requests.Response:

@@ -36,6 +36,14 @@ def test_search_gives_each_article_once_by_its_nearest_question(index, words):
     assert hits[0].similarity >= hits[1].similarity >= hits[2].similarity
 
 
+def test_an_index_warms_up_before_it_is_asked(words):
+    for articles in (ARTICLES, ARTICLES[:1]):
+        index = KnowledgeIndex.build(articles, words)
+        index.warm_up()
+        assert {"speller"} <= set(vars(index))
+        assert "_fitted" in vars(index._lexical)
+
+
 def test_held_out_questions_are_not_in_the_index(words):
     index = KnowledgeIndex.build([article("a", "x", "known", held_out=["secret question"])], words)
     assert [entry.question for entry in index.entries] == ["known"]
