@@ -22,6 +22,9 @@ class IndexConfig(dg.Config):
 
     precision: float = Field(0.95, gt=0, le=1, description="share of right articles among questions answered directly")
     passages: int = Field(3, ge=0, description="passages in the prompt when the answer is generated")
+    grounded: float = Field(
+        0.5, ge=0, le=1, description="share of a generated answer's words that the articles must hold; 0: any answer"
+    )
 
 
 @dg.asset(deps=["use_case", knowledge_base], kinds={"numpy"}, owners=["team:ml-engineering"], code_version="2")
@@ -45,6 +48,7 @@ def knowledge_index(
     index = KnowledgeIndex.build(articles, embedder, acts)
     strangers = list(zip(foreign, embedder.embed(foreign), strict=True))
     router = calibrate(index, out_of_scope=strangers, precision=config.precision, passages=config.passages)
+    router = router.model_copy(update={"grounded_above": config.grounded})
     data = index.to_bytes()
     sha256 = hash_bytes(data)
     path = f"indexes/{sha256[:16]}.zip"

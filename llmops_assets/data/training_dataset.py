@@ -153,7 +153,8 @@ def audited(
     claims.hold("expectations_hold", not failed, "; ".join(failed), outcomes=outcomes)
     left = datasets.leaking_rows(stored, asked, embedder.vectors([*asked, *(row["question"] for row in stored)]))
     claims.hold("no_eval_leakage", not left, f"{len(left)} rows repeat a question of the eval suite", rows=len(left))
-    personal = sum(bool(redactor.leaks(row[c])) for row in stored for c in ("question", "answer"))
+    texts = [text for row in stored for text in (row["question"], row["answer"], *row["history"])]
+    personal = sum(bool(redactor.leaks(text)) for text in texts)
     claims.hold("no_personal_data_left", not personal, f"{personal} texts show it", rows=personal)
     unfilled = [row["row_id"] for row in stored if unservable(row["answer"])]
     told = f"{len(unfilled)} answers hold one: {', '.join(unfilled[:3])}"
@@ -167,7 +168,7 @@ def audited(
     deps=["use_case", redacted_conversations, augmented_conversations, knowledge_index, eval_suite],
     kinds={"greatexpectations", "parquet"},
     owners=["team:data-engineering"],
-    code_version="4",
+    code_version="5",
     check_specs=[
         dg.AssetCheckSpec(
             "expectations_hold", asset=NAME, blocking=True, description="Every Great Expectations rule holds."

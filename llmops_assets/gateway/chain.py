@@ -24,6 +24,7 @@ from llmops_assets.gateway.steps.filled import Filled
 from llmops_assets.gateway.steps.fit import Fit
 from llmops_assets.gateway.steps.formed import Formed
 from llmops_assets.gateway.steps.generation import Generate
+from llmops_assets.gateway.steps.grounded import Grounded
 from llmops_assets.gateway.steps.limit import Limit
 from llmops_assets.gateway.steps.meter import Meter
 from llmops_assets.gateway.steps.notice import Notice
@@ -65,7 +66,7 @@ class Chain:
         self.steps = Steps(
             admission=(self._limit, ClearQuestion(redactor), ChooseRelease(releases), Fit()),
             answering=(Courtesy(), Retrieve(embedder), Route(), Generate()),
-            guards=(ClearAnswer(redactor), Filled(), Formed(), Notice(), Shorten()),
+            guards=(Grounded(), ClearAnswer(redactor), Filled(), Formed(), Notice(), Shorten()),
             endings=(Record(log), Meter(self.metrics)),
         )
 

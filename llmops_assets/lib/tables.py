@@ -50,6 +50,7 @@ TRAINING: Columns = (
     ("kind", TEXT),
     ("article", TEXT),
     ("question", TEXT),
+    ("history", TEXTS),
     ("passages", TEXTS),
     ("answer", TEXT),
     ("parent", TEXT),

@@ -200,7 +200,7 @@ def test_the_steps_stand_in_one_table_in_their_order(gateway):
     assert {place.name: [s.name for s in getattr(steps, place.name)] for place in dataclasses.fields(steps)} == {
         "admission": ["limit", "question", "release", "fit"],
         "answering": ["courtesy", "retrieve", "route", "generate"],
-        "guards": ["privacy", "filled", "formed", "notice", "shorten"],
+        "guards": ["grounded", "privacy", "filled", "formed", "notice", "shorten"],
         "endings": ["log", "meter"],
     }
 

@@ -151,6 +151,33 @@ def test_who_reads_json_gets_no_small_talk(one):
     assert body["llmops"]["path"] in ("generated", "handover")
 
 
+# -- generated answers ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("made_up", "path"),
+    [
+        ("Delivery of your lamp takes 3 to 5 days.", "generated"),
+        ("A unicorn brings it through purple clouds tomorrow morning.", "handover"),
+        ("", "handover"),
+    ],
+)
+def test_an_answer_that_the_articles_do_not_carry_is_not_sent(release, made_up, path):
+    gateway = release(router=RouterPolicy(answer_above=0.7, hand_over_below=0.2, passages=2, grounded_above=0.5))
+    gateway.engines[0].answer = made_up or " "
+    body = post(gateway, messages=user(GENERATED)).json()
+    assert body["llmops"]["path"] == path
+    assert ("unicorn" in body["choices"][0]["message"]["content"]) is False
+    gateway.engines[0].answer = '{"unicorn": true}'
+    asked = post(gateway, messages=user(GENERATED), response_format={"type": "json_object"})
+    assert said(asked) == '{"unicorn": true}'
+
+
+def test_where_the_release_does_not_ask_for_it_any_answer_is_sent(one):
+    one.engines[0].answer = "A unicorn brings it."
+    assert said(post(one, messages=user(GENERATED))) == "A unicorn brings it."
+
+
 # -- the notice of an AI --------------------------------------------------------------------------------------------
 
 

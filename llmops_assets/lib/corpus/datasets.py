@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from llmops_assets.lib.answering.knowledge import KnowledgeIndex, passage
+from llmops_assets.lib.answering.pieces import leans
 from llmops_assets.lib.auditing.purposes import TAGS
 from llmops_assets.lib.corpus.deduplication import contaminated, leaks
 from llmops_assets.lib.corpus.splits import HELD_OUT, TRAINING
@@ -28,7 +29,8 @@ def candidate_rows(
     """Closed-book rows: known phrasings of articles, and conversations linked to one, answered as the article does.
 
     `links` names the article of every conversation, None where none fits (the row teaches nothing certain). Articles
-    that need a look-up teach nothing: they are handed over before a model is asked.
+    that need a look-up teach nothing: they are handed over before a model is asked. A row that leans on the turn before
+    it has that turn as its history, answered as its article does.
     """
     by_id = {article.id: article for article in articles}
     rows = [
@@ -37,6 +39,11 @@ def candidate_rows(
         if article.kind == "answer"
         for question in article.questions
     ]
+    known = {
+        (row.get("conversation"), row.get("turn")): [row["question"], by_id[link].answer]
+        for row, link in zip(conversations, links, strict=True)
+        if link is not None
+    }
     rows += [
         _row(
             "closed_book",
@@ -45,11 +52,18 @@ def candidate_rows(
             conversation["row_id"],
             provenance(conversation),
             conversation,
+            history=_before(conversation, known),
         )
         for conversation, link in zip(conversations, links, strict=True)
         if link is not None
     ]
     return rows
+
+
+def _before(row: Mapping[str, Any], known: Mapping[tuple[Any, Any], list[str]]) -> list[str]:
+    """Question and answer of the turn before a row, where the row cannot be understood without it; as serving does."""
+    turn = row.get("turn") or 0
+    return known.get((row["conversation"], turn - 1), []) if turn and leans(row["question"]) else []
 
 
 def provenance(conversation: Mapping[str, Any]) -> str:
@@ -112,6 +126,7 @@ def general_rows(pairs: Sequence[tuple[str, str]]) -> list[Row]:
             "kind": "general",
             "article": "",
             "question": question,
+            "history": [],
             "passages": [],
             "answer": answer,
             "parent": "",
@@ -137,13 +152,21 @@ def with_replay(rows: Sequence[Row], known: set[str], replayed: int, seed: int) 
 
 
 def _row(
-    kind: str, article: Article, question: str, source: str, provenance: str, tagged: Mapping[str, Any] | None = None
+    kind: str,
+    article: Article,
+    question: str,
+    source: str,
+    provenance: str,
+    tagged: Mapping[str, Any] | None = None,
+    history: Sequence[str] = (),
 ) -> Row:
+    told = [kind, article.id, question, article.answer, *([list(history)] if history else [])]
     return {
-        "row_id": hash_json([kind, article.id, question, article.answer])[:20],
+        "row_id": hash_json(told)[:20],
         "kind": kind,
         "article": article.id,
         "question": question,
+        "history": list(history),
         "passages": [],
         "answer": article.answer,
         "parent": "",

@@ -23,6 +23,9 @@ class RouterPolicy(Growing):
     margin: float = Field(0.0, ge=0, description="lead over the next article that a direct answer needs")
     passages: int = Field(3, ge=0, description="retrieved passages in the prompt when generating; 0 = none")
     retrieval: bool = Field(True, description="False: no index at all, the bare model answers everything")
+    grounded_above: float = later(
+        0.0, ge=0, le=1, description="share of a generated answer's words that the articles must hold; 0: any answer"
+    )
 
 
 class GenerationSettings(Growing):

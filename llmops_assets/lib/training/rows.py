@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llmops_assets.lib.answering.conversation import Said
 from llmops_assets.lib.answering.prompting import build_messages, render_chat
 
 if TYPE_CHECKING:
@@ -38,10 +39,14 @@ def encode(tokenizer: "Tokenizer", prompt: str, answer: str, max_length: int) ->
 def encode_rows(
     tokenizer: "Tokenizer", system_prompt: str, rows: Iterable[Mapping[str, Any]], max_length: int
 ) -> tuple[list[Example], int]:
-    """Examples of rows with `question`, `passages` and `answer`, and how many were too long."""
+    """Examples of rows with `question`, `passages`, `answer` and maybe `history` (customer, assistant, …), and how many
+    were too long."""
     examples, dropped = [], 0
     for row in rows:
-        prompt = render_chat(build_messages(system_prompt, row["question"], list(row["passages"])))
+        history = [
+            Said("assistant" if number % 2 else "user", text) for number, text in enumerate(row.get("history") or ())
+        ]
+        prompt = render_chat(build_messages(system_prompt, row["question"], list(row["passages"]), history))
         example = encode(tokenizer, prompt, row["answer"], max_length)
         if example is None:
             dropped += 1

@@ -19,6 +19,34 @@ def test_a_linked_conversation_is_answered_as_its_article_and_an_unlinked_one_te
     assert [(row["source"], row["answer"]) for row in made] == [("c0", "answer number 0"), ("c2", "answer number 5")]
 
 
+def turns(*asked, conversation="c"):
+    about = {"conversation": conversation, "source": "chat", "day": "2026-03-02"}
+    return [{**about, "row_id": f"{conversation}{n}", "turn": n, "question": text} for n, text in enumerate(asked)]
+
+
+def histories(conversations, links):
+    made = datasets.candidate_rows(ARTICLES, conversations, links)
+    return [row["history"] for row in made if row["source"] != "knowledge_base"]
+
+
+def test_a_row_that_leans_on_the_turn_before_is_taught_with_it():
+    asked = turns("how do i send a desk back", "and what does that cost", "which opening hours does the shop have")
+    assert histories(asked, ["a0", "a1", "a2"]) == [[], ["how do i send a desk back", "answer number 0"], []]
+
+
+def test_a_turn_is_no_history_of_another_conversation_or_where_it_teaches_nothing():
+    leaning = turns("how do i send a desk back", "and what does that cost")
+    assert histories(leaning, [None, "a1"]) == [[]]
+    assert histories([*turns("where is it", conversation="d"), leaning[1]], ["a0", "a1"]) == [[], []]
+
+
+def test_equal_questions_after_other_turns_are_different_rows():
+    first = turns("how do i send a desk back", "and what does that cost")
+    second = turns("where is the shop of yours", "and what does that cost", conversation="d")
+    made = datasets.candidate_rows(ARTICLES, [*first, *second], ["a0", "a1", "a2", "a1"])
+    assert len({row["row_id"] for row in made}) == len(made)
+
+
 def test_every_row_says_where_it_comes_from_and_no_two_say_the_same():
     made = [*rows(), *datasets.general_rows([("What is a lamp?", "A light."), ("And a moth?", "An animal.")])]
     named = [row["provenance"] for row in made]
