@@ -363,13 +363,17 @@ def create_key(
         str, typer.Option(help="caller, operator (also releases that are not live), auditor, privacy_officer or admin")
     ] = "caller",
     days: Annotated[int | None, typer.Option(min=1, help="it ends after so many days; none: never")] = None,
+    requests_per_minute: Annotated[int | None, typer.Option(min=1, help="none: as many as it wants")] = None,
+    tokens_per_minute: Annotated[int | None, typer.Option(min=1, help="tokens of the engine; none: any")] = None,
+    tokens_per_day: Annotated[int | None, typer.Option(min=1, help="tokens of the engine a UTC day; none: any")] = None,
 ) -> None:
     """Make a key; from the first one on nobody is let in without. Its token is shown this once."""
     from rich.console import Console
 
     from llmops_assets.commands.keys import create
+    from llmops_assets.gateway.identity.quotas import Allowance
 
-    create(owner, role, days, Console())
+    create(owner, role, days, Allowance(requests_per_minute, tokens_per_minute, tokens_per_day), Console())
 
 
 @keys.command("list")
@@ -410,11 +414,17 @@ app.add_typer(audit, name="audit")
 
 
 @audit.command("verify")
-def verify_audit() -> None:
-    """Read the whole chain; status 1 where an entry was changed or removed."""
+def verify_audit(
+    head: Annotated[str, typer.Option(help="hash of an entry that was noted elsewhere: it must still be there")] = "",
+) -> None:
+    """Read the whole chain; status 1 where an entry was changed, or one before another was removed.
+
+    That its end was cut off, or that all of it was written anew, shows only against a hash that was noted elsewhere.
+    """
     from llmops_assets.commands.audits import verify
 
-    typer.echo(f"{verify()} entries, each follows from the one before it")
+    entries, last = verify(head)
+    typer.echo(f"{entries} entries, each follows from the one before it; the last is {last}")
 
 
 @audit.command("export")

@@ -161,7 +161,7 @@ class Files:
             knowledge_index=self.add(index.to_bytes()),
             router=parts.pop("router", RouterPolicy(answer_above=0.7, hand_over_below=0.2, passages=2)),
             handover=handover or f"A colleague of {name} will help.",
-            **parts,
+            **{"language": "en", **parts},
         )
 
     def bundle(self, root: Path, name: str = "one", **options) -> Bundle:

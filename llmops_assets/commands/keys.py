@@ -6,9 +6,11 @@ from collections.abc import Generator
 from datetime import UTC, datetime
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from llmops_assets.gateway.identity.keys import KeyStore, listed
+from llmops_assets.gateway.identity.quotas import Allowance
 from llmops_assets.gateway.interaction_log import InteractionLog
 from resources import home_folder
 from resources.workspace import Workspace
@@ -27,12 +29,14 @@ def _opened() -> Generator[tuple[KeyStore, InteractionLog]]:
         log.close()
 
 
-def create(owner: str, role: str, days: int | None, console: Console) -> None:
+def create(owner: str, role: str, days: int | None, allowance: Allowance, console: Console) -> None:
     """Make a key and show its token, this once."""
     with _opened() as (store, log):
-        key, token = store.create(owner, role, days=days)
+        key, token = store.create(owner, role, days=days, allowance=allowance)
         log.audit("key created", json.dumps({"key": key.id, "owner": key.owner, "role": key.role}))
-    console.print(f"key {key.id} for {key.owner} ({key.role}); its token is shown this once:", highlight=False)
+    console.print(
+        f"key {key.id} for {key.owner} ({key.role}); its token is shown this once:", highlight=False, markup=False
+    )
     print(token)
 
 
@@ -43,9 +47,9 @@ def show(console: Console) -> None:
     if not rows:
         console.print("There is no key: the gateway lets everybody in who reaches it from this machine.")
         return
-    table = Table("id", "owner", "role", "made on", "state")
+    table = Table("id", "owner", "role", "made on", "state", "limits")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     console.print(table)
 
 

@@ -1,11 +1,15 @@
 """What a day's feedback teaches: corrections, with the question they belong to and what had been answered."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import dagster as dg
 
 from llmops_assets.data.interactions import interactions
 from llmops_assets.handover.days import read_day, run_day
 from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.lib import tables
+from llmops_assets.lib.answering.pieces import leans
 from llmops_assets.lib.records import DatasetRef
 from llmops_assets.partitions import DAILY
 from resources.lake.base import Lake
@@ -14,7 +18,10 @@ NAME = "feedback_examples"
 
 
 def examples_of(interactions: list[dict]) -> list[dict]:
-    """Rated-down or corrected interactions as examples; those with neither a correction nor a rating teach nothing."""
+    """Rated-down or corrected interactions as examples; those with neither a correction nor a rating teach nothing.
+
+    Nor do small talk, and follow-ups that mean nothing without the turns before them.
+    """
     return [
         {
             "row_id": row["id"],
@@ -25,8 +32,13 @@ def examples_of(interactions: list[dict]) -> list[dict]:
             "rating": row["rating"],
         }
         for row in interactions
-        if row["correction"] or row["rating"] < 0
+        if (row["correction"] or row["rating"] < 0) and _stands_alone(row)
     ]
+
+
+def _stands_alone(row: Mapping[str, Any]) -> bool:
+    """Whether an interaction asked something that is understood by itself."""
+    return row["path"] != "small_talk" and not (row.get("turn") and leans(row["question"]))
 
 
 @dg.asset(
@@ -34,7 +46,7 @@ def examples_of(interactions: list[dict]) -> list[dict]:
     partitions_def=DAILY,
     kinds={"parquet"},
     owners=["team:data-engineering"],
-    code_version="1",
+    code_version="2",
 )
 def feedback_examples(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
     """A day's corrections and bad ratings as examples to learn from; empty on a day without traffic."""

@@ -2,13 +2,13 @@
 secret behind pseudonyms where its owner keeps it in the environment."""
 
 import argparse
-import ipaddress
 import json
 import os
 from pathlib import Path
 
 import uvicorn
 
+from llmops_assets.gateway.addresses import is_loopback
 from llmops_assets.gateway.app import create_app
 from llmops_assets.gateway.bundle import Bundle
 from llmops_assets.gateway.callers import Callers
@@ -57,20 +57,12 @@ def main() -> None:
     callers = Callers(
         KeyStore(arguments.log_url),
         own=own_key(arguments.own_key) if arguments.own_key else "",
-        open=_is_loopback(arguments.host),
+        open=is_loopback(arguments.host),
         replay=arguments.replay,
         denied=Denials(log.audit),
     )
     app = create_app(Chain(redactor, cached, log, releases), callers)
     uvicorn.Server(server_config(app, host=arguments.host, port=arguments.port)).run()
-
-
-def _is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address: anywhere else nobody is let in without a key."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 if __name__ == "__main__":

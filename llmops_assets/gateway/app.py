@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -21,11 +22,13 @@ from starlette.routing import Route
 from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
+from llmops_assets.gateway.addresses import is_loopback
 from llmops_assets.gateway.body import read_json
 from llmops_assets.gateway.callers import Caller, Callers
 from llmops_assets.gateway.chain import Chain
 from llmops_assets.gateway.errors import GatewayError, RequestError, explained
 from llmops_assets.gateway.exchange import Exchange
+from llmops_assets.gateway.identity.quotas import QuotaError
 from llmops_assets.gateway.identity.roles import Scope
 from llmops_assets.gateway.pages.state import state_page
 from llmops_assets.gateway.protocol import models, openapi
@@ -57,14 +60,20 @@ def create_app(chain: Chain, callers: Callers | None = None) -> Starlette:
     known_callers = callers or Callers()
     releases, metrics = chain.releases, chain.metrics
 
+    def admitted(request: Request, scope: Scope) -> Caller:
+        """Who asks, where its key allows what it wants; it looks into a database, so it belongs into a thread."""
+        route = request.scope["route"].path
+        caller = known_callers.authenticate(request.headers.get("authorization", ""), route)
+        if not known_callers.closed:
+            only_from_here(request)
+        known_callers.allow(caller, scope, route)
+        return caller
+
     def known(scope: Scope, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         """A handler that is told who asks, and never reached without a key that allows its scope."""
 
         async def endpoint(request: Request) -> Response:
-            header, route = request.headers.get("authorization", ""), request.scope["route"].path
-            caller = await asyncio.to_thread(known_callers.authenticate, header, route)
-            known_callers.allow(caller, scope, route)
-            return await handler(request, caller)
+            return await handler(request, await asyncio.to_thread(admitted, request, scope))
 
         return endpoint
 
@@ -73,7 +82,7 @@ def create_app(chain: Chain, callers: Callers | None = None) -> Starlette:
             reply = shapes(read(shapes.model, await read_json(request)))
             ask = reply.ask(_moment(request, caller))
             if ask.which != "live":
-                known_callers.allow(caller, "preview", request.scope["route"].path)
+                await asyncio.to_thread(known_callers.allow, caller, "preview", request.scope["route"].path)
             try:
                 async with contextlib.AsyncExitStack() as held:
                     exchange = await held.enter_async_context(chain.exchange(caller, ask))
@@ -124,7 +133,7 @@ def create_app(chain: Chain, callers: Callers | None = None) -> Starlette:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     async def described(_: Request) -> Response:
-        return _json(openapi.description(with_keys=known_callers.closed))
+        return _json(openapi.description(with_keys=await asyncio.to_thread(lambda: known_callers.closed)))
 
     async def overview(_: Request) -> Response:
         return _page(state_page(releases, metrics).encode(), "text/html")
@@ -154,6 +163,7 @@ def create_app(chain: Chain, callers: Callers | None = None) -> Starlette:
             yield
         finally:
             watcher.cancel()
+            await asyncio.to_thread(known_callers.close)
             await releases.close()
 
     app = Starlette(
@@ -210,6 +220,17 @@ async def _events(chain: Chain, exchange: Exchange, reply: Reply[Any]) -> AsyncG
             raise
 
 
+def only_from_here(request: Request) -> None:
+    """RequestError 403 for what a page of another site has a browser send to a gateway that is open on this machine."""
+    host = request.headers.get("host", "")
+    name = urlsplit(f"//{host}").hostname or ""
+    origin = request.headers.get("origin")
+    foreign = origin is not None and urlsplit(origin).netloc != host
+    if foreign or not is_loopback(name):
+        said = "without keys only this machine is answered, by its own name: make a key (llmops keys create)"
+        raise RequestError(403, said, code="insufficient_permissions")
+
+
 def _of_the_route(error: HTTPException) -> RequestError:
     """Why there is no such route, or not with this method, in our shape."""
     if error.status_code == 405:
@@ -237,7 +258,8 @@ def _page(content: bytes, kind: str) -> Response:
 
 def _refusal(error: Exception, told: Mapping[str, str] = MappingProxyType({})) -> Response:
     status, _, _ = explained(error)
-    known = {401: {"www-authenticate": "Bearer"}, 429: {"retry-after": "1"}, 503: {"retry-after": "1"}}
+    soon = {"retry-after": str(error.retry_after if isinstance(error, QuotaError) else 1)}
+    known = {401: {"www-authenticate": "Bearer"}, 429: soon, 503: soon}
     return _json(error_body(error), status=status, headers={**known.get(status, {}), **told})
 
 

@@ -1,14 +1,16 @@
 """Who asks: the bearer key of a request becomes a `Caller`, which says what its requests may do."""
 
+import hashlib
 import hmac
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from llmops_assets.gateway.errors import RequestError
-from llmops_assets.gateway.identity.keys import Key, KeyStore
+from llmops_assets.gateway.identity.denials import Denials
+from llmops_assets.gateway.identity.keys import Key, KeyStore, is_token
+from llmops_assets.gateway.identity.quotas import UNLIMITED, Allowance
 from llmops_assets.gateway.identity.roles import MAY, Role, Scope
 
 ANONYMOUS = "anonymous"
@@ -17,14 +19,22 @@ FRESH_SECONDS = 2.0
 REMEMBERED = 4096
 """Tokens that are known without looking them up, wrong ones too."""
 
+_TRYING: frozenset[Scope] = frozenset(("preview",))
+
 
 @dataclass(frozen=True)
 class Caller:
-    """A client of the gateway: an application, not the person it asks for. `name` is its key's id."""
+    """A client of the gateway: an application, not the person it asks for.
+
+    `name` is its key's id, `allowance` how much it may ask, `owner` whom the key is for: several keys of one owner are
+    one application.
+    """
 
     name: str
     role: Role = "caller"
     scopes: frozenset[Scope] = field(default_factory=frozenset)
+    allowance: Allowance = UNLIMITED
+    owner: str = ""
 
     def may(self, scope: Scope) -> bool:
         """Whether its role, or the way it came in, allows something."""
@@ -44,8 +54,8 @@ class Callers:
     """The callers that a gateway knows, by the keys of a store and by the installation's own.
 
     `open`: where the store holds no key at all, everybody is let in as a caller who may also try releases: for a
-    loopback address. `replay`: and may name the time of a request. `own` is the key by which the installation itself
-    asks; "": it has none. `denied` is told (caller or "unknown", route, status) of everyone who is not let in.
+    loopback address. `replay`: whoever is let in may name the time of a request. `own` is the key by which the
+    installation itself asks; "": it has none. `denied` is told of everyone who is not let in.
     """
 
     def __init__(
@@ -55,14 +65,14 @@ class Callers:
         own: str = "",
         open: bool = True,
         replay: bool = False,
-        denied: Callable[[str, str, int], None] = lambda caller, route, status: None,
+        denied: Denials | None = None,
     ) -> None:
         self._store = store
         self._own = own.encode()
         self._open = open
-        self._denied = denied
-        more: frozenset[Scope] = frozenset(("preview", "replay") if replay else ("preview",))
-        self._anonymous = Caller(ANONYMOUS, "caller", more)
+        self._denied = denied or Denials(lambda action, detail: None)
+        self._more: frozenset[Scope] = frozenset(("replay",) if replay else ())
+        self._anonymous = Caller(ANONYMOUS, "caller", self._more | _TRYING, owner=ANONYMOUS)
         self._lock = threading.Lock()
         self._known: dict[str, tuple[float, Key | None]] = {}
         self._locked = (0.0, False)
@@ -72,14 +82,14 @@ class Callers:
         scheme, _, given = authorization.partition(" ")
         token = given.strip() if scheme.lower() == "bearer" else ""
         if self._own and hmac.compare_digest(token.encode(), self._own):
-            return Caller("installation", "admin")
+            return Caller("installation", "admin", self._more, owner="installation")
         if not self.closed:
             return self._anonymous
         key = self._find(token)
         if key is None or not key.valid(datetime.now(UTC)):
             self._denied(key.id if key else "unknown", route, 401)
             raise RequestError(401, "give a valid key: Authorization: Bearer <key>", code="invalid_api_key")
-        return Caller(key.id, key.role)
+        return Caller(key.id, key.role, self._more, key.allowance, key.owner)
 
     def allow(self, caller: Caller, scope: Scope, route: str = "") -> None:
         """RequestError 403 where a caller's role does not allow what its request wants."""
@@ -87,6 +97,10 @@ class Callers:
             self._denied(caller.name, route, 403)
             said = f"this key's role ({caller.role}) does not allow {scope!r}: ask for another key"
             raise RequestError(403, said, code="insufficient_permissions")
+
+    def close(self) -> None:
+        """Tell of what was not told yet."""
+        self._denied.flush()
 
     @property
     def closed(self) -> bool:
@@ -103,15 +117,17 @@ class Callers:
         return self._locked[1]
 
     def _find(self, token: str) -> Key | None:
-        if self._store is None or not token:
+        if self._store is None or not is_token(token):
             return None
+        # A token itself is kept nowhere.
+        name = hashlib.sha256(token.encode()).hexdigest()
         with self._lock:
-            looked, key = self._known.get(token, (0.0, None))
-        if token in self._known and time.monotonic() - looked <= FRESH_SECONDS:
+            looked, key = self._known.get(name, (-FRESH_SECONDS, None))
+        if time.monotonic() - looked < FRESH_SECONDS:
             return key
         key = self._store.find(token)
         with self._lock:
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
-            self._known[token] = time.monotonic(), key
+            self._known[name] = time.monotonic(), key
         return key

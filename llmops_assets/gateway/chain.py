@@ -12,10 +12,11 @@ from datetime import datetime
 
 import numpy as np
 
-from llmops_assets.gateway.callers import Caller
+from llmops_assets.gateway.callers import ANONYMOUS, Caller
 from llmops_assets.gateway.clearing import Redacts, clear
 from llmops_assets.gateway.errors import RedactionError, RequestError, explained
 from llmops_assets.gateway.exchange import Ask, Exchange
+from llmops_assets.gateway.identity.quotas import Quotas
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.gateway.metrics import Metrics
 from llmops_assets.gateway.releases import Releases
@@ -30,6 +31,7 @@ from llmops_assets.gateway.steps.meter import Meter
 from llmops_assets.gateway.steps.notice import Notice
 from llmops_assets.gateway.steps.privacy import ClearAnswer
 from llmops_assets.gateway.steps.question import ClearQuestion
+from llmops_assets.gateway.steps.quota import CountRequest, ReserveTokens
 from llmops_assets.gateway.steps.record import Record
 from llmops_assets.gateway.steps.release import ChooseRelease
 from llmops_assets.gateway.steps.retrieval import Courtesy, Retrieve, Route
@@ -55,6 +57,7 @@ class Chain:
         log: InteractionLog,
         releases: Releases,
         *,
+        quotas: Quotas | None = None,
         max_running: int = 64,
     ) -> None:
         self.releases = releases
@@ -63,10 +66,18 @@ class Chain:
         self._embedder = embedder
         self._log = log
         self._limit = Limit(max_running, self.metrics)
+        allowed = quotas or Quotas(log.tokens_of)
         self.steps = Steps(
-            admission=(self._limit, ClearQuestion(redactor), ChooseRelease(releases), Fit()),
+            admission=(
+                CountRequest(allowed),
+                self._limit,
+                ClearQuestion(redactor),
+                ChooseRelease(releases),
+                Fit(),
+                ReserveTokens(allowed),
+            ),
             answering=(Courtesy(), Retrieve(embedder), Route(), Generate()),
-            guards=(Grounded(), ClearAnswer(redactor), Filled(), Formed(), Notice(), Shorten()),
+            guards=(Grounded(), ClearAnswer(redactor), Filled(), Formed(), Shorten(), Notice()),
             endings=(Record(log), Meter(self.metrics)),
         )
 
@@ -131,8 +142,8 @@ class Chain:
     async def feedback(
         self, caller: Caller, interaction: str, rating: int, reason: str, correction: str, user: str, moment: datetime
     ) -> bool:
-        """Store feedback with its texts cleared; False when the interaction is unknown, was asked with another key, or
-        is not of `user` if given."""
+        """Store feedback with its texts cleared; False when the interaction is unknown, was asked by another owner's
+        key, or is not of `user` if given."""
         reason, correction = await clear(self._redactor, [reason, correction])
         if not await asyncio.to_thread(self._is_of, interaction, user, caller):
             return False
@@ -149,7 +160,7 @@ class Chain:
         return any(
             row.id == interaction
             and (not subject or row.subject == subject)
-            and (caller.may("replay") or row.caller in ("", caller.name))
+            and (caller.may("feedback_any") or row.owner in ("", ANONYMOUS, caller.owner))
             for row in self._log.find(interaction)
         )
 

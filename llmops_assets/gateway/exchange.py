@@ -29,13 +29,15 @@ Which = Literal["live", "canary", "shadow", "preview"]
 class Ask:
     """A request as it came in. Its texts may hold personal data: only the first steps may read them.
 
-    `history` is what was said before the question, oldest first. `time` is when it was asked, where the caller may say
+    `history` is what was said before the question, oldest first, as far as it is read; `turn` how many questions of the
+    conversation came before this one. `time` is when it was asked, where the caller may say
     so; None: now. `ignored` names what of the request changes nothing.
     """
 
     which: Which
     text: str
     history: tuple[Said, ...] = ()
+    turn: int = 0
     user: str = ""
     conversation: str = ""
     time: datetime | None = None
@@ -57,11 +59,6 @@ class Question:
     subject: str
     conversation: str
     time: datetime
-
-    @property
-    def turn(self) -> int:
-        """How many questions of the conversation came before this one, as far as its sender sent them along."""
-        return sum(said.speaker == "user" for said in self.history)
 
 
 @dataclass
@@ -122,8 +119,8 @@ class Exchange:
 
     @property
     def article(self) -> str | None:
-        """The article whose answer was given as it stands; of several the first."""
-        return self.cited[0].article if self.cited and self.path == "matched" else None
+        """The one article whose answer was given as it stands."""
+        return self.cited[0].article if len(self.cited) == 1 and self.path == "matched" else None
 
     @property
     def cited(self) -> list[Hit]:

@@ -4,10 +4,9 @@ Acknowledged means written. The audit table is append-only: each entry carries t
 changed or removed entry is found.
 """
 
-import contextlib
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,6 +30,7 @@ INTERACTIONS = sa.Table(
     sa.Column("path", sa.String(20), nullable=False),
     sa.Column("turn", sa.Integer, nullable=False, server_default="0"),
     sa.Column("caller", sa.String(40), nullable=False, server_default=""),
+    sa.Column("owner", sa.String(200), nullable=False, server_default=""),
     sa.Column("article", sa.String(200)),
     sa.Column("similarity", sa.Float),
     sa.Column("latency_seconds", sa.Float, nullable=False),
@@ -38,7 +38,11 @@ INTERACTIONS = sa.Table(
     sa.Column("output_tokens", sa.Integer, nullable=False),
     sa.Column("status", sa.Integer, nullable=False),
 )
-ADDED = {"turn": "INTEGER NOT NULL DEFAULT 0", "caller": "VARCHAR(40) NOT NULL DEFAULT ''"}
+ADDED = {
+    "turn": "INTEGER NOT NULL DEFAULT 0",
+    "caller": "VARCHAR(40) NOT NULL DEFAULT ''",
+    "owner": "VARCHAR(200) NOT NULL DEFAULT ''",
+}
 """Columns of interactions that a table of an earlier version lacks."""
 FEEDBACK = sa.Table(
     "feedback",
@@ -61,6 +65,8 @@ AUDIT = sa.Table(
     sa.Column("hash", sa.String(64), nullable=False),
 )
 GENESIS = "0" * 64
+AUDIT_TRIES = 20
+"""Times that an entry is numbered anew where another process was faster."""
 
 
 class InteractionLog:
@@ -84,12 +90,19 @@ class InteractionLog:
 
     def _add_columns(self) -> None:
         """Give a table of an earlier version the columns that it lacks; those have defaults."""
-        there = {column["name"] for column in sa.inspect(self._engine).get_columns(INTERACTIONS.name)}
         for name, kind in ADDED.items():
-            if name not in there:
-                # Two processes may start at a time: the second one finds it there.
-                with contextlib.suppress(sqlalchemy.exc.DBAPIError), self._engine.begin() as connection:
+            if name in self._columns():
+                continue
+            try:
+                with self._engine.begin() as connection:
                     connection.execute(sa.text(f"ALTER TABLE {INTERACTIONS.name} ADD COLUMN {name} {kind}"))
+            except sqlalchemy.exc.DBAPIError:
+                # Of two processes that start at a time the second finds it there; anything else is a fault.
+                if name not in self._columns():
+                    raise
+
+    def _columns(self) -> set[str]:
+        return {column["name"] for column in sa.inspect(self._engine).get_columns(INTERACTIONS.name)}
 
     def append(self, interaction: Interaction) -> None:
         """Store one interaction; storing the same id again replaces nothing and is an error."""
@@ -156,6 +169,18 @@ class InteractionLog:
         with self._engine.connect() as connection:
             return [Interaction.model_validate(dict(row)) for row in connection.execute(query).mappings()]
 
+    def tokens_of(self, caller: str, day: date) -> int:
+        """Tokens that the engine read and wrote for a caller on a day (UTC)."""
+        start = datetime.combine(day, time(), UTC)
+        columns = INTERACTIONS.c
+        query = sa.select(sa.func.sum(columns.input_tokens + columns.output_tokens)).where(
+            columns.caller == caller,
+            columns.time >= _text(start),
+            columns.time < _text(start + timedelta(days=1)),
+        )
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar() or 0)
+
     def counts_by_release(self) -> dict[str, int]:
         """How many interactions each release answered."""
         query = sa.select(INTERACTIONS.c.release_id, sa.func.count()).group_by(INTERACTIONS.c.release_id)
@@ -166,6 +191,15 @@ class InteractionLog:
 
     def audit(self, action: str, detail: str) -> None:
         """Append an entry to the audit chain."""
+        for attempt in range(AUDIT_TRIES):
+            try:
+                return self._audit(action, detail)
+            except sqlalchemy.exc.IntegrityError:
+                # Another process appended the entry of this number meanwhile.
+                if attempt + 1 == AUDIT_TRIES:
+                    raise
+
+    def _audit(self, action: str, detail: str) -> None:
         with self._lock, self._engine.begin() as connection:
             if self._engine.dialect.name == "postgresql":
                 connection.execute(sa.text("LOCK TABLE audit IN EXCLUSIVE MODE"))

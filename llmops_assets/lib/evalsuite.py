@@ -70,7 +70,9 @@ def _dialogue(dialogue: Dialogue, known: Mapping[str, Article]) -> EvalItem | No
             **asked,
             "id": place,
             "reference": "\n\n".join(article.answer for article in found),
-            "facts": tuple(fact for article in found for fact in article.facts),
+            # Facts of some articles would say nothing of the others.
+            "facts": tuple(f for article in found for f in article.facts) if all(a.facts for a in found) else (),
+            "several": len(found) > 1,
         }
     )
 

@@ -95,6 +95,7 @@ INTERACTIONS: Columns = (
     ("path", TEXT),
     ("turn", "int32"),
     ("caller", TEXT),
+    ("owner", TEXT),
     ("article", TEXT),
     ("similarity", FLOAT),
     ("latency_seconds", FLOAT),

@@ -198,9 +198,9 @@ def test_a_question_about_one_case_is_handed_over_with_the_reason_however_near_i
 def test_the_steps_stand_in_one_table_in_their_order(gateway):
     steps = gateway.chain.steps
     assert {place.name: [s.name for s in getattr(steps, place.name)] for place in dataclasses.fields(steps)} == {
-        "admission": ["limit", "question", "release", "fit"],
+        "admission": ["requests", "limit", "question", "release", "fit", "tokens"],
         "answering": ["courtesy", "retrieve", "route", "generate"],
-        "guards": ["grounded", "privacy", "filled", "formed", "notice", "shorten"],
+        "guards": ["grounded", "privacy", "filled", "formed", "shorten", "notice"],
         "endings": ["log", "meter"],
     }
 

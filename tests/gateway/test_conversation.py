@@ -86,6 +86,16 @@ def test_history_of_more_than_is_read_is_named(one):
     turns = [text for n in range(12) for text in (f"question {n}", f"answer {n}")]
     assert about(one, *turns, KNOWN)["ignored"] == ["messages.history"]
     assert about(one, *turns[:8], KNOWN)["ignored"] == []
+    assert [row["turn"] for row in one.rows()] == [12, 4]
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    "piece", [" ", "\n", "\t ", ".", "?!", ", ", "and ", "is it 0? ", "ok, ", "hi ", "don't ", "x. "]
+)
+def test_a_question_of_anything_eight_thousand_times_is_read_soon(one, piece):
+    question = ("delivery " + piece * 8000)[:7990] + " a?"
+    assert post(one, messages=user(question)).status_code in (200, 400)
 
 
 # -- what is no question --------------------------------------------------------------------------------------------
@@ -142,7 +152,8 @@ def test_two_questions_get_both_articles(release):
     body = post(gateway, messages=user("how long does delivery take and how can i return a lamp?")).json()
     assert body["choices"][0]["message"]["content"] == "Three days.\n\nSend it back."
     assert [cited["article"] for cited in body["llmops"]["citations"]] == ["delivery", "returns"]
-    assert body["llmops"]["article"] == "delivery"
+    # A correction of it would be of neither.
+    assert body["llmops"]["article"] is None
 
 
 def test_who_reads_json_gets_no_small_talk(one):
@@ -207,12 +218,24 @@ def test_where_the_client_tells_it_the_answer_carries_it_beside(release):
     assert about(gateway, KNOWN, "So.", "how can i return a lamp")["notice"] is None
 
 
-def test_a_limit_of_tokens_holds_for_the_notice_too(release):
+def test_a_callers_limits_cut_the_answer_and_not_the_notice(release):
     gateway = release(ai_notice="first_answer")
+    told = EN["notice"] + "\n\n"
+    assert said(post(gateway, messages=user(KNOWN), stop=["\n"])) == f"{told}Delivery takes 3 to 5 days."
     body = post(gateway, messages=user(KNOWN), max_tokens=4).json()
-    assert body["usage"]["completion_tokens"] <= 4
+    assert body["usage"]["completion_tokens"] == 4
     assert body["choices"][0]["finish_reason"] == "length"
-    assert gateway.rows()[0]["answer"] == ""
+    cut = body["choices"][0]["message"]["content"].removeprefix(told)
+    assert KNOWN.startswith(cut) or "Delivery takes 3 to 5 days.".startswith(cut)
+    assert [row["answer"] for row in gateway.rows()] == ["Delivery takes 3 to 5 days.", cut]
+
+
+def test_a_release_of_before_that_says_no_language_reads_every_question_as_its_own(release):
+    gateway = release(
+        language="", articles=(article("offen", "Um neun.", "wann habt ihr denn offen", "öffnungszeiten"),)
+    )
+    body = post(gateway, messages=user("Wann habt ihr denn offen?")).json()
+    assert (body["llmops"]["path"], body["llmops"]["article"]) == ("matched", "offen")
 
 
 def test_nobody_who_reads_json_or_tests_a_release_is_told(release):

@@ -8,6 +8,7 @@ import pytest
 import requests
 from gateway_support import KNOWN, Gateway, told, user
 
+from llmops_assets.gateway.addresses import is_loopback
 from llmops_assets.gateway.callers import FRESH_SECONDS, Caller, Callers
 from llmops_assets.gateway.errors import RequestError
 from llmops_assets.gateway.identity.denials import EVERY_SECONDS, MOST, Denials
@@ -102,10 +103,51 @@ def test_without_a_key_everybody_on_this_machine_is_let_in_until_the_first_is_ma
     assert callers.closed
 
 
+def test_the_first_key_closes_an_open_gateway_within_seconds(store, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr("llmops_assets.gateway.callers.time.monotonic", lambda: clock[0])
+    callers = Callers(store)
+    assert callers.authenticate("").name == "anonymous"
+    store.create("shop")
+    clock[0] += FRESH_SECONDS + 0.1
+    assert refused(callers, "") == 401
+    assert callers.closed
+
+
+def test_what_is_no_token_is_neither_looked_up_nor_kept(store, monkeypatch):
+    store.create("shop")
+    callers = Callers(store)
+    monkeypatch.setattr(store, "find", lambda token: pytest.fail("looked up"))
+    assert [refused(callers, token) for token in ("x" * 60_000, "llmops_", "llmops_own_abc")] == [401, 401, 401]
+    assert callers._known == {}
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("10.0.0.1", False),
+        ("example.com", False),
+        ("localhost.example.com", False),
+        ("", False),
+    ],
+)
+def test_which_addresses_only_this_machine_reaches(host, own):
+    assert is_loopback(host) is own
+
+
 def test_from_elsewhere_nobody_is_let_in_without_a_key(store):
     assert refused(Callers(store, open=False), "") == 401
     assert Callers(store, open=False).closed
-    assert Callers(store, open=False, own="mine").authenticate("Bearer mine") == Caller("installation", "admin")
+    own = Callers(store, open=False, own="mine").authenticate("Bearer mine")
+    assert (own.name, own.role, own.may_replay) == ("installation", "admin", False)
+    _, token = store.create("shop")
+    assert not Callers(store).authenticate(f"Bearer {token}").may_replay
+    assert Callers(store, replay=True).authenticate(f"Bearer {token}").may_replay
 
 
 def test_a_revoked_key_is_refused_within_seconds(store, monkeypatch):
@@ -123,7 +165,8 @@ def test_every_role_is_told_what_it_may():
     assert set(MAY) == set(ROLES)
     assert not any(Caller("k", role).may("answer") for role in ("auditor", "privacy_officer"))
     assert [role for role in ROLES if Caller("k", role).may("preview")] == ["operator", "admin"]
-    assert [role for role in ROLES if Caller("k", role).may_replay] == ["admin"]
+    assert not any(Caller("k", role).may_replay for role in ROLES)
+    assert [role for role in ROLES if Caller("k", role).may("feedback_any")] == ["admin"]
     assert Caller("k").person("") == "anonymous"
 
 
@@ -141,14 +184,35 @@ def test_the_installations_own_key_is_made_once_and_read_by_its_owner_only(tmp_p
 def test_a_flood_of_denials_is_one_entry_a_minute_and_none_is_lost():
     clock, entries = [0.0], []
     denials = Denials(lambda action, detail: entries.append((action, json.loads(detail))), clock=lambda: clock[0])
-    for _ in range(5):
+    for _ in range(500):
         denials("unknown", "/v1/models", 401)
-    clock[0] = EVERY_SECONDS
+    assert [(action, entry["times"]) for action, entry in entries] == [("denied", 1)]
+    denials.flush()
+    assert [entry["times"] for _, entry in entries] == [1, 499]
     denials("unknown", "/v1/models", 401)
-    assert [(action, told["times"]) for action, told in entries] == [("denied", 1), ("denied", 5)]
-    for number in range(MOST + 50):
-        denials(f"key{number}", "/v1/models", 403)
-    assert len(entries) <= 2 + MOST + 1
+    clock[0] += EVERY_SECONDS
+    denials("k", "/v1/models", 403)
+    assert [(entry["caller"], entry["times"]) for _, entry in entries[2:]] == [("unknown", 1), ("k", 1)]
+
+
+def test_many_different_denials_of_a_minute_are_one_entry_and_the_next_minute_begins_anew():
+    clock, entries = [0.0], []
+    denials = Denials(lambda action, detail: entries.append(json.loads(detail)), clock=lambda: clock[0])
+    for minute in range(3):
+        for number in range(MOST + 50):
+            denials(f"key{number}", "/v1/models", 403)
+        clock[0] += EVERY_SECONDS
+        assert len(entries) <= (minute + 1) * (MOST + 2)
+    denials.flush()
+    assert sum(entry["times"] for entry in entries) == 3 * (MOST + 50)
+
+
+def test_a_log_that_cannot_be_written_keeps_nobody_from_being_refused(store):
+    def broken(action, detail):
+        raise OSError("the disk is full")
+
+    store.create("shop")
+    assert refused(Callers(store, denied=Denials(broken)), "llmops_wrong") == 401
 
 
 # -- the gateway ----------------------------------------------------------------------------------------------------
@@ -193,11 +257,48 @@ def test_a_wrong_key_stands_in_the_audit_log_without_its_text(guarded):
     assert "wrong" not in str(entry)
 
 
-def test_feedback_is_taken_from_the_key_that_asked_only(guarded):
+def test_feedback_is_taken_from_the_owner_whose_key_asked_only(guarded):
     interaction = ask(guarded, "caller", messages=user(KNOWN)).json()["llmops"]["interaction"]
-    assert guarded.rows()[0]["caller"] == guarded.tokens["caller"].split("_")[1]
+    key = guarded.tokens["caller"].split("_")[1]
+    assert (guarded.rows()[0]["caller"], guarded.rows()[0]["owner"]) == (key, "the caller")
     about = {"interaction": interaction, "rating": -1}
     assert ask(guarded, "operator", "/v1/feedback", **about).status_code == 404
     assert guarded.rows()[0]["rating"] == 0
+    # The key's successor is the same application.
+    _, guarded.tokens["caller"] = guarded.store.rotate(key, hours=0)
     assert ask(guarded, "caller", "/v1/feedback", **about).status_code == 200
     assert guarded.rows()[0]["rating"] == -1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"host": "evil.example"}, {"host": "evil.example:8730"}, {"origin": "https://evil.example"}, {"origin": "null"}],
+)
+def test_a_page_of_another_site_reaches_no_open_gateway(one, headers):
+    answer = requests.post(
+        f"{one.address}/v1/chat/completions", json={"messages": user(KNOWN)}, headers=headers, timeout=9
+    )
+    assert told(answer, 403)["code"] == "insufficient_permissions"
+    assert one.rows() == []
+
+
+def test_the_gateways_own_page_and_programs_of_this_machine_reach_it(one):
+    port = one.address.rsplit(":", 1)[1]
+    for headers in ({"origin": one.address}, {"host": f"localhost:{port}"}, {}):
+        answer = requests.post(
+            f"{one.address}/v1/chat/completions", json={"messages": user(KNOWN)}, headers=headers, timeout=9
+        )
+        assert answer.status_code == 200
+
+
+def test_where_keys_are_needed_the_key_decides(guarded):
+    headers = {
+        "authorization": f"Bearer {guarded.tokens['caller']}",
+        "host": "assistant.example",
+        "origin": "https://shop.example",
+    }
+    body = {"messages": user(KNOWN)}
+    assert (
+        requests.post(f"{guarded.address}/v1/chat/completions", json=body, headers=headers, timeout=9).status_code
+        == 200
+    )

@@ -1,10 +1,11 @@
 import threading
-from datetime import UTC, datetime, timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from llmops_assets.gateway.interaction_log import AUDIT, InteractionLog
+from llmops_assets.gateway.interaction_log import ADDED, AUDIT, INTERACTIONS, InteractionLog
 from llmops_assets.lib.records import Feedback, Interaction
 
 NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
@@ -80,3 +81,40 @@ def test_the_audit_chain_finds_a_changed_or_removed_entry(log, tmp_path, tamper)
             connection.execute(sa.delete(AUDIT).where(AUDIT.c.number == 2))
     other.dispose()
     assert log.broken_audit_entry() == {"change": 3, "remove": 3, "none": None}[tamper]
+
+
+def test_a_log_of_an_earlier_version_is_taken_over(tmp_path):
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    before = [column for column in INTERACTIONS.columns if column.name not in ADDED]
+    old = sa.Table(
+        "interactions", sa.MetaData(), *(sa.Column(c.name, c.type, primary_key=c.primary_key) for c in before)
+    )
+    engine = sa.create_engine(url)
+    old.metadata.create_all(engine)
+    known = interaction("a").model_dump(exclude={"turn", "caller", "owner"})
+    row = {**known, "time": "2026-03-02T08:00:00.000000+00:00", "input_tokens": 1, "output_tokens": 2}
+    with engine.begin() as connection:
+        connection.execute(sa.insert(old).values(row))
+    for _ in range(2):
+        log = InteractionLog(url)
+        [found] = log.find("a")
+        assert (found.turn, found.caller, found.owner) == (0, "", "")
+        log.close()
+    log = InteractionLog(url)
+    log.append(found.model_copy(update={"id": "b", "turn": 3, "caller": "k", "owner": "shop"}))
+    assert log.find("b")[0].turn == 3
+    assert log.tokens_of("k", date(2026, 3, 2)) == 3
+    log.close()
+
+
+def test_several_processes_append_to_one_chain(tmp_path):
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    logs = [InteractionLog(url) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        for log in logs:
+            for number in range(10):
+                pool.submit(log.audit, "act", str(number))
+    assert len(logs[0].audit_entries()) == 40
+    assert logs[0].broken_audit_entry() is None
+    for log in logs:
+        log.close()

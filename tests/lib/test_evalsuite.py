@@ -1,5 +1,7 @@
 from datetime import date
 
+import pytest
+from pydantic import ValidationError
 from support import article
 
 from llmops_assets.lib import evalsuite
@@ -66,6 +68,15 @@ def test_a_dialogue_is_asked_with_its_history_and_wants_every_fact_of_what_it_ex
     assert (item.slice, item.article, item.facts) == ("follow_up", "a", (("one",), ("two",)))
     assert item.history == (("is it blue?", "Yes."),)
     assert evalsuite.from_jsonl(evalsuite.to_jsonl([item])) == [item]
+
+
+def test_facts_of_some_articles_say_nothing_of_the_others_and_nothing_expected_is_refused():
+    articles = [article("a", "A.", facts=(("one",),)), article("b", "B.")]
+    both = Dialogue(slice="several", question="x?", expect=("a", "b"))
+    [item] = evalsuite.build_suite(articles, (), new_since=None, dialogues=[both])
+    assert (item.facts, item.several, item.reference) == ((), True, "A.\n\nB.")
+    with pytest.raises(ValidationError):
+        Dialogue(slice="several", question="x?", expect=())
 
 
 def test_a_dialogue_may_expect_a_person_or_a_kind_word():

@@ -1,5 +1,6 @@
-"""Who was not let in, in the audit log: once a minute for each caller, route and status, with how often before."""
+"""Who was not let in, in the audit log: at once the first time, then once a minute with how often it was."""
 
+import contextlib
 import json
 import threading
 import time
@@ -8,29 +9,58 @@ from collections.abc import Callable
 
 EVERY_SECONDS = 60.0
 MOST = 1000
-"""Different denials that are told apart; more of them in a minute are one entry."""
+"""Different denials of a minute that are told apart; more of them are one entry."""
+
+Denial = tuple[str, str, int]
+"""Caller or "unknown", route, status."""
 
 
 class Denials:
-    """Writes denials by `audit` (action, detail). A flood of them fills no log; none is lost in the counts."""
+    """Writes denials by `audit` (action, detail). A flood of them fills no log; none is lost in the counts.
+
+    What came after the first of a minute is told with the next denial after it, or by `flush`. A log that cannot be
+    written keeps nobody from being refused.
+    """
 
     def __init__(self, audit: Callable[[str, str], None], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._audit = audit
         self._clock = clock
         self._lock = threading.Lock()
-        self._written: dict[tuple[str, str, int], float] = {}
-        self._since: Counter[tuple[str, str, int]] = Counter()
+        self._written: dict[Denial, float] = {}
+        self._since: Counter[Denial] = Counter()
 
     def __call__(self, caller: str, route: str, status: int) -> None:
         """Tell of one denial. A token is never told, only the id of a key that was known once."""
-        key = (caller, route, status)
+        denial: Denial = (caller, route, status)
         with self._lock:
-            if key not in self._written and len(self._written) >= MOST:
-                key = ("several", "", status)
-            now, before = self._clock(), self._written.get(key)
-            self._since[key] += 1
-            if before is not None and now - before < EVERY_SECONDS:
-                return
-            self._written[key], times = now, self._since.pop(key)
-        told = {"caller": key[0], "route": key[1], "status": status, "times": times}
-        self._audit("denied", json.dumps(told))
+            now = self._clock()
+            due = self._due(now)
+            if denial not in self._written and len(self._written) >= MOST:
+                denial = ("several", "", status)
+            if denial in self._written:
+                self._since[denial] += 1
+            else:
+                self._written[denial] = now
+                due[denial] += 1
+        self._tell(due)
+
+    def flush(self) -> None:
+        """Tell of everything that was not told yet."""
+        with self._lock:
+            due, self._since = self._since, Counter()
+        self._tell(due)
+
+    def _due(self, now: float) -> Counter[Denial]:
+        """What was not told of minutes that are over, which are forgotten."""
+        due: Counter[Denial] = Counter()
+        for denial in [known for known, told in self._written.items() if now - told >= EVERY_SECONDS]:
+            del self._written[denial]
+            if times := self._since.pop(denial, 0):
+                due[denial] = times
+        return due
+
+    def _tell(self, denials: Counter[Denial]) -> None:
+        for (caller, route, status), times in denials.items():
+            told = {"caller": caller, "route": route, "status": status, "times": times}
+            with contextlib.suppress(Exception):
+                self._audit("denied", json.dumps(told))

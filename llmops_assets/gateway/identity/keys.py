@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
+from llmops_assets.gateway.identity.quotas import UNLIMITED, Allowance
 from llmops_assets.gateway.identity.roles import ROLES, Role
 from llmops_assets.lib.errors import LlmopsError
 
@@ -28,8 +29,17 @@ KEYS = sa.Table(
     sa.Column("created", sa.String(40), nullable=False),
     sa.Column("expires", sa.String(40)),
     sa.Column("revoked", sa.String(40)),
+    sa.Column("requests_per_minute", sa.Integer),
+    sa.Column("tokens_per_minute", sa.Integer),
+    sa.Column("tokens_per_day", sa.Integer),
 )
+MOST_DAYS = 3650
 _TOKEN = re.compile(r"llmops_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+
+
+def is_token(text: str) -> bool:
+    """Whether a text has the form of a key's token."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 class ApiKeyError(LlmopsError):
@@ -46,6 +56,7 @@ class Key:
     created: datetime
     expires: datetime | None
     revoked: datetime | None
+    allowance: Allowance = UNLIMITED
 
     def valid(self, moment: datetime) -> bool:
         """Whether it opens anything at a moment."""
@@ -63,14 +74,18 @@ class KeyStore:
         """Close all connections."""
         self._engine.dispose()
 
-    def create(self, owner: str, role: str = "caller", *, days: int | None = None) -> tuple[Key, str]:
+    def create(
+        self, owner: str, role: str = "caller", *, days: int | None = None, allowance: Allowance = UNLIMITED
+    ) -> tuple[Key, str]:
         """A new key and its token, which is shown this once; it ends after `days` (None: never)."""
         if role not in ROLES:
             raise ApiKeyError(f"there is no role {role!r}, only {', '.join(ROLES)}")
         if not owner.strip() or len(owner) > 200:
             raise ApiKeyError("a key needs an owner of at most 200 characters: the application or team that uses it")
-        if days is not None and days < 1:
-            raise ApiKeyError(f"a key of {days} days would never open anything")
+        if days is not None and not 1 <= days <= MOST_DAYS:
+            raise ApiKeyError(f"a key lasts 1 to {MOST_DAYS} days, or has no end")
+        if any(limit is not None and limit < 1 for limit in vars(allowance).values()):
+            raise ApiKeyError("a limit below one would never let anything through: leave it out, or revoke the key")
         moment = datetime.now(UTC)
         secret = secrets.token_urlsafe(32)
         row = {
@@ -81,6 +96,7 @@ class KeyStore:
             "created": moment.isoformat(),
             "expires": None if days is None else (moment + timedelta(days=days)).isoformat(),
             "revoked": None,
+            **vars(allowance),
         }
         with self._engine.begin() as connection:
             connection.execute(sa.insert(KEYS).values(row))
@@ -104,13 +120,15 @@ class KeyStore:
 
     def rotate(self, name: str, *, hours: float = 24.0) -> tuple[Key, str]:
         """A new key for the same owner, role and time of life; the old one ends after `hours`."""
+        if not 0 <= hours <= MOST_DAYS * 24:
+            raise ApiKeyError(f"the old key ends after 0 to {MOST_DAYS * 24} hours")
         found = next((key for key in self.keys() if key.id == name), None)
         if found is None:
             raise ApiKeyError(f"there is no key {name!r}: `llmops keys list` shows them")
         if not found.valid(datetime.now(UTC)):
             raise ApiKeyError(f"{name} opens nothing any more: create a new key instead")
         days = None if found.expires is None else max(1, (found.expires - found.created).days)
-        made = self.create(found.owner, found.role, days=days)
+        made = self.create(found.owner, found.role, days=days, allowance=found.allowance)
         self.revoke(name, after_hours=hours)
         return made
 
@@ -130,9 +148,14 @@ class KeyStore:
             return connection.execute(sa.select(KEYS.c.id).limit(1)).first() is not None
 
 
-def listed(keys: Sequence[Key], moment: datetime) -> list[tuple[str, str, str, str, str]]:
-    """(id, owner, role, made on, state) of keys, for people."""
-    return [(k.id, k.owner, k.role, f"{k.created:%Y-%m-%d}", _state(k, moment)) for k in keys]
+def listed(keys: Sequence[Key], moment: datetime) -> list[tuple[str, str, str, str, str, str]]:
+    """(id, owner, role, made on, state, limits) of keys, for people."""
+    return [(k.id, k.owner, k.role, f"{k.created:%Y-%m-%d}", _state(k, moment), _limits(k.allowance)) for k in keys]
+
+
+def _limits(allowance: Allowance) -> str:
+    given = {name.replace("_per_", "/"): limit for name, limit in vars(allowance).items() if limit is not None}
+    return ", ".join(f"{limit} {name}" for name, limit in given.items()) or "none"
 
 
 def _state(key: Key, moment: datetime) -> str:
@@ -153,4 +176,5 @@ def _time(text: str | None) -> datetime | None:
 
 def _key(row: sa.RowMapping | dict) -> Key:
     created = datetime.fromisoformat(row["created"])
-    return Key(row["id"], row["owner"], row["role"], created, _time(row["expires"]), _time(row["revoked"]))
+    limits = Allowance(row["requests_per_minute"], row["tokens_per_minute"], row["tokens_per_day"])
+    return Key(row["id"], row["owner"], row["role"], created, _time(row["expires"]), _time(row["revoked"]), limits)

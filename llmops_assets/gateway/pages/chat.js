@@ -8,8 +8,9 @@ const PATHS = {
   small_talk: "courtesy",
 };
 const at = (id) => document.getElementById(id);
-const turns = [];
-let busy = false;
+let turns = [];
+let conversation = crypto.randomUUID();
+let running = null;
 
 at("key").value = sessionStorage.getItem("key") || "";
 at("key").addEventListener("change", () => sessionStorage.setItem("key", at("key").value));
@@ -65,7 +66,7 @@ function explained(answer, about) {
     item.textContent = `${cited.article} (${cited.similarity.toFixed(2)})`;
     answer.querySelector(".cited").append(item);
   }
-  if (about.notice) {
+  if (about.notice && !about.noticed) {
     at("notice").textContent = about.notice;
     at("notice").hidden = false;
   }
@@ -105,13 +106,13 @@ function rateable(answer, interaction) {
   });
 }
 
-async function ask(question) {
-  const answer = shown(question);
+async function ask(question, answer, signal) {
+  const before = turns;
   const text = answer.querySelector(".text");
   text.textContent = "…";
-  const messages = [...turns, { role: "user", content: question }];
-  const body = JSON.stringify({ model: at("model").value, stream: true, messages });
-  const response = await fetch("v1/chat/completions", { method: "POST", headers: headers(), body });
+  const messages = [...before, { role: "user", content: question }];
+  const body = JSON.stringify({ model: at("model").value, stream: true, messages, metadata: { conversation } });
+  const response = await fetch("v1/chat/completions", { method: "POST", headers: headers(), body, signal });
   if (!response.ok) {
     if (response.status === 401) at("access").open = true;
     failed(answer, await told(response));
@@ -129,7 +130,7 @@ async function ask(question) {
     if (event.llmops?.path) about = event.llmops;
   }
   text.textContent = whole;
-  turns.push({ role: "user", content: question }, { role: "assistant", content: whole });
+  before.push({ role: "user", content: question }, { role: "assistant", content: whole });
   if (about) explained(answer, about);
   // Tests of a release that is not live are not logged: there is nothing to rate.
   if (about && at("model").value === "assistant") rateable(answer, about.interaction);
@@ -140,15 +141,17 @@ async function ask(question) {
 at("ask").addEventListener("submit", async (event) => {
   event.preventDefault();
   const question = at("question").value.trim();
-  if (!question || busy) return;
-  busy = true;
+  if (!question || running) return;
+  const own = new AbortController();
+  running = own;
   at("question").value = "";
+  const answer = shown(question);
   try {
-    await ask(question);
+    await ask(question, answer, own.signal);
   } catch {
-    failed(at("talk").lastElementChild, "the gateway cannot be reached");
+    if (!own.signal.aborted) failed(answer, "the gateway cannot be reached");
   } finally {
-    busy = false;
+    if (running === own) running = null;
     at("question").focus();
   }
 });
@@ -161,7 +164,10 @@ at("question").addEventListener("keydown", (event) => {
 });
 
 at("again").addEventListener("click", () => {
-  turns.length = 0;
+  if (running) running.abort();
+  running = null;
+  turns = [];
+  conversation = crypto.randomUUID();
   at("talk").replaceChildren();
   at("notice").hidden = true;
   at("question").focus();

@@ -113,6 +113,7 @@ class ChatReply(Reply[ChatBody]):
             which=models.which(body.model),
             text=said.question,
             history=said.history,
+            turn=said.turn,
             user=person(body.user, body.safety_identifier),
             conversation=name,
             time=moment,

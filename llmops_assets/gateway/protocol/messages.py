@@ -142,10 +142,12 @@ QUESTION: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Conversation:
-    """The question of a request, the turns before it, oldest first, and what of its messages changes nothing."""
+    """The question of a request, the turns before it that are read, oldest first, how many questions came before it,
+    and what of its messages changes nothing."""
 
     question: str
     history: tuple[Said, ...]
+    turn: int
     ignored: tuple[str, ...]
 
 
@@ -167,7 +169,8 @@ def conversation_of(messages: Sequence[Turn], param: str = "messages") -> Conver
     beside = any(m.speaker not in ("system", "developer", "user", "assistant") for m in messages[:place])
     after = any(m.text for m in messages[place + 1 :] if m.speaker not in ("system", "developer"))
     told = (("system", instructing), ("tool", beside), ("history", len(kept) < len(before)), ("after", after))
-    return Conversation(asked, kept, tuple(f"{param}.{name}" for name, holds in told if holds))
+    turn = sum(said.speaker == "user" for said in before)
+    return Conversation(asked, kept, turn, tuple(f"{param}.{name}" for name, holds in told if holds))
 
 
 def newest(turns: Sequence[Said]) -> tuple[Said, ...]:

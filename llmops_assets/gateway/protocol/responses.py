@@ -187,7 +187,7 @@ class ResponseReply(Reply[ResponseBody]):
         """The text, or the last user message with text and what was said before it."""
         body = self.body
         if isinstance(body.input, str):
-            said = Conversation(bounded(readable(body.input), "input"), (), ())
+            said = Conversation(bounded(readable(body.input), "input"), (), 0, ())
         else:
             said = conversation_of(body.input, "input")
         form = body.text.format if body.text else None
@@ -198,6 +198,7 @@ class ResponseReply(Reply[ResponseBody]):
             which=models.which(body.model),
             text=said.question,
             history=said.history,
+            turn=said.turn,
             user=person(body.user, body.safety_identifier),
             conversation=name,
             time=moment,

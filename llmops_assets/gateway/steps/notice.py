@@ -7,7 +7,8 @@ from llmops_assets.gateway.steps.base import Step
 class Notice(Step):
     """Put the release's notice before the first answer, where the release and not the client tells it.
 
-    Who reads JSON, or asks a preview, is no customer in a chat. The log keeps the answer without it.
+    The last of the guards: a caller's limits cut the answer and not what must be told. Who reads JSON, or asks a
+    preview, is no customer in a chat. The log keeps the answer without it.
     """
 
     name = "notice"

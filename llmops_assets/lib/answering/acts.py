@@ -36,8 +36,11 @@ KNOWN = 2.0
 MOST_KNOWN = 2000
 """Known questions that it is fitted beside; more would teach it nothing new about what questions look like."""
 _NUMBERED = re.compile(
-    r"\b(?:order|parcel|tracking|invoice|reference|ref|case|ticket|booking)\b\W{0,3}(?:\w+\W{1,3}){0,2}[a-z]{0,4}-?\d{4,}"
+    r"""\b(?:order|parcel|tracking|invoice|reference|ref|case|ticket|booking)\b\W{0,3}
+    (?:(?:number|no|nr|id|code|is)\W{1,3}){0,2}[a-z]{0,4}-?\d{5,}\b""",
+    re.VERBOSE,
 )
+"""Shorter numbers are years and amounts."""
 _CASES = frozenset("ORDER_NUMBER TRACKING_NUMBER CUSTOMER_NUMBER INVOICE_NUMBER TICKET_NUMBER ID_NUMBER".split())
 CASE = "casenumber"
 _FILES = ("acts.json", "acts.npy")

@@ -13,6 +13,7 @@ from llmops_assets.lib.answering.conversation import Said
 from llmops_assets.lib.answering.knowledge import AnswerPath, Hit, route
 from llmops_assets.lib.answering.reading import Turn
 from llmops_assets.lib.answering.smalltalk import Kind, small_talk, small_talk_language
+from llmops_assets.lib.answering.wordings import BUILT_IN
 
 Reason = Literal["person", "own_case", "look_up", "language", "negated", ""]
 LIKELY = 0.5
@@ -24,6 +25,7 @@ CERTAIN = 0.85
 NEAR = 0.6
 """Similarity of an article that answers what sounds like one's own case, too."""
 
+_OURS = tuple(text for known in BUILT_IN.values() for text in known.values())
 _OFFERS = re.compile(
     r"\b(?:anything else|something else|help you|do for you|noch etwas|autre chose|algo más|nog iets)\b", re.IGNORECASE
 )
@@ -74,12 +76,12 @@ def decide(turn: Turn, history: Sequence[Said], own: str) -> Decision:
         matched and hits[0].similarity >= NEAR and not turn.told.numbered
     ):
         return Decision("handover", reason="own_case")
+    if len(several) > 1:
+        return Decision("matched", tuple(several.values()))
     if turn.wanted is not None and turn.wanted.sure:
         return Decision("matched", tuple(turn.wanted.hits[:1]))
     if _does(turn, "negated", CERTAIN if matched else LIKELY):
         return Decision("handover", reason="negated")
-    if len(several) > 1:
-        return Decision("matched", tuple(several.values()))
     if path == "matched":
         return Decision(path, tuple(hits[:1]))
     if _does(turn, "person", LIKELY):
@@ -94,5 +96,5 @@ def _does(turn: Turn, act: Act, likely: float) -> bool:
 
 
 def _asks_back(text: str) -> bool:
-    """Whether an assistant's turn asks something; an offer of more help is none."""
-    return text.rstrip().endswith("?") and _OFFERS.search(text) is None
+    """Whether an assistant's turn asks something; an offer of help is none."""
+    return text.rstrip().endswith("?") and not text.rstrip().endswith(_OURS) and _OFFERS.search(text) is None

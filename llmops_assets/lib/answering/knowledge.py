@@ -50,7 +50,8 @@ class Entry:
 class KnowledgeIndex:
     """Known questions as unit vectors with the articles that answer them; exact search in memory.
 
-    `acts` tells questions from what else customers do in a turn; None: every turn is read as a question.
+    `acts` tells questions from what else customers do in a turn; None: every turn is read as a question. `letters` is
+    the weight of likeness in letters: it belongs to the thresholds that were calibrated with it.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class KnowledgeIndex:
         vectors: np.ndarray,
         embedder_digest: str,
         acts: Acts | None = None,
+        letters: float = LETTERS,
     ) -> None:
         if vectors.shape[0] != len(entries):
             raise ValueError(f"{len(entries)} questions but {vectors.shape[0]} vectors")
@@ -68,6 +70,7 @@ class KnowledgeIndex:
         self.vectors = np.ascontiguousarray(vectors, np.float32)
         self.embedder_digest = embedder_digest
         self.acts = acts
+        self.letters = letters
         self.names = tuple(self.articles)
         codes = {name: code for code, name in enumerate(self.names)}
         self._owner = np.array([codes[entry.article] for entry in entries], np.int64)
@@ -118,7 +121,9 @@ class KnowledgeIndex:
         if not self.entries:
             return np.zeros((len(questions), 0), np.float32)
         meaning = vectors.astype(np.float32) @ self.vectors.T
-        return (1 - LETTERS) * meaning + LETTERS * self._lexical.similarities(questions)
+        if not self.letters:
+            return meaning
+        return (1 - self.letters) * meaning + self.letters * self._lexical.similarities(questions)
 
     def by_article(self, similarities: np.ndarray) -> np.ndarray:
         """The similarity of each article, that of its nearest known question; (m,) to (articles,), -2 for none."""
@@ -149,6 +154,7 @@ class KnowledgeIndex:
         np.save(vectors, self.vectors)
         about = {
             "embedder": self.embedder_digest,
+            "letters": self.letters,
             "articles": [article.model_dump(mode="json") for article in self.articles.values()],
             "entries": [asdict(entry) for entry in self.entries],
         }
@@ -167,7 +173,14 @@ class KnowledgeIndex:
             vectors = np.load(io.BytesIO(archive.read("vectors.npy")), allow_pickle=False)
             acts = Acts.read({name: archive.read(name) for name in archive.namelist()})
         articles = [Article.model_validate(article) for article in about["articles"]]
-        return cls(articles, [Entry(**entry) for entry in about["entries"]], vectors, about["embedder"], acts)
+        return cls(
+            articles,
+            [Entry(**entry) for entry in about["entries"]],
+            vectors,
+            about["embedder"],
+            acts,
+            about.get("letters", 0.0),
+        )
 
     @classmethod
     def load(cls, path: Path) -> "KnowledgeIndex":

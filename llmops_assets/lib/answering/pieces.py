@@ -22,7 +22,7 @@ _DENIES = re.compile(
     r"""\b(?:(?:do\ not|don'?t|do\ n't|never|did\ not|didn'?t|am\ not|i'?m\ not|was\ not|wasn'?t|not)\ (?:want|wanting
     |need|asking|ask|bothered|interested|after|looking|cancel|delete|close|send|stop|remove|refund|return|call|charge
     |bin|be|you|worry|touch|change|end|wipe|ship|post)
-    |no\ need|not\ about|without|instead\ of|rather\ than)\b""",
+    |no\ need|not\ about)\b""",
     re.VERBOSE,
 )
 _LEANS = re.compile(
@@ -36,6 +36,16 @@ _AGAIN = re.compile(
     |what\ (?:was|were)\ (?:it|that|they|those)|nochmal|noch\ einmal|répéter|repetir|opnieuw)\b""",
     re.VERBOSE,
 )
+
+
+_SPACES = re.compile(r"[^\S\n]+")
+_LINES = re.compile(r" ?\n[ \n]*")
+_MARKS = re.compile(r"([,.;:!?])[,.;:!?]+")
+
+
+def tidied(message: str) -> str:
+    """A message with one space, line break or mark where it has several: what follows reads it in linear time."""
+    return _MARKS.sub(r"\1", _LINES.sub("\n", _SPACES.sub(" ", message))).strip()
 
 
 def asks(message: str) -> bool:
@@ -72,6 +82,6 @@ def questions_in(message: str) -> list[str]:
 def wanted(message: str) -> str:
     """What a message asks for beside what shall not be done or is not meant; empty where it denies nothing, or all."""
     clauses = [clause.strip() for clause in _CLAUSES.split(message) if clause.strip()]
-    kept = [clause for clause in clauses if not _DENIES.search(clause.lower().replace("’", "'"))]
+    kept = [clause for clause in clauses if asks(clause) or not _DENIES.search(clause.lower().replace("’", "'"))]
     rest = " ".join(kept)
     return rest if len(kept) < len(clauses) and len(rest.split()) >= PART_WORDS else ""

@@ -13,7 +13,7 @@ from llmops_assets.lib.answering.acts import QUESTION, Told
 from llmops_assets.lib.answering.conversation import Said
 from llmops_assets.lib.answering.embedding import Embeds
 from llmops_assets.lib.answering.knowledge import Hit, KnowledgeIndex, route
-from llmops_assets.lib.answering.pieces import asks, asks_again, leans, questions_in, wanted, without_courtesy
+from llmops_assets.lib.answering.pieces import asks, asks_again, leans, questions_in, tidied, wanted, without_courtesy
 from llmops_assets.lib.answering.tongues import tongue
 from llmops_assets.lib.corpus.glossaries import glossed
 from llmops_assets.lib.records import RouterPolicy
@@ -27,6 +27,11 @@ GIVEN = 0.1
 LOWER_ANSWER, LOWER_FLOOR = 0.05, 0.02
 """How much lower a follow-up's mean of three similarities lies than the one of a question that stands alone: where an
 article answers it, and where none has to do with it."""
+MOST_PARTS = 4
+"""Questions of a message that are looked up apart; one with more is for the engine, or a person."""
+BEFORE_WORDS = 40
+"""Words of the question before and of its answer that a follow-up is put behind: the embedder reads the first hundred
+tokens or so, and the follow-up has to be among them."""
 LEAD = 1 / 3
 """Share of the margin that a follow-up's article needs: the conversation speaks for it already."""
 
@@ -65,10 +70,15 @@ class Turn:
 def read(
     question: str, history: Sequence[Said], index: KnowledgeIndex, embedder: Embeds, policy: RouterPolicy, own: str
 ) -> Turn:
-    """Read a turn after `history`; `own` is the assistant's language."""
-    language = tongue(question, own)
+    """Read a turn after `history`; `own` is the assistant's language ("": unknown, so none is another one)."""
+    question = tidied(question)
+    language = tongue(question, own) if own else ""
     plain = without_courtesy(question)
-    plain = index.speller.corrected(plain) if language == own else glossed(plain, language)
+    if language != own:
+        plain = glossed(plain, language)
+    elif own == "en":
+        # The list of words that are right as they are is an English one.
+        plain = index.speller.corrected(plain)
     [vector] = embedder.embed([plain])
     alone = Found(index.search(plain, vector, max(2, policy.passages)), policy)
     [told] = index.acts.tell([plain], vector[None]) if index.acts is not None else [QUESTION]
@@ -85,7 +95,7 @@ def read(
         found=found,
         leaning=found is not alone,
         asks=asks(plain),
-        parts=tuple(_parts(plain, index, embedder, policy)),
+        parts=tuple(_parts(plain, index, embedder, policy)) if language == own else (),
         wanted=_lookup(rest, index, embedder, policy) if rest else None,
     )
 
@@ -94,7 +104,8 @@ def follow_up(
     question: str, asked: str, answered: str, index: KnowledgeIndex, embedder: Embeds, policy: RouterPolicy
 ) -> Found:
     """The articles nearest to a question that goes on from another one and its answer."""
-    texts = [question, f"{asked} {question}", f"{answered} {question}".strip(), asked]
+    first, then = (" ".join(text.split()[:BEFORE_WORDS]) for text in (asked, answered))
+    texts = [question, f"{first} {question}", f"{then} {question}".strip(), first]
     similarities = index.similarities(texts, embedder.embed(texts))
     alone, behind, after, before = (index.by_article(row) for row in similarities)
     scores = (ALONE * alone + ASKED * behind + ANSWERED * after) / (ALONE + ASKED + ANSWERED)
@@ -119,8 +130,11 @@ def looser(policy: RouterPolicy) -> RouterPolicy:
 def _parts(message: str, index: KnowledgeIndex, embedder: Embeds, policy: RouterPolicy) -> list[Found]:
     found: list[Found] = []
     asked = questions_in(message)
-    for number, question in enumerate(asked):
-        part = _lookup(question, index, embedder, looser(policy))
+    if len(asked) > MOST_PARTS:
+        return found
+    vectors = embedder.embed(asked) if asked else ()
+    for number, (question, vector) in enumerate(zip(asked, vectors, strict=True)):
+        part = Found(index.search(question, vector, 2), looser(policy))
         if number and leans(question) and not part.sure:
             part = follow_up(question, asked[number - 1], "", index, embedder, policy)
         found.append(part)

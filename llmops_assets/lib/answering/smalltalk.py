@@ -75,7 +75,8 @@ def small_talk(text: str) -> Kind | None:
     """The kind of small talk that a text is and nothing else, or None. A text of signs or smileys only is a nod."""
     said = words(text)
     if not said:
-        return "nod"
+        # A number or an address alone is what somebody was asked for.
+        return None if PLACEHOLDER.search(text) else "nod"
     if said.count(" ") >= MAX_WORDS or len(said) > MAX_LENGTH or not _ONLY.fullmatch(said):
         return None
     return next((kind for kind in _FIRST if _STARTS[kind].search(said)), None)

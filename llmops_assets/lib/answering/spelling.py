@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from llmops_assets.lib.redaction.spans import PLACEHOLDER
 from llmops_assets.lib.redaction.vocabulary import listed
 from llmops_assets.lib.redaction.words import COMMON_WORDS
 
@@ -15,30 +16,32 @@ SHORTEST = 3
 """Letters of the shortest word that is corrected."""
 ONE_SLIP = 4
 """Words of so many letters may be one slip away, longer ones two."""
-_WORD = re.compile(r"[^\W\d_]+")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(rf"{PLACEHOLDER.pattern}|(?P<word>[^\W\d_]+)")
 
 
 class Speller:
     """Corrects towards the words of `texts`. Right as they are: those, and what an English word list knows."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self._counts = Counter(word for text in texts for word in _WORD.findall(text.lower()))
+        self._counts = Counter(word for text in texts for word in _LETTERS.findall(text.lower()))
         self._candidates = [word for word in self._counts if len(word) >= SHORTEST]
         self._known: dict[str, str] = {}
 
     def corrected(self, text: str) -> str:
         """The text with its unknown words corrected, where a word is near enough."""
-        return _WORD.sub(lambda match: self._word(match[0]), text)
+        return _WORD.sub(lambda match: self._word(match[0]) if match["word"] else match[0], text)
 
     def _word(self, written: str) -> str:
         word = written.lower()
         if len(word) < SHORTEST or word in self._counts or word in COMMON_WORDS or listed(word):
             return written
-        if word not in self._known:
+        if (known := self._known.get(word)) is None:
+            known = self._nearest(word)
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
-            self._known[word] = self._nearest(word)
-        return self._known[word]
+            self._known[word] = known
+        return known
 
     def _nearest(self, word: str) -> str:
         from rapidfuzz import process

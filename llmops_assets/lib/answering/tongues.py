@@ -43,6 +43,8 @@ def tongue(text: str, own: str) -> str:
     if _SIGNS.search(text):
         counts["es"] += 2
     guessed = language(text, own)
+    if own not in _WORDS and (guessed == own or not own):
+        return guessed
     mine = counts.get(own, 0)
     likely = max(counts, key=lambda code: (counts[code], code == guessed, code == own))
     if guessed != own and guessed not in _WORDS:

@@ -213,6 +213,9 @@ def parts(
 
     def of_side(side: str) -> list[Row]:
         chosen = [row for row in candidates if sides[row["row_id"]] == side and row["row_id"] not in leaking]
+        # A turn before may be held out, left out or not allowed: only one that is a row of this side itself is shown.
+        kept = {row["question"] for row in chosen}
+        chosen = [row if not row["history"] or row["history"][0] in kept else {**row, "history": []} for row in chosen]
         return with_passages(chosen, index, vectors, share=open_book_share, passages=passages, seed=seed)
 
     ranked = sorted(considered, key=lambda row: hash_json(row["row_id"]))[:reference_rows]

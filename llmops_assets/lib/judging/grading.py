@@ -15,6 +15,9 @@ from llmops_assets.lib.records import DatasetRef, EvalItem, EvalReport, LakeRef,
 ROUGE_MINIMUM = 0.3
 """ROUGE-L from which an answer without facts counts as right."""
 
+WHOLE = 0.5
+"""Share of each article's words, in their order, that an answer must hold which is to answer several questions."""
+
 
 @dataclass(frozen=True)
 class Graded:
@@ -42,6 +45,8 @@ def grade(item: EvalItem, answer: str, path: str, article: str | None) -> bool:
         return False
     if item.facts:
         return has_facts(answer, item.facts)
+    if item.several:
+        return all(_recall(answer, part) >= WHOLE for part in item.reference.split("\n\n"))
     return article == item.article or rouge_l(answer, item.reference) >= ROUGE_MINIMUM
 
 
@@ -75,6 +80,17 @@ def rouge_l(answer: str, reference: str) -> float:
     left, right = re.findall(r"\w+", answer.lower()), re.findall(r"\w+", reference.lower())
     if not left or not right:
         return 0.0
+    return 2 * _common(left, right) / (len(left) + len(right))
+
+
+def _recall(answer: str, part: str) -> float:
+    """Share of the words of `part` that stand in an answer in their order."""
+    left, right = re.findall(r"\w+", answer.lower()), re.findall(r"\w+", part.lower())
+    return _common(left, right) / len(right) if right else 1.0
+
+
+def _common(left: Sequence[str], right: Sequence[str]) -> int:
+    """Length of the longest common subsequence."""
     lengths = [0] * (len(right) + 1)
     for word in left:
         diagonal = 0
@@ -82,8 +98,7 @@ def rouge_l(answer: str, reference: str) -> float:
             above = lengths[column]
             lengths[column] = diagonal + 1 if word == other else max(above, lengths[column - 1])
             diagonal = above
-    common = lengths[-1]
-    return 2 * common / (len(left) + len(right))
+    return lengths[-1]
 
 
 def report(subject: str, suite: DatasetRef, graded: Sequence[Graded], answers: LakeRef | None) -> EvalReport:

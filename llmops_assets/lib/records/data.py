@@ -1,7 +1,7 @@
 """Hand-overs of the group data: articles, eval items, datasets and what their rows allow."""
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -40,6 +40,7 @@ class EvalItem(Record):
     reference: str
     facts: tuple[tuple[str, ...], ...] = ()
     history: tuple[tuple[str, str], ...] = Field((), description="(customer, assistant) before the question")
+    several: bool = Field(False, description="it asks for more than one article, `article` is the first")
     small_talk: bool = False
     language: str = ""
 
@@ -54,7 +55,7 @@ class Dialogue(Record):
     slice: str
     history: tuple[tuple[str, str], ...] = ()
     question: str
-    expect: str | tuple[str, ...]
+    expect: str | Annotated[tuple[str, ...], Field(min_length=1)]
     language: str = ""
 
 

@@ -49,7 +49,7 @@ class ReleaseManifest(Growing):
     router: RouterPolicy
     generation: GenerationSettings = GenerationSettings()
     handover: str
-    language: str = later("en", description="the language of its answers, ISO 639-1")
+    language: str = later("", description="the language of its answers, ISO 639-1; none: nobody said, any is read")
     replies: dict[str, dict[str, str]] = later(
         {}, description="language to what is said (greeting, thanks, own_case …) to its text, before the built-in one"
     )

@@ -24,6 +24,7 @@ class Interaction(Record):
     path: Literal["matched", "generated", "handover", "small_talk", "refused"]
     turn: int = Field(0, ge=0, description="questions of the conversation before this one, as its sender sent them")
     caller: str = Field("", description="id of the key it was asked with")
+    owner: str = Field("", description="whom that key is for")
     article: str | None = None
     similarity: float | None = None
     latency_seconds: float = Field(ge=0)

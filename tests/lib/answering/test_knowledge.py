@@ -1,3 +1,7 @@
+import io
+import json
+import zipfile
+
 import numpy as np
 import pytest
 from support import WordEmbedder, article
@@ -64,6 +68,21 @@ def test_a_typing_error_is_found_by_its_letters(words):
     # No word is known, so the meaning says nothing.
     assert found(index, words, "garantee lmaps")[0].article == "warranty"
     assert found(index, words, "garantee lmaps")[0].similarity < found(index, words, "guarantee lamps")[0].similarity
+
+
+def test_an_index_of_before_is_searched_as_its_thresholds_were_calibrated(index, words):
+    with zipfile.ZipFile(io.BytesIO(index.to_bytes())) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    about = json.loads(files["index.json"])
+    assert about.pop("letters") == LETTERS
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in {**files, "index.json": json.dumps(about)}.items():
+            archive.writestr(name, data)
+    old = KnowledgeIndex.from_bytes(buffer.getvalue())
+    question = "when does my parcel arrive"
+    vector = words.embed([question])
+    assert old.similarities([question], vector)[0] == pytest.approx(index.vectors @ vector[0], abs=1e-6)
 
 
 def test_similarity_is_of_meaning_and_letters(index, words):

@@ -1,6 +1,6 @@
 import pytest
 
-from llmops_assets.lib.answering.pieces import asks, asks_again, leans, questions_in, wanted, without_courtesy
+from llmops_assets.lib.answering.pieces import asks, asks_again, leans, questions_in, tidied, wanted, without_courtesy
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,8 @@ def test_taking_courtesy_off_ends_soon_on_long_texts():
         ("I do not want a refund but a repair of the chair", "a repair of the chair"),
         ("do not call me", ""),
         ("how do I cancel", ""),
+        ("Can I return a lamp without the receipt? How much is delivery?", ""),
+        ("why do you not send it? i want to know the price", ""),
         ("don’t stop it, ok", ""),
     ],
 )
@@ -64,6 +66,11 @@ def test_a_message_leans_on_the_one_before(message):
 @pytest.mark.parametrize("message", ["how long is the warranty of a lamp", "can I pay an invoice by card"])
 def test_a_message_that_names_all_it_means_stands_alone(message):
     assert not leans(message)
+
+
+def test_a_message_is_tidied_and_says_the_same():
+    assert tidied("  a  \t b ...  really??\n\n \n c!?! ") == "a b . really?\nc!"
+    assert tidied("3.50 euros, or 4,20?") == "3.50 euros, or 4,20?"
 
 
 def test_what_is_asked_again_and_what_asks_at_all():

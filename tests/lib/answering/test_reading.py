@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 import pytest
 from support import article
 
@@ -5,7 +7,8 @@ from llmops_assets.lib.answering.acts import Told
 from llmops_assets.lib.answering.conversation import Said
 from llmops_assets.lib.answering.deciding import courtesy, decide
 from llmops_assets.lib.answering.knowledge import KnowledgeIndex
-from llmops_assets.lib.answering.reading import Turn, follow_up, read
+from llmops_assets.lib.answering.reading import BEFORE_WORDS, Turn, follow_up, read
+from llmops_assets.lib.answering.wordings import BUILT_IN
 from llmops_assets.lib.records import RouterPolicy
 
 ARTICLES = (
@@ -63,6 +66,31 @@ def test_two_questions_get_both_answers(index, words):
     assert (found.path, [hit.article for hit in found.cited]) == ("matched", ["opening", "repair"])
 
 
+def test_a_question_beside_a_without_is_answered_too(index, words):
+    found = answered(index, words, "how do i get a repair without a bill? when do you open")
+    assert [hit.article for hit in found.cited] == ["repair", "opening"]
+
+
+def test_a_message_of_many_questions_is_not_looked_up_apart(index, words):
+    asked = " ".join(f"when do you open on day {n}?" for n in range(40))
+    assert read(asked, [], index, words, POLICY, "en").parts == ()
+
+
+def test_a_follow_up_is_among_the_words_that_are_embedded_however_long_what_stands_before_it_is(index, words):
+    class Listening(type(words)):
+        heard: ClassVar[list[str]] = []
+
+        def embed(self, texts):
+            self.heard.extend(texts)
+            return super().embed(texts)
+
+    embedder, long = Listening(), "opening hours of the shop " * 60
+    read("and the price of it?", said(long, long), index, embedder, POLICY, "en")
+    behind = [text for text in embedder.heard if text.endswith("and the price of it?")]
+    assert len(behind) >= 3
+    assert all(len(text.split()) <= BEFORE_WORDS + 5 for text in embedder.heard)
+
+
 def test_what_shall_not_be_done_is_not_looked_up(index, words):
     found = answered(index, words, "do not send abroad, i want opening hours of the shop")
     assert [hit.article for hit in found.cited] == ["opening"]
@@ -118,6 +146,7 @@ def test_after_a_question_of_the_assistant_nothing_is_small_talk(index, words):
     assert decide(_told(turn, "chatter", 0.8), history, "en").path == "handover"
     assert decide(_told(turn, "sorry", 0.8), history, "en").path == "handover"
     assert courtesy("yes", history, "en").path == "handover"
+    assert courtesy("ok", said("hallo", BUILT_IN["de"]["greeting"]), "en").path == "small_talk"
     assert courtesy("yes", said("it hums", "Done. Anything else I can do for you?"), "en").path == "small_talk"
 
 

@@ -63,3 +63,10 @@ def test_a_long_text_is_looked_at_in_no_time():
     assert not probe("abcabc" * 9 + "!dog")
     assert small_talk("hello " * 4000) is None
     assert not probe("test " * 4000)
+
+
+def test_a_number_or_an_address_alone_is_an_answer_and_no_nod():
+    assert small_talk("<ORDER_NUMBER_1>") is None
+    assert small_talk("<EMAIL_1>!") is None
+    assert small_talk("hi <PERSON_1>") == "greeting"
+    assert small_talk("👍") == "nod"

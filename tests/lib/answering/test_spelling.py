@@ -31,4 +31,5 @@ def test_a_swap_is_likelier_than_another_letter():
 
 
 def test_what_is_no_word_stays():
+    assert Speller(["bic", "big", "person"]).corrected("<BIC_1> <PERSOM_2>") == "<BIC_1> <PERSOM_2>"
     assert SPELLER.corrected("<PERSON_1>, 3x: warrnaty?!") == "<PERSON_1>, 3x: warranty?!"

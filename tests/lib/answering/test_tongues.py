@@ -45,3 +45,16 @@ def test_a_short_or_misspelt_text_stays_in_the_assistants_language(text):
 def test_english_is_another_language_to_an_assistant_that_speaks_another():
     assert tongue("How long does the delivery take?", "de") == "en"
     assert tongue("Wie lange dauert die Lieferung?", "de") == "de"
+
+
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        ("Kan jag få en ny lampa i den här färgen?", "sv"),
+        ("Hur kan man få en faktura om det är en gåva?", "sv"),
+        ("Bu ne kadar, o da var m\u0131?", "tr"),
+    ],
+)
+def test_an_assistant_of_a_language_without_a_list_reads_its_own(text, own):
+    assert tongue(text, own) == own
+    assert tongue(text, "") == own

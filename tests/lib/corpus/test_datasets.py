@@ -40,6 +40,25 @@ def test_a_turn_is_no_history_of_another_conversation_or_where_it_teaches_nothin
     assert histories([*turns("where is it", conversation="d"), leaning[1]], ["a0", "a1"]) == [[], []]
 
 
+def test_a_turn_that_is_held_out_or_left_out_is_no_history(words):
+    asked = turns("how do i send a desk back", "and what does that cost")
+    made = datasets.candidate_rows(ARTICLES, asked, ["a0", "a1"])
+    index = KnowledgeIndex.build(ARTICLES, words)
+    first = next(row["row_id"] for row in made if row["question"] == asked[0]["question"])
+
+    def history(sides, leaking=()):
+        found = datasets.parts(
+            made, sides, [], dict.fromkeys(leaking, "leaks"), index, words.vectors([r["question"] for r in made]), [],
+            open_book_share=0.0, passages=1, reference_rows=1, seed=1,
+        )  # fmt: skip
+        return next(row["history"] for row in found.rows if row["question"] == asked[1]["question"])
+
+    learned = dict.fromkeys([row["row_id"] for row in made], "training")
+    assert history(learned) == ["how do i send a desk back", "answer number 0"]
+    assert history({**learned, first: "held_out"}) == []
+    assert history(learned, [first]) == []
+
+
 def test_equal_questions_after_other_turns_are_different_rows():
     first = turns("how do i send a desk back", "and what does that cost")
     second = turns("where is the shop of yours", "and what does that cost", conversation="d")

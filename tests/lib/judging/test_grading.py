@@ -32,6 +32,14 @@ def test_out_of_scope_is_right_only_when_handed_over_and_a_handover_is_wrong_els
     assert not grade(item("q", facts=(("a",),)), "a", "handover", None)
 
 
+def test_an_answer_to_several_questions_holds_something_of_each():
+    both = item("q", article_="a", reference="We open at nine on weekdays.\n\nReturns are free.")
+    both = both.model_copy(update={"several": True})
+    assert grade(both, "We open at nine on weekdays.\n\nReturns are free.", "matched", None)
+    assert not grade(both, "We open at nine on weekdays.", "matched", "a")
+    assert not grade(both, "Returns are free.", "matched", "b")
+
+
 def test_small_talk_wants_a_kind_word_and_nothing_else_does():
     courtesy = item("hello", article_=None).model_copy(update={"small_talk": True})
     assert grade(courtesy, "Hello!", "small_talk", None)
