@@ -7,7 +7,7 @@ from llmops_assets.lib.answering.acts import Told
 from llmops_assets.lib.answering.conversation import Said
 from llmops_assets.lib.answering.deciding import courtesy, decide
 from llmops_assets.lib.answering.knowledge import KnowledgeIndex
-from llmops_assets.lib.answering.reading import BEFORE_WORDS, Turn, follow_up, read
+from llmops_assets.lib.answering.reading import BEFORE_WORDS, GIVEN, Turn, follow_up, read
 from llmops_assets.lib.answering.wordings import BUILT_IN
 from llmops_assets.lib.records import RouterPolicy
 
@@ -59,6 +59,13 @@ def test_the_article_just_given_is_given_again_only_when_it_is_asked_for(index, 
 
     assert first("to which countries did you say you send") == "abroad"
     assert first("is there a price of it") == "sending"
+
+    def score(question):
+        found = follow_up(question, asked, told, index, words, POLICY).hits
+        return next(hit.similarity for hit in found if hit.article == "abroad")
+
+    # Nearly the same words, asked for again or not.
+    assert score("countries you send to, once more") - score("countries you send to, often less") > 1.5 * GIVEN
 
 
 def test_two_questions_get_both_answers(index, words):
