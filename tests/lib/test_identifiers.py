@@ -6,6 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from llmops_assets.lib.redaction import Redactor
+from llmops_assets.lib.redaction.identifiers import DATE
 from llmops_assets.lib.redaction.recognisers import RECOGNISERS
 from llmops_assets.lib.redaction.spans import Recogniser, Span, fold, resolve
 
@@ -334,3 +335,15 @@ def test_amounts_measures_days_and_standards_are_nobodys(redactor, text):
 def test_the_end_of_a_card_and_a_code_word_are_known_by_the_words_beside_them(text, kept):
     found = Redactor(key=b"k" * 32, names=False).redact([text])[0]
     assert (found == text) if kept else ("_1>" in found)
+
+
+@pytest.mark.parametrize("text", ["Julianalaan 12, 2028", "Marktplatz 3, 2012", "Augustengasse 4, 1970"])
+def test_a_street_that_begins_as_a_month_does_is_no_day(text):
+    assert re.search(DATE, text.lower()) is None
+    assert re.search(DATE, "juli 12, 2028")
+
+
+@pytest.mark.parametrize("text", ["my password: incorrect", 'the password is "expired"', "Passwort: vergessen"])
+def test_what_is_said_about_a_password_is_none(redactor, text):
+    assert redactor.redact([text]) == [text]
+    assert redactor.redact(["my password: Incorrect9"]) == ["my password: <SECRET_1>"]

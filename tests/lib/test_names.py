@@ -124,3 +124,9 @@ def test_a_name_after_a_greeting_of_its_own_is_one():
     redact = Redactor(key=b"k" * 32, names=False).redact
     assert redact(["Hello,\nPriya, your lamp is ready."]) == ["Hello,\n<PERSON_1>, your lamp is ready."]
     assert redact(["Good morning,\nZdzisława!"]) == ["Good morning,\n<PERSON_1>!"]
+
+
+def test_a_text_in_capitals_is_read_as_it_would_be_written_otherwise():
+    assert names.recased("MY PARCEL IS BROKEN, ASK JULIA") == "my parcel is broken, ask Julia"
+    assert names.recased("OK BYE") == "OK BYE"
+    assert names.recased("My PARCEL is broken, ask Julia") == "My PARCEL is broken, ask Julia"
