@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmops_assets.lib.markup import tags, untagged
+from llmops_assets.lib.markup import is_html, tags, untagged
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,9 @@ def test_plain_text_has_no_tags_left():
     text = "<table><tr><td>a</td></tr></table><img src='x.png'><script>alert(1)</script>"
     assert tags(untagged(text)) == []
     assert "alert" not in untagged(text)
+
+
+def test_an_element_that_begins_and_ends_is_html_and_an_end_alone_is_none():
+    assert is_html("it is <b>blue</b>")
+    assert not is_html("press </b> to end it")
+    assert not is_html("</i> ends what <b> began")

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 import zipfile
@@ -126,6 +127,13 @@ def test_a_sure_and_distinct_match_is_answered_an_unknown_question_is_handed_ove
         for hit, score in zip(hits, (first, second), strict=True)
     ]
     assert route(changed, POLICY) == path
+
+
+def test_what_needs_a_look_up_is_a_persons_however_near_it_is(index, words):
+    [nearest, *_] = found(index, words, "delivery")
+    looked_up = dataclasses.replace(nearest, similarity=0.99, kind="look_up")
+    assert route([looked_up], POLICY) == "handover"
+    assert route([dataclasses.replace(looked_up, kind="answer")], POLICY) == "matched"
 
 
 def test_no_hit_is_a_handover_and_no_retrieval_is_generation():

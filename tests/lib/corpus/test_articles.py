@@ -107,6 +107,23 @@ def test_what_is_not_contradicted_of_an_answer_stays(words):
     assert article.answer == "Dry the skis before you bring them. Tie them together."
 
 
+def test_a_contradicted_sentence_is_left_out_however_many_answers_hold_it(words):
+    care = "Dry the skis before you bring them. Tie them together."
+    period = rows(
+        "period",
+        "return the skis",
+        f"Skis come back within 30 days. {care}",
+        f"Skis come back within 30 days. {care} Thank the porter.",
+        f"Skis come back within 14 days. {care}",
+        f"Skis come back within 14 days. {care} Thank the porter.",
+    )
+    drying = rows("period", "dry the skis", care)
+    found = made(words, period, [{**row, "row_id": f"dry{row['row_id']}"} for row in drying])
+    assert found.contradictions
+    assert found.articles
+    assert not any("days" in article.answer for article in found.articles)
+
+
 def test_no_article_can_be_served_with_a_gap_or_markup(words):
     bad = rows("hours", "know the hours", "Open from {{from}}.", "Ask [Agent Name].", "Call <PHONE_1>.")
     found = made(words, bad, BOOTS)

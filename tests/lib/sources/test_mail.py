@@ -136,6 +136,13 @@ def test_disclaimers_are_cut_to_the_end_of_their_paragraph(disclaimer):
     assert (found.text, found.cut) == (f"{OWN}\n\nMia\n\nGlow Ltd", (DISCLAIMER,))
 
 
+def test_a_question_about_confidentiality_is_a_question():
+    asked = "Is this message and its attachments confidential, or may I show it to my landlord?"
+    found = written(f"{OWN}\n\n{asked}\n\nMia")
+    assert asked in found.text
+    assert DISCLAIMER not in found.cut
+
+
 @pytest.mark.parametrize(
     "notice",
     [
