@@ -265,7 +265,7 @@ class Client:
             "path": "/v1/chat/completions",
             "raw_path": b"/v1/chat/completions",
             "query_string": b"",
-            "headers": [],
+            "headers": [(b"host", b"127.0.0.1")],
         }
         await app(scope, self._receive, self._send)
 
