@@ -94,7 +94,7 @@ def test_ten_megabytes_are_refused_with_an_answer(one, path):
 
 def test_a_body_without_end_is_not_read_for_ever(one):
     with connected(one) as connection:
-        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
+        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n")
         chunk, sent = b"100000\r\n" + b"a" * 0x100000 + b"\r\n", 0
         with contextlib.suppress(ConnectionError, TimeoutError):
             while sent < 20 * MAX_READ:
@@ -150,8 +150,8 @@ def hasty(one, monkeypatch):
     "start",
     [
         b"",
-        b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-slow: ",
-        b"GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nx-slow: ",
+        b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\n\r\n",
     ],
     ids=["nothing", "half a head", "after an answer"],
 )
@@ -181,7 +181,7 @@ def test_a_connection_that_says_nothing_ends(hasty):
 
 def test_a_body_that_does_not_come_is_told_so_and_its_connection_ends(hasty):
     with connected(hasty) as connection:
-        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
+        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{")
         started = time.monotonic()
         head, _, body = everything(connection).partition(b"\r\n\r\n")
         assert time.monotonic() - started < 5
@@ -191,7 +191,7 @@ def test_a_body_that_does_not_come_is_told_so_and_its_connection_ends(hasty):
 
 def test_a_body_that_trickles_after_its_refusal_does_not_hold_the_connection(hasty):
     with connected(hasty) as connection:
-        connection.sendall(b"POST /v1/nowhere HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n")
+        connection.sendall(b"POST /v1/nowhere HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n")
         started, sent = time.monotonic(), 0
         with contextlib.suppress(ConnectionError):
             while time.monotonic() - started < 8:
@@ -222,7 +222,7 @@ def test_one_connection_serves_request_after_request(hasty):
 
 def test_a_head_without_end_is_cut_off(one):
     with connected(one) as connection:
-        connection.sendall(b"GET /v1/models HTTP/1.1\r\nhost: x\r\n")
+        connection.sendall(b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\n")
         sent = 0
         with contextlib.suppress(ConnectionError):
             while sent < 50_000_000:
@@ -235,12 +235,12 @@ def test_a_head_without_end_is_cut_off(one):
 @pytest.mark.parametrize(
     "head",
     [
-        b"GET /v1/models HTTP/1.1\r\nhost: x\r\nbad header\r\n\r\n",
-        b"GET /v1/models HTTP/1.1\r\nhost: x\r\nx-a: b\rx-injected: c\r\n\r\n",
+        b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nbad header\r\n\r\n",
+        b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx-a: b\rx-injected: c\r\n\r\n",
         b"GET /v1/models HTTP/9.9\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00",
-        b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n",
-        b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: -5\r\n\r\n",
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n",
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: -5\r\n\r\n",
     ],
     ids=["no colon", "bare CR", "version", "TLS", "two lengths", "negative length"],
 )
