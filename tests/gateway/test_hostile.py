@@ -94,7 +94,7 @@ def test_ten_megabytes_are_refused_with_an_answer(one, path):
 
 def test_a_body_without_end_is_not_read_for_ever(one):
     with connected(one) as connection:
-        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n")
+        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: [::1]\r\ntransfer-encoding: chunked\r\n\r\n")
         chunk, sent = b"100000\r\n" + b"a" * 0x100000 + b"\r\n", 0
         with contextlib.suppress(ConnectionError, TimeoutError):
             while sent < 20 * MAX_READ:
@@ -239,7 +239,7 @@ def test_a_head_without_end_is_cut_off(one):
         b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx-a: b\rx-injected: c\r\n\r\n",
         b"GET /v1/models HTTP/9.9\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00",
-        b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n",
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: [::1]\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n",
         b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: -5\r\n\r\n",
     ],
     ids=["no colon", "bare CR", "version", "TLS", "two lengths", "negative length"],
