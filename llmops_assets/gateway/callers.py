@@ -11,9 +11,8 @@ from llmops_assets.gateway.errors import RequestError
 from llmops_assets.gateway.identity.denials import Denials
 from llmops_assets.gateway.identity.keys import Key, KeyStore, is_token
 from llmops_assets.gateway.identity.quotas import UNLIMITED, Allowance
-from llmops_assets.gateway.identity.roles import MAY, Role, Scope
+from llmops_assets.gateway.identity.roles import ANONYMOUS, MAY, Role, Scope
 
-ANONYMOUS = "anonymous"
 FRESH_SECONDS = 2.0
 """How long a key that was looked up is known without looking again: so long a revoked one may still be let in."""
 REMEMBERED = 4096

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from llmops_assets.gateway.callers import ANONYMOUS
+from llmops_assets.gateway.identity.roles import ANONYMOUS
 from llmops_assets.handover import serving
 from llmops_assets.handover.contents import read_rows
 from llmops_assets.handover.days import read_day, run_day

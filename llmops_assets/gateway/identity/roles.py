@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Literal, get_args
 
+ANONYMOUS = "anonymous"
+"""Who asks where nobody says who it is: a person without a name, an application without a key."""
 Role = Literal["caller", "operator", "auditor", "privacy_officer", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
 Scope = Literal["answer", "embed", "feedback", "feedback_any", "models", "preview", "replay"]

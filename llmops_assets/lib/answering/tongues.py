@@ -3,7 +3,6 @@
 import re
 
 from llmops_assets.lib.answering.smalltalk import words
-from llmops_assets.lib.labelling.languages import language
 
 _FUNCTION_WORDS = {
     "en": """the a an is are was do does did how what when where who why which can could will would should i you he
@@ -38,6 +37,9 @@ def tongue(text: str, own: str) -> str:
     A short text is told by its function words: what statistics over letters say of three words, typing errors among
     them, is no ground for an answer in Dutch.
     """
+    # The package around it loads numpy, which the code location must not.
+    from llmops_assets.lib.labelling.languages import language
+
     said = words(text).split()
     counts = {code: sum(word in listed for word in said) for code, listed in _WORDS.items()}
     if _SIGNS.search(text):
