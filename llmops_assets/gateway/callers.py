@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -65,10 +66,12 @@ class Callers:
         open: bool = True,
         replay: bool = False,
         denied: Denials | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._own = own.encode()
         self._open = open
+        self._clock = clock
         self._denied = denied or Denials(lambda action, detail: None)
         self._more: frozenset[Scope] = frozenset(("replay",) if replay else ())
         self._anonymous = Caller(ANONYMOUS, "caller", self._more | _TRYING, owner=ANONYMOUS)
@@ -111,8 +114,8 @@ class Callers:
         if self._store is None:
             return False
         looked, there = self._locked
-        if not there and time.monotonic() - looked > FRESH_SECONDS:
-            self._locked = time.monotonic(), self._store.any()
+        if not there and self._clock() - looked > FRESH_SECONDS:
+            self._locked = self._clock(), self._store.any()
         return self._locked[1]
 
     def _find(self, token: str) -> Key | None:
@@ -122,11 +125,11 @@ class Callers:
         name = hashlib.sha256(token.encode()).hexdigest()
         with self._lock:
             looked, key = self._known.get(name, (-FRESH_SECONDS, None))
-        if time.monotonic() - looked < FRESH_SECONDS:
+        if self._clock() - looked < FRESH_SECONDS:
             return key
         key = self._store.find(token)
         with self._lock:
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
-            self._known[name] = time.monotonic(), key
+            self._known[name] = self._clock(), key
         return key

@@ -103,10 +103,9 @@ def test_without_a_key_everybody_on_this_machine_is_let_in_until_the_first_is_ma
     assert callers.closed
 
 
-def test_the_first_key_closes_an_open_gateway_within_seconds(store, monkeypatch):
+def test_the_first_key_closes_an_open_gateway_within_seconds(store):
     clock = [100.0]
-    monkeypatch.setattr("llmops_assets.gateway.callers.time.monotonic", lambda: clock[0])
-    callers = Callers(store)
+    callers = Callers(store, clock=lambda: clock[0])
     assert callers.authenticate("").name == "anonymous"
     store.create("shop")
     clock[0] += FRESH_SECONDS + 0.1
@@ -150,11 +149,10 @@ def test_from_elsewhere_nobody_is_let_in_without_a_key(store):
     assert Callers(store, replay=True).authenticate(f"Bearer {token}").may_replay
 
 
-def test_a_revoked_key_is_refused_within_seconds(store, monkeypatch):
+def test_a_revoked_key_is_refused_within_seconds(store):
     key, token = store.create("shop")
     clock = [100.0]
-    monkeypatch.setattr("llmops_assets.gateway.callers.time.monotonic", lambda: clock[0])
-    callers = Callers(store)
+    callers = Callers(store, clock=lambda: clock[0])
     assert callers.authenticate(f"Bearer {token}").name == key.id
     store.revoke(key.id)
     clock[0] += FRESH_SECONDS + 0.1
