@@ -289,6 +289,6 @@ def test_rollback_moves_what_serves_and_back_again(installation):
 def changed_use_case() -> str:
     """The use case of own data with other words for a handover: another release, of the same model."""
     text = (generator.FOLDER / "own_data.yaml").read_text()
-    changed = text.replace("handing you over to a colleague", "passing you on to a colleague")
+    changed = text.replace("I am handing you over", "I am passing you on")
     assert changed != text
     return changed

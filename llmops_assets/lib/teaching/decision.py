@@ -125,7 +125,7 @@ def _decided(parts: list[Sentence], reasons: list[str], found: dict[str, _Verdic
     broken |= {
         after.list
         for part, after, v in zip(parts, parts[1:], verdicts, strict=False)
-        if after.list and not part.list and part.text.rstrip().endswith(":") and (v.personal or v.reason in _ASKING)
+        if after.list and not part.list and part.text.rstrip().endswith(":") and v.reason in _ASKING
     }
     kept = [p for p, v in zip(parts, verdicts, strict=True) if not v.reason and p.list not in broken]
     kept = [p for n, p in enumerate(kept) if not _dangles(p, kept[n + 1 :])]
