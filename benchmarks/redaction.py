@@ -1,7 +1,8 @@
 """Recall, precision and over-masking of the redaction on conversations with known spans, and its speed beside bare
 Presidio.
 
-Usage: python benchmarks/redaction.py [--set unseen|tuned|generated] [--data FILE ...] [--half dev|final] [--json].
+Usage: python benchmarks/redaction.py [--set unseen|tuned|generated] [--data FILE ...] [--half dev|final] [--json]
+[--endpoint URL --reader MODEL], the last for a language model that looks for names too (key: LLMOPS_READER_KEY).
 The headline are the families of conversations that the rules were not written for
 (llmops_assets/samples/personal_data_unseen.yaml); `tuned` are those they were, `generated` the templates of
 personal_data.py; --data adds files. A line of a file is a conversation with `turns`, each with `full_text` and `spans`
@@ -14,6 +15,7 @@ stands in another turn. Intervals are Wilson's, 95 %.
 import argparse
 import json
 import logging
+import os
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -22,9 +24,11 @@ from pathlib import Path
 from typing import Any
 
 from llmops_assets.lib.redaction import Redactor, models
+from llmops_assets.lib.redaction.readers import PromptedReader
 from llmops_assets.lib.statistics import wilson
 from llmops_assets.samples.personal_data import conversations as generated
 from llmops_assets.samples.personal_data import families
+from resources.chat_endpoint import ChatEndpoint
 
 NOT_REDACTED = frozenset(
     "ORGANIZATION GPE NRP TITLE AGE DATE_TIME DOMAIN_NAME LOCATION FACILITY ZIP_CODE PRODUCT MONEY".split()
@@ -59,6 +63,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=400, help="generated conversations")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
     parser.add_argument("--model", default="", help="folder of another English spaCy pipeline")
+    parser.add_argument("--endpoint", default="", help="OpenAI-compatible address of a further reader")
+    parser.add_argument("--reader", default="", help="the model it is there")
     parser.add_argument("--speed-texts", type=int, default=1_000, help="texts the speed is measured on; 0: not at all")
     parser.add_argument("--show", type=int, default=0, help="print this many misses and wrongly masked places")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
@@ -72,7 +78,7 @@ def main() -> None:
     sets = {name: chosen[name]() for name in names}
     halves = {"dev": slice(0, None, 2), "final": slice(1, None, 2), None: slice(None)}
     sets |= {file.stem: read(file)[halves[arguments.half]] for file in arguments.data}
-    redactor, results = Redactor(model=arguments.model), {}
+    redactor, results = Redactor(model=arguments.model, reader=further(arguments.endpoint, arguments.reader)), {}
     for name, rows in sets.items():
         tally = judge(rows, redactor)
         results[name] = summary(tally)
@@ -92,6 +98,14 @@ def main() -> None:
         print("{bare_rows_per_cpu_second:.0f}: {speedup:.1f} times".format(**results["speed"]))
     if arguments.json:
         print(json.dumps(results))
+
+
+def further(url: str, model: str) -> PromptedReader | None:
+    """The reader behind an endpoint; None without one."""
+    if not url:
+        return None
+    endpoint = ChatEndpoint(url, model, os.environ.get("LLMOPS_READER_KEY", ""), max_tokens=512)
+    return PromptedReader(endpoint.ask, model)
 
 
 def read(file: Path) -> list[dict[str, Any]]:

@@ -123,7 +123,9 @@ def build_resources(home: Path | None = None) -> dict[str, dg.ResourceDefinition
         "conversations": of_workspace(Conversations, "Conversations of every source, by day"),
         "embedder": of_workspace(lambda w: InstalledEmbedder(w.embeddings), "Texts to vectors"),
         "redactor": of_workspace(
-            lambda w, use_case: Redactors(w.subject_key, use_case, w.settings.redaction_model),
+            lambda w, use_case: Redactors(
+                w.subject_key, use_case, w.settings.redaction_model, w.settings.redaction_endpoint
+            ),
             "Texts without personal data",
             "use_case",
         ),

@@ -26,6 +26,21 @@ class SettingsError(LlmopsError, ValueError):
     """settings.yaml cannot be used; the message says what and where."""
 
 
+class ReaderEndpoint(BaseModel):
+    """An OpenAI-compatible endpoint whose model reads conversations for names before they are redacted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str = Field(description="such as http://127.0.0.1:8000/v1", pattern=r"^https?://[^/]+")
+    model: str = Field(description="the name the endpoint knows it by", min_length=1)
+    key_variable: str = Field("", description="environment variable that holds its key; none: no key is sent")
+    at_once: int = Field(8, ge=1, le=256, description="texts that are asked about at the same time")
+    timeout_seconds: float = Field(60.0, gt=0, description="for one answer")
+    data_may_leave: bool = Field(
+        False, description="the address is not on the premises, and unredacted texts may be sent there all the same"
+    )
+
+
 class Settings(BaseModel):
     """`settings.yaml` of an installation; every field has a working default (the sample)."""
 
@@ -66,6 +81,10 @@ class Settings(BaseModel):
     redaction_model: Path | None = Field(
         None,
         description="folder of an English spaCy pipeline that finds names in conversations; none: the installed one",
+    )
+    redaction_endpoint: ReaderEndpoint | None = Field(
+        None,
+        description="a language model that looks for names in conversations too; none: the installed readers alone",
     )
     dagster_port: int = Field(3000, ge=1, le=65535)
     gateway_port: int = Field(8730, ge=1, le=65535)

@@ -84,6 +84,8 @@ def test_numbers_and_capital_words_are_no_address(redactor, text):
         "deliver it to [14 maple street, leeds ls1 4ap] please, ring twice",
         "MY ADDRESS IS [14 MAPLE STREET, LEEDS] AND NOT THE SHOP",
         "we live in [Leeds LS1 4AP] now",
+        "Mi domicilio: [Calle Mayor 12, 28013 Madrid]. Muchas gracias, adiós",
+        "Ship it to [12 Mill Lane, 9000 St. Gallen]. Thanks, bye",
         "bitte an [lindenstraße 12, 28195 bremen] schicken",
     ],
 )
@@ -99,6 +101,9 @@ def test_an_address_never_takes_its_sentence_with_it(redactor, text):
         "It costs 2 345 000 JPY, 20 000 - 30 000 km are usual.",
         "it took 25 minutes drive and 4 more ways",
         "the 5 star place is 12 months old",
+        "The shade covers 120 square feet, the shelf in Row F 1 and 2.",
+        "Maple Court on 12 June, Mill House on the 19th.",
+        "The bridge on Mill Rd 3.2 m is low, the van came at 5 h 50 rue Pasteur.",
         "Error 28195 Display dark, 2500 EUR and 1200 KW.",
     ],
 )

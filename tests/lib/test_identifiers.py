@@ -32,6 +32,11 @@ EXAMPLES = (
         "it is lampshadesandcandlesticksoftheyear2026 there",
     ),
     Example("SECRET", "my password is {} there", "tulip!lamp", "my password is incorrect there"),
+    Example("SECRET", "my password for callers: {} there", "tulip!lamp", "my password for callers: incorrect there"),
+    Example("SECRET", "the password you gave me, {}, fails", "tulip4821", "the password you gave me, TULIP4821, fails"),
+    Example("SECRET", "it is {} there", "tulip#4821", "it is ticket#4821 there"),
+    Example("SECRET", "the SMS says so, {} fails", "482137", "the SMS went to 482137 fails"),
+    Example("SECRET", "code on the shed {} fails", "48213", "discount code on the shed 48213 fails"),
     Example("SECRET", "the api key: {} fails", "lampshade-4821", "the api key: lampshades fails"),
     Example("SECRET", "my PIN {} fails", "4821", "my PIN 4821 euros"),
     Example("SECRET", "the code that you texted me, {}, fails", "4821", "the error code on my phone 4821 fails"),
@@ -273,6 +278,21 @@ SAID = {
         "it is [anna.k apenstaartje post punt example] then",
     ),
 }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Does IMG_4471 show the crack?",
+        "See flat#12 and invoice#4471 please",
+        "The login page of order 482137 fails",
+        "The discount code 482137 is refused",
+        "The code costs 482137 EUR",
+        "Please log in and read article number 482137",
+    ],
+)
+def test_numbers_of_things_are_no_secrets_where_codes_are_spoken_of(redactor, text):
+    assert "SECRET" not in redactor.redact([text])[0]
 
 
 @pytest.mark.parametrize("said", SAID, ids="-".join)

@@ -19,9 +19,12 @@ MENTIONED = {
     "; according to [Tavrik] it is fine; a lady called [Tavrik] answered; signed for by '[Tavrik]'",
     "does": "[Tavrik] from your shop was here; I asked, and [Julia] told me so; it was [tavrik] from your team",
     "here": "[tavrik osmelin] here, the lamp broke; moin, [tavrik] hier",
-    "relation": "my mate [tavrik] has it; my boss is [Tavrik], thanks; hi [tavrik], all is well",
+    "relation": "left w/ neighbour [Tavrik] next door; call my wife instead, [Tavrik], she knows"
+    "; my mate [tavrik] has it; my boss is [Tavrik], thanks; hi [tavrik], all is well",
     "initials": "it was [J. Osmelin] then; it was [A.-B. Osmelin] then",
-    "reversed": "patient [Osmelin, Julia]",
+    "reversed": "patient [Osmelin, Julia]; redelivery for [Yilmaz, Aylin] on friday",
+    "sent": "Sending to [Aylin]. What else?",
+    "of another country": "so [aylin] waits; Est-ce que [Aylin] vient demain ?; Creo que [Aylin] viene mañana",
     "capitals": "[JULIA OSMELIN] - please answer; MY NAME IS [TAVRIK OSMELIN]; THE PARCEL WENT TO [JULIA OSMELIN]",
     "small": "yesterday [julia] was here; so [julia osmelin] waits",
     "beside": "I told [Julia] and [Tavrik] so",
@@ -55,6 +58,7 @@ def test_a_sentence_gives_away_a_name_and_nothing_beside_it(redactor, form):
         "I have the Halo from Lumora and a hub by Philips.",
         "It needs 3.5 V. See fig. B. Thanks",
         "btw it broke, thx",
+        "Lamps, Shades and Bulbs; Leeds, Bradford or York",
     ],
 )
 def test_what_is_no_name_stays(redactor, text):
@@ -73,6 +77,8 @@ def test_what_is_no_name_stays(redactor, text):
         "The grace period is over. Pat on the back!",
         "Will Jasper be back in green?",
         "Are Athena and Ares still made?",
+        "Do you sell Ted Baker, or Marks & Spencer's?",
+        "Is the Laura Ashley paper back on Martin Luther King Day?",
     ],
 )
 def test_wares_and_places_are_nobody_whatever_they_are_called(text):

@@ -33,6 +33,8 @@ CUES = {
     "; Es ist kaputt. Mit freundlichen Grüßen\n[Tavrik]; Es ist kaputt. MfG, [Tavrik]"
     "; C'est cassé. Cordialement,\n[Tavrik]; Está roto. Un saludo, [Tavrik]; È rotto. Cordiali saluti,\n[Tavrik]"
     "; Het is stuk. Met vriendelijke groet, [Tavrik]; Nie działa. Pozdrawiam, [Tavrik]; Partiu. Obrigada, [Tavrik]",
+    "who to ask for": "chieda di [Tavrik Osmelin].; que me llame [Tavrik Osmelin].; fragen Sie nach [Tavrik Osmelin]."
+    "; vraag naar [Tavrik Osmelin].; tu mówi [Tavrik Osmelin].",
     "de": "mein Name ist [Tavrik]; ich heiße [Tavrik]; auf den Namen [Tavrik]; ich bin [Tavrik], hallo"
     "; hier spricht [Tavrik Osmelin]",
     "fr": "je m'appelle [Tavrik]; mon nom est [Tavrik]; au nom de [Tavrik Osmelin]; je suis [Tavrik Osmelin]",

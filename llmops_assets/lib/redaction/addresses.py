@@ -76,11 +76,20 @@ _ABBREVIATION = re.compile(
     r"(?i)(?<!\w)(?:[^\W\d]|st|ste|str|apt|no|nr|av|ave|avda|blvd|bd|pl|pza|dr|rd|ln|ct|sq|fl|rm|bldg|ul|al|os|dept"
     r"|mt|ft|jr|sr|h\.no|h\. ?no|p\.o|c|gen|ing|prof|[\w-]+str|app|dpto|ctra|urb|gral|sta|sto)\.$"
 )
+_ELSE = (
+    r"(?<![\d.,])\d{1,3}[.,]\d{1,2} ?m\b|(?<!\d)\d{1,2} ?h ?[0-5]\d\b|\brow [a-z]\b"
+    r"|\bsquare (?:feet|foot|met(?:er|re)s?|miles?|inch(?:es)?)\b"
+    r"|(?<!\d)\d{1,2}(?:st|nd|rd|th)? (?:of )?(?:january|february|march|april|may|june|july|august|september|october"
+    r"|november|december)\b"
+)
+"""Heights, hours, areas, seats and days that are written with a street's words."""
+_NO_STREET = re.compile(f"(?i){_ELSE}")
 _BARRIER = re.compile(
     rf"(?i)(?<!\d){DATE}|\d{{1,2}}:\d{{2}}|(?<![\d-])(?:19|20)\d\d (?:0[1-9]|1[0-2]) (?:0[1-9]|[12]\d|3[01])(?!\d)"
     r"|(?<!\d)\d[\d ]{0,10}(?: ?- ?\d[\d ]{0,10})? ?(?:km|kg|kwh|kw|w|v|hz|khz|mhz|ghz|lm|mm|cm|ml|mah|gb|mb|tb"
     r"|jpy|chf|yen|hours?|hrs"
     r"|days?|weeks?|months?|years?|minutes?|mins?|stunden|tage|heures|jours|horas|días)\b"
+    rf"|{_ELSE}"
     r"|(?<!\d)\d{1,3}(?: \d{3}){2,4}(?!\d)|(?:[01]?\d|2[0-4])[0-5]0 ?- ?(?:[01]?\d|2[0-4])[0-5]0\b"
     r"|[€$£]\s?\d[\d.,]*|(?<![\d.,])\d[\d.,]{0,15}\s?(?:[€$£%]|eur\b|euros?\b|usd\b|gbp\b|pln\b)"
 )
@@ -171,10 +180,12 @@ _SHAPES = (
         rf"|steeg|gatan|gata|vej|veien|gade|katu|utca)),? (?P<number>{_HOUSE_NUMBER})(?![\w.,]\d|\w)"
     ),
 )
+_ONWARD = r"(?:(?<![.])|(?<=\b[Ss]t\.)|(?<=\b[Ss]te\.)|(?<=\b[Bb]ad\.))[ -]"
+"""Between two words of a town's name: no sentence ends there."""
 _GOES_ON = re.compile(
-    rf"(?i)(?: ?,? ?\n? ?| - )(?:(?P<code>{_CODE})(?![\w-])(?: (?P<town>(?:{_NAME_WORD})(?:[ -](?:am|an der|sur"
+    rf"(?i)(?: ?,? ?\n? ?| - )(?:(?P<code>{_CODE})(?![\w-])(?: (?P<town>(?:{_NAME_WORD})(?:{_ONWARD}(?:am|an der|sur"
     rf"|de|la|sous|im)\b)?"
-    rf"(?:[ -]{_NAME_WORD})?))?|(?<=,)(?P<place>[ \n]?(?:{_PLACE_WORD})(?: {_PLACE_WORD}){{0,2}})"
+    rf"(?:{_ONWARD}{_NAME_WORD})?))?|(?<=,)(?P<place>[ \n]?(?:{_PLACE_WORD})(?: {_PLACE_WORD}){{0,2}})"
     rf"|(?P<state>[A-Z]{{2}}|(?<=, )[a-z]{{2}})(?= \d{{5}}\b)|(?P<unit>{_UNIT}))"
 )
 _NO_STREET_NAME = frozenset(
@@ -192,10 +203,13 @@ _SHORT = frozenset("st rd ave ln dr ct blvd sq pkwy hwy pl".split())
 def _written(text: str) -> list[Span]:
     """Streets with their number in any letters, with the town and the postcode that follow."""
     found = []
+    others = list(_NO_STREET.finditer(text))
     for shape in _SHAPES:
         for match in shape.finditer(text):
             words = [w.lower().strip(".,") for w in match["words"].split()]
             if not words or not _named(words, match["street"].lower(), match[0]):
+                continue
+            if any(other.start() < match.end() and match.start() < other.end() for other in others):
                 continue
             end = match.end()
             if match[0].endswith(".") and (match["street"].lower() not in _SHORT or not text[end:].strip()):

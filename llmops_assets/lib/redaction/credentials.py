@@ -99,9 +99,56 @@ def _one_time(match: re.Match[str]) -> bool:
     before = match.string[max(0, match.start() - 16) : match.start("cue")]
     if _THING_CODE.search(before) or "<" in match["value"]:
         return False
-    return not re.match(
-        r" ?(?:%|€|eur\b|euros?\b|minutes?\b|hours?\b|days?\b|times\b)", match.string[match.end("value") :]
+    return _one_time_unit(match.string, match.end("value"))
+
+
+def _one_time_unit(text: str, end: int) -> bool:
+    """Whether no unit follows a number: then it may be a code."""
+    return not re.match(r"(?i) ?(?:%|€|eur\b|euros?\b|minutes?\b|hours?\b|days?\b|times\b)", text[end:])
+
+
+_MADE_UP = (
+    r"(?:[^\W\d_]{4,30}[#!_$%&*+-]?\d{2,6}[!#$%*]?|\d{2,6}[#!_$%&*+-]?[^\W\d_]{4,30}|[^\W\d_]{3,30}[#!_$%&*]\d{1,6})"
+)
+"""What people make up for a password: a word with digits, and often a sign between them."""
+
+
+def _made_up(match: re.Match[str]) -> bool:
+    value = match["value"]
+    return value != value.upper() and not _THING_CODE.search(
+        match.string[max(0, match.start("value") - 16) : match.start("value")]
     )
+
+
+_COUNTED = frozenset(
+    """
+    order ticket case invoice room flat apt unit item article model ref reference line gate platform track level page
+    version season episode issue bug row seat table step part section chapter question lot batch size img image photo
+    scan file doc dsc vid bestellung auftrag rechnung commande pedido ordine
+    """.split()
+)
+
+
+def _nothing_else(match: re.Match[str]) -> bool:
+    """Whether a word with a sign and digits is made up: "ticket#4471" counts tickets, "IMG_4471" is a file."""
+    return not match["word"].isupper() and match["word"].lower() not in _COUNTED
+
+
+_CODES = re.compile(
+    r"(?i)\b(?:sms|text message|otp|m?tan|2fa|mfa|one[ -]time|verif\w+|authenticator|log ?in|sign ?in|textnachricht"
+    r"|einmal\w*|mensaje de texto|code|código|codice|kod|pin|puk)\b"
+)
+_NUMBER_OF = re.compile(
+    r"(?i)(?:\b(?:to|from|number|nummer|numero|número|numéro|no|nr|order|ticket|parcel|case|invoice|article|item|pedido"
+    r"|bestellung|commande|kunde|customer|client|ref|reference|eur|usd)\b[ .:#°]*(?:is |my |the )?|[€$£#] ?)$"
+)
+
+
+def _one_time_alone(match: re.Match[str]) -> bool:
+    """Whether six digits are a one-time code: its text speaks of one, and they are not said to be something else."""
+    before = match.string[max(0, match.start() - 24) : match.start()]
+    codes = [found for found in _CODES.finditer(match.string) if not _THING_CODE.search(match.string[: found.end()])]
+    return bool(codes) and _NUMBER_OF.search(before) is None and _one_time_unit(match.string, match.end())
 
 
 _CARD_WORD = re.compile(r"(?i)card|\bcv[vc]|karte|carte|tarjeta|carta di|visa\b|master ?card|amex|kaart|karta")
@@ -192,6 +239,54 @@ RECOGNISERS: tuple[Recogniser, ...] = (
             "p/w",
         ),
         accepts=_password,
+    ),
+    # "Password for callers: tulip_7".
+    Recogniser(
+        "SECRET",
+        re.compile(
+            rf"(?i)(?<!\w)(?P<cue>{_PASSWORD})(?P<between>(?: [^\W\d_]+){{1,4}}\s*[:=]\s*)(?P<value>[^\s<>]{{4,64}}?)"
+            rf"(?=[.,;!?)\"']*(?:\s|$))"
+        ),
+        0.94,
+        words=("pass", "word", "wort", "mdp", "contraseña", "hasło", "senha", "palavra", "key", "code", "clé", "clave"),
+        accepts=_password,
+    ),
+    # "the password you gave me, tulip77, does not work".
+    Recogniser(
+        "SECRET",
+        re.compile(
+            rf"(?i)(?<!\w)(?P<cue>{_PASSWORD})\b[^.!?\n<]{{0,60}}?(?<![\w#@.-])(?P<value>{_MADE_UP})(?![\w@-]|[.,]\w)"
+        ),
+        0.9,
+        digit=True,
+        words=("pass", "word", "wort", "mdp", "contraseña", "hasło", "senha", "palavra", "key", "code", "clé", "clave"),
+        accepts=_made_up,
+    ),
+    # "tulip#7704": nothing else is written so.
+    Recogniser(
+        "SECRET",
+        re.compile(r"(?<![\w#@./&=-])(?P<word>[^\W\d_]{3,30})[#!_$%&*]\d{2,6}[!#$%*]?(?![\w@/-]|[.,]\w)"),
+        0.6,
+        digit=True,
+        accepts=_nothing_else,
+    ),
+    # "typed what the text message says, 482913".
+    Recogniser(
+        "SECRET", re.compile(r"(?<![\w.,/#+-])\d{6}(?![\w/-]|[.,:]\d)"), 0.6, digit=True, accepts=_one_time_alone
+    ),
+    # "code on the shed 4471".
+    Recogniser(
+        "SECRET",
+        re.compile(
+            r"(?i)\b(?P<cue>code|pin) (?:on|for|of|at|to) (?:the |my |our |his |her )?"
+            r"(?:door|gate|shed|garage|box|key ?box|safe|lock|locker|alarm|building|entrance|porch"
+            r"|bike|yard|lobby|lift)"
+            r"(?: is|:)? (?P<value>#?\d{4,8}#?)(?![\w-]|[.,]\d)"
+        ),
+        0.9,
+        digit=True,
+        words=("code", "pin"),
+        accepts=_one_time,
     ),
     Recogniser(
         "SECRET",

@@ -59,7 +59,7 @@ _DONE = re.compile(
 )
 # What is sent somewhere goes to places as often: behind it a common name is asked for.
 _SENT = re.compile(
-    r"(?i)\b(?:sent|send|passed|delivered|forwarded|released|transferred|addressed|shipped|belongs|belong"
+    r"(?i)\b(?:sent|send|sending|passing|handing|forwarding|passed|delivered|forwarded|released|transferred|addressed|shipped|belongs|belong"
     r"|registered|left|made out"
     r"|went|goes|given)(?: (?:it|that|this|them|everything|all|the \w+|my \w+|a \w+)){0,4}(?: over| back"
     r"| on)? (?:to|with|by|for)\s+['\"(]?"
@@ -155,7 +155,8 @@ def _in_sentences(text: str, allowed: Collection[str], *, english: bool) -> Iter
             yield span
     for match in _SENT.finditer(text):
         span = name_at(text, match.end(), allowed, small=True)
-        if span is not None and _first(text[slice(*span)]) in SMALL_GIVEN:
+        found = text[slice(*span)] if span is not None else ""
+        if span is not None and (_first(found) in SMALL_GIVEN or (found[0].isupper() and _foreign(_first(found)))):
             yield span
     for match in _HERE.finditer(text):
         span = name_at(text, match.start("name"), allowed, small=True)
@@ -188,6 +189,17 @@ _LAST_FIRST = re.compile(
 )
 
 
+_LISTED = re.compile(
+    r"(?<![\w'-])(?P<last>[^\W\d_a-z][^\W\d_]{2,}), (?P<first>[^\W\d_a-z][^\W\d_]{2,})(?![\w'-])"
+    r"(?!,? (?:and|or|und|&) )"
+)
+
+
+def _foreign(lower: str) -> bool:
+    """Whether a lower-case word is a given name of some country and no word of English, misspelt or not."""
+    return gazetteer.telling(lower) and not ordinary(lower) and not misspelt(lower)
+
+
 def _reversed(text: str, allowed: Collection[str]) -> Iterator[tuple[int, int]]:
     """A family name before a given name: Keller, Anna."""
     for match in _LAST_FIRST.finditer(text):
@@ -197,6 +209,11 @@ def _reversed(text: str, allowed: Collection[str]) -> Iterator[tuple[int, int]]:
         )
         surname = last.lower() in FAMILY_NAMES - COMMON_WORDS or not ordinary(last.lower())
         if capital and surname and first.lower() in SMALL_GIVEN and last.lower() not in GIVEN_NAMES | set(allowed):
+            yield match.span()
+    for match in _LISTED.finditer(text):
+        first, last = match["first"].lower(), match["last"].lower()
+        family = last in gazetteer.names().family | FAMILY_NAMES and last not in COMMON_WORDS | PLACES
+        if family and not {first, last} & set(allowed) and (_foreign(first) or first in SMALL_GIVEN):
             yield match.span()
 
 
@@ -235,6 +252,10 @@ def _strange(text: str, allowed: Collection[str]) -> Iterator[tuple[int, int]]:
                 yield match.span("name")
 
 
+_SMALL_NOUNS = frozenset({"es", "fr", "it", "nl", "pl", "pt"})
+"""Languages that write nouns in small letters: a capital given name of any country in a sentence is a person."""
+
+
 def _of_the_country(text: str, allowed: Collection[str], language: str) -> Iterator[tuple[int, int]]:
     """Capital given names of the language's countries, inside a sentence or before a family name."""
     for word in words(text):
@@ -251,7 +272,9 @@ def _of_the_country(text: str, allowed: Collection[str], language: str) -> Itera
             known = whole[-1] in FAMILY_NAMES or whole[-1] in gazetteer.names().family
             if known and whole[-1] not in COMMON_WORDS | PLACES and whole[0] not in COMMON_WORDS:
                 yield span
-        elif gazetteer.telling(word.text, language) and re.search(r"[^\W\d_],? $", text[: word.start]):
+        elif gazetteer.telling(word.text, "" if language in _SMALL_NOUNS else language) and re.search(
+            r"[^\W\d_],? $", text[: word.start]
+        ):
             yield word.start, word.end
 
 
@@ -353,7 +376,9 @@ def _small(text: str, allowed: Collection[str], *, english: bool) -> Iterator[tu
     end = 0
     for number, word in enumerate(found):
         lower = word.text
-        if word.start < end or not lower.islower() or lower not in SMALL_GIVEN or lower in allowed:
+        if word.start < end or not lower.islower() or lower in allowed:
+            continue
+        if lower not in SMALL_GIVEN and not (english and len(lower) > 4 and _foreign(lower)):
             continue
         if (word.start and text[word.start - 1] in "@./_-&=") or text[word.end : word.end + 1] in ("@", "/", "_", "-"):
             continue

@@ -25,6 +25,8 @@ from llmops_assets.lib.redaction.words import (
 SHOUTED = 0.8
 """Share of capitals among the letters of a text that is written in capitals."""
 CUED, KNOWN, MODEL = 0.9, 0.7, 0.5
+MOST_WORDS = 5
+"""Words of a name that a reader may tell of."""
 """Scores: named by a cue; a common name; found by the language model only."""
 
 _TITLE = (
@@ -81,6 +83,8 @@ _STRONG = (
 _INTRODUCTION = (
     r"\bi am|\bi'm|\bim|\bthis is|\bit is|\bits|\bit's(?: me,?)?|\bhere is|\bspeaking (?:with|to)|\bich bin(?: die| "
     r"der)?|\bhier (?:ist|spricht|schreibt)|\bje suis|\bici"
+    r"|\bz tej strony|\btu mówi|\bchied(?:a|ete|ere|i) di|\brisponde|\bpregunt(?:e|ar|en|a) por|\bque me llame"
+    r"|\bdemande[rz]?|\bfragen sie nach|\bvra(?:ag|gen) naar"
     r"|\bc'est|\bsoy|\bsono|\bik ben|\b(?:dit|je spreekt) (?:is|met)|\bjestem|\bsou (?:o|a)|\baqui é"
 )
 # Behind these a name in capitals stands often: two words, or a common name.
@@ -126,8 +130,8 @@ _GREETING = (
 _CUE = re.compile(
     rf"(?i)(?P<strong>(?:{_STRONG}))\s+|(?P<title>(?<![\w']){_TITLE})\s+(?={_TITLE}|[^\W\d_])"
     rf"|(?P<introduction>(?:{_INTRODUCTION}))\s+"
-    rf"|(?P<relation>\b(?:my|our|his|her|their|your|meine?[rnm]?|ma|mon|mi|mia|mio|mijn|moja|mój|il mio|la mia"
-    rf"|a friend|the|a|an) (?:\w+ )?(?:{_RELATION}),?)\s+"
+    rf"|(?P<relation>(?:\b(?:my|our|his|her|their|your|meine?[rnm]?|ma|mon|mi|mia|mio|mijn|moja|mój|il mio|la mia"
+    rf"|a friend|the|a|an|with|by|via|and)|(?<!\w)w/|,) (?:\w+ )?(?:{_RELATION})(?: (?:instead|too|please|here))?,?)\s+"
     rf"|(?P<greeting>(?<![^\W_])(?:{_GREETING})(?:,| there,?)?)\s+"
 )
 _WEAK_CUE = re.compile(rf"(?i)(?:{_WEAK})\s+")
@@ -218,6 +222,19 @@ def plausible(text: str, start: int, end: int, allowed: Collection[str], *, nati
     if not native and not known and not any(p.text.lower() in PARTICLES for p in parts) and len(parts) > 3:
         return []
     return [Span(first, last, "PERSON", MODEL)]
+
+
+def told(text: str, start: int, end: int, allowed: Collection[str]) -> list[Span]:
+    """A finding of a reader that understands its text, in whatever letters: a few words, not all of them usual ones."""
+    said = text[start:end]
+    if not unusual(said, allowed) or len(words(said)) > MOST_WORDS or any(character.isdigit() for character in said):
+        return []
+    return [Span(start, end, "PERSON", MODEL)]
+
+
+def unusual(text: str, allowed: Collection[str]) -> bool:
+    """Whether a text holds a word that is neither one of the commonest nor an allowed one."""
+    return any(p.text.lower() not in COMMON_WORDS and p.text.lower() not in allowed for p in words(text))
 
 
 def words(text: str) -> list[Word]:

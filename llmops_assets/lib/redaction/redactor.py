@@ -21,6 +21,7 @@ from llmops_assets.lib.records import SubjectPattern
 from llmops_assets.lib.redaction import addresses, detector, links, mentions, models, replies, scripts, things
 from llmops_assets.lib.redaction import names as people_names
 from llmops_assets.lib.redaction.memory import known_values
+from llmops_assets.lib.redaction.readers import Reader
 from llmops_assets.lib.redaction.recognisers import RECOGNISERS
 from llmops_assets.lib.redaction.spans import PLACEHOLDER, Folded, Recogniser, Span, fold, resolve
 from llmops_assets.lib.redaction.subjects import pseudonym
@@ -58,8 +59,9 @@ class Redactor:
     `identifiers` are the use case's own number formats, `allow` words never masked (company and product names),
     `key` the secret behind subjects' pseudonyms and `old_keys` those it replaced. With `names=False` only patterns
     are used, no language model: where 5 ms a text are too many. `model` is the folder of an English spaCy pipeline that
-    reads instead of the installed one (a larger one knows more names and costs more). `prefilter=False` runs
-    everything on every text; it finds the same and is there to show that.
+    reads instead of the installed one (a larger one knows more names and costs more). `reader` reads every text that
+    may hold a name too; what it finds is added. `prefilter=False` runs everything on every text; it finds the same and
+    is there to show that.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Redactor:
         names: bool = True,
         old_keys: Sequence[bytes] = (),
         model: str = "",
+        reader: Reader | None = None,
         prefilter: bool = True,
     ) -> None:
         own = tuple(Recogniser(p.entity, re.compile(p.regex), p.score) for p in identifiers)
@@ -84,7 +87,7 @@ class Redactor:
         self._allowed = frozenset(word.lower() for word in allow)
         self._allowed_numbers = frozenset(_digits(word) for word in allow) - {""}
         self._key, self._old_keys = key, tuple(old_keys)
-        self._names, self._prefilter, self._model = names, prefilter, model
+        self._names, self._prefilter, self._model, self._reader = names, prefilter, model, reader
         self._settings = (tuple(identifiers), tuple(allow), names, prefilter, model)
         self._remembered: OrderedDict[_Reading, tuple[Span, ...]] = OrderedDict()
         self._lock = threading.Lock()
@@ -154,7 +157,8 @@ class Redactor:
         """What its findings and pseudonyms depend on beside its code: settings, key, language models. Tells none of
         them."""
         installed = sorted((language, folder.name) for language, folder in models.installed_models().items())
-        return self.subject(hash_json([str(self._settings), installed]))
+        further = [self._reader.identity] if self._reader is not None else []
+        return self.subject(hash_json([str(self._settings), installed, *further]))
 
     # -- batches ------------------------------------------------------------------------------------------------
 
@@ -210,10 +214,19 @@ class Redactor:
                 native = readings[position].language in (model, "")
                 for start, end in places:
                     found[position] += people_names.plausible(text, start, end, self._allowed, native=native)
+        if self._names and self._reader is not None:
+            self._read_further(self._reader, folded, found)
         return {
             reading: tuple(text.original(span) for span in resolve(_joined(text.text, spans), text.text))
             for reading, text, spans in zip(readings, folded, found, strict=True)
         }
+
+    def _read_further(self, reader: Reader, folded: Sequence[Folded], found: Sequence[list[Span]]) -> None:
+        """Add what a reader finds that needs no cue to look: every text with a word that is no usual one is read."""
+        positions = [p for p, text in enumerate(folded) if people_names.unusual(text.text, self._allowed)]
+        texts = [folded[p].text for p in positions]
+        for position, text, places in zip(positions, texts, reader.people(texts), strict=True):
+            found[position].extend(s for place in places for s in people_names.told(text, *place, self._allowed))
 
     def _patterns(self, text: Folded, asked: frozenset[str], language: str) -> list[Span]:
         spans = [s for r in self._recognisers for s in r.find(text, prefilter=self._prefilter)]
@@ -237,7 +250,10 @@ class Redactor:
 
     def _spread(self, chunks: Iterator[list[tuple[str, ...]]], processes: int) -> Iterator[Redacted]:
         pool = ProcessPoolExecutor(
-            processes, mp_context=get_context("spawn"), initializer=_start_worker, initargs=self._settings
+            processes,
+            mp_context=get_context("spawn"),
+            initializer=_start_worker,
+            initargs=(*self._settings, self._reader),
         )
         under_way: deque[Future[list[Redacted]]] = deque()
         done = 0
@@ -265,10 +281,15 @@ _worker: Redactor | None = None
 
 
 def _start_worker(
-    identifiers: tuple[SubjectPattern, ...], allow: tuple[str, ...], names_: bool, prefilter: bool, model: str
+    identifiers: tuple[SubjectPattern, ...],
+    allow: tuple[str, ...],
+    names_: bool,
+    prefilter: bool,
+    model: str,
+    reader: Reader | None,
 ) -> None:
     global _worker
-    _worker = Redactor(identifiers, allow=allow, names=names_, prefilter=prefilter, model=model)
+    _worker = Redactor(identifiers, allow=allow, names=names_, prefilter=prefilter, model=model, reader=reader)
 
 
 def _work(conversations: list[tuple[str, ...]]) -> list[Redacted]:

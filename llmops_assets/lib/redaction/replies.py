@@ -64,7 +64,11 @@ _QUESTIONS = {
     r"|à qui (?:ai-je|je|est)|comment vous appelez|con quién (?:hablo|tengo)|cómo (?:se llama|te llamas)"
     r"|con chi (?:parlo|sto)"
     r"|come si chiama|met wie|hoe heet|z kim|jak się|com quem|whose name|what(?:'s| is) (?:the|your) name"
-    r"|name on (?:the|your)"
+    r"|name on (?:the|your)|welche[nrm] namen?|quel nom|qué nombre|(?:che|quale) nome|welke naam"
+    r"|jakie (?:nazwisko|imię)"
+    r"|(?:who|whose) (?:is|are)? ?(?:the )?account"
+    r"|kontoinhaber|titulaire|titular de la cuenta|intestatario"
+    r"|rekeninghouder|właścicielem"
     r"|(?:ihr|dein|ihren|deinen"
     r"|vollständige\w*) name|votre nom|su nombre|tu nombre|(?:il )?(?:suo|tuo) nome|(?:uw|je) naam|imię"
     r"|nazwisko|may i have (?:your|the) name|account holder",
@@ -75,7 +79,8 @@ _QUESTIONS = {
 """What is asked for, in the order in which a code is taken for it: the last one is any number of somebody's."""
 _PATTERNS = {entity: re.compile(f"(?i){pattern}") for entity, pattern in _QUESTIONS.items()}
 _ASKS = re.compile(
-    r"(?i)\?|\b(?:please|could you|can you|may i|can i|need|require|provide|confirm|tell|give|share|enter|send"
+    r"(?i)\?|\b(?:what(?:'?s| is| was)"
+    r"|please|could you|can you|may i|can i|need|require|provide|confirm|tell|give|share|enter|send"
     r"|type|state|sent|bitte|veuillez"
     r"|por favor|per favore|graag|proszę)\b"
 )

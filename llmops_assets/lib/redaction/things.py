@@ -14,6 +14,7 @@ from llmops_assets.lib.redaction.words import (
     COMMON_WORDS,
     FAMILY_NAMES,
     GIVEN_NAMES,
+    MAKERS,
     MYTHS,
     PLACES,
     SAINTS,
@@ -85,10 +86,18 @@ _PERIOD = re.compile(r"(?i)(?:grace (?:period|day|note)|pat on|frank (?:answer|q
                      r"|page \\d|norm |miles )")  # fmt: skip
 
 
+_MAKER = re.compile(
+    rf"(?i)(?<![\w'-])(?:{'|'.join(map(re.escape, sorted(MAKERS, key=len, reverse=True)))})(?:'s)?(?![\w-])"
+)
+
+
 def without(text: str, people: Sequence[Span], cued: float) -> list[Span]:
     """The people without those that are wares or places; what scores `cued` or more stays."""
     kept = []
+    makers = [match.span() for match in _MAKER.finditer(text)] if people else []
     for span in people:
+        if span.score < cued and any(start <= span.start and span.end <= end for start, end in makers):
+            continue
         if span.score < cued:
             verb = _VERB.match(text, span.start, span.end)
             if verb is not None and _begins_sentence(text, span.start):

@@ -353,6 +353,30 @@ MYTHS = frozenset(
 )
 """Lower-case gods, heroes and stars that wares are called after: alone, in the middle of a text, nobody's name."""
 
+MAKERS = frozenset(
+    phrase.strip()
+    for phrase in """
+    alexander mcqueen, alfa giulia, alfa giulietta, alfa romeo, alvar aalto, arne jacobsen, aston martin, aunt bessie,
+    ben & jerry's, ben sherman, betty crocker, bobbi brown, calvin klein, carolina herrera, charles & keith,
+    charles de gaulle, charles tyrwhitt, christian dior, christian louboutin, coco chanel, cole haan, dolce & gabbana,
+    dorothy perkins, dr hauschka, dr martens, dr oetker, dr pepper, dr. hauschka, dr. martens, dr. oetker, eddie bauer,
+    elizabeth arden, ermenegildo zegna, ernst & young, estee lauder, estée lauder, fred perry, georg jensen,
+    georges rech, gerry weber, giorgio armani, harley davidson, harley-davidson, harry potter, helena rubinstein,
+    helly hansen, hugo boss, jack & jones, jack daniel's, jack wills, jack wolfskin, jean paul gaultier, jil sander,
+    jim beam, jimmy choo, jo malone, john deere, john f kennedy airport, john f. kennedy airport, john hancock,
+    john lewis, john wayne airport, johnnie walker, johnson & johnson, juicy couture, karl lagerfeld, karen millen,
+    kate spade, kenneth cole, kiehl's, lancia ypsilon, laura ashley, laura biagiotti, leonardo da vinci airport,
+    levi strauss, levi's, loro piana, louis vuitton, madame tussauds, marc jacobs, marc o'polo, marie claire,
+    marks & spencer, marks and spencer, martin luther king day, mary kay, max mara, michael kors, miss sixty,
+    moss bros, nina ricci, oscar de la renta, paco rabanne, pat mcgrath, paul smith, philip morris, philipp plein,
+    ralph lauren, robin hood, rolls royce, rolls-royce, royal bank, russell & bromley, russell hobbs, sainsbury's,
+    salvatore ferragamo, samuel adams, sara lee, sherwin-williams, sherwin williams, stella artois, stella mccartney,
+    steve madden, stradivarius, ted baker, thomas cook, tom ford, tom tailor, tommy hilfiger, tory burch, trader joe's,
+    uncle ben's, valentine's day, vera wang, vespa primavera, victoria beckham, victoria's secret, vivienne westwood,
+    wendy's, wilkinson sword, worcester bosch, yves rocher, yves saint laurent, zadig & voltaire
+    """.replace("\n", " ").split(",")
+)
+"""Makers, wares, days and airports that are called as people are: somebody's name is another word longer."""
 BRANDS = frozenset(
     """
     adidas aldi alibaba aliexpress allianz amd android anker apple asus audi aws axa bahn barclays belkin bmw bosch
