@@ -101,6 +101,7 @@ def open_target(
         cache=workspace.embeddings,
         replay=replay,
         key=workspace.gateway_key,
+        upstreams=workspace.settings.upstreams_for(on_premises=case.data_must_stay_on_premises),
     )
 
 

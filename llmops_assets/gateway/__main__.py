@@ -20,6 +20,8 @@ from llmops_assets.gateway.identity.own import own_key
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.gateway.releases import Releases
 from llmops_assets.gateway.server import server_config
+from llmops_assets.gateway.upstreams.engines import Engines
+from llmops_assets.gateway.upstreams.settings import UpstreamSettings
 from llmops_assets.lib.answering.embedding import CachedEmbedder, Embedder, find_embedder_folder
 from llmops_assets.lib.records import SubjectPattern
 from llmops_assets.lib.redaction import SUBJECT_KEY_VARIABLE, Redactor, load_subject_keys
@@ -37,6 +39,7 @@ def main() -> None:
     parser.add_argument("--embedder", type=Path, help="folder of the embedder; default: the PyPI wheel's")
     parser.add_argument("--cache", type=Path, help="SQLite file of known embeddings")
     parser.add_argument("--own-key", type=Path, help="file with the key by which the installation itself asks")
+    parser.add_argument("--upstreams", type=Path, help="JSON: UpstreamSettings; none: the embedded engine answers")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 2, help="threads of an engine")
     parser.add_argument("--slots", type=int, default=4, help="answers generated at the same time")
     parser.add_argument("--replay", action="store_true", help="take times from the x-llmops-time header")
@@ -49,10 +52,12 @@ def main() -> None:
     embedder = Embedder(arguments.embedder or find_embedder_folder())
     cached = CachedEmbedder(embedder, arguments.cache) if arguments.cache else embedder
 
-    def make_engine(bundle: Bundle) -> LlamaCppEngine:
+    def embedded(bundle: Bundle) -> LlamaCppEngine:
         return LlamaCppEngine(bundle, threads=arguments.threads, slots=arguments.slots)
 
-    releases = Releases(arguments.root, make_engine, embedder.digest)
+    told = arguments.upstreams.read_text() if arguments.upstreams else "{}"
+    engines = Engines(UpstreamSettings.model_validate_json(told), embedded, os.environ)
+    releases = Releases(arguments.root, engines, embedder.digest)
     log = InteractionLog(arguments.log_url)
     callers = Callers(
         KeyStore(arguments.log_url),
@@ -61,7 +66,9 @@ def main() -> None:
         replay=arguments.replay,
         denied=Denials(log.audit),
     )
-    app = create_app(Chain(redactor, cached, log, releases), callers)
+    chain = Chain(redactor, cached, log, releases)
+    chain.metrics.registry.register(engines.healths)
+    app = create_app(chain, callers)
     uvicorn.Server(server_config(app, host=arguments.host, port=arguments.port)).run()
 
 
