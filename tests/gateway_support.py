@@ -115,6 +115,7 @@ class EchoEngine(Engine):
                     raise EngineLostError("the engine ended in the middle of an answer")
                 if not self.running:
                     raise EngineError("stopped")
+                yield Usage(read, number + 1)
                 yield text[start : start + self.PIECE]
             yield Usage(read, len(starts), len(starts) < len(every), text != whole and len(starts) == len(every))
         finally:

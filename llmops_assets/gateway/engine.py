@@ -86,7 +86,8 @@ class Engine(ABC):
 
     @abstractmethod
     async def count(self, messages: Sequence[Mapping[str, str]]) -> int:
-        """How many tokens a chat has as a prompt: what `stream` will say that it read. Never more than its bytes."""
+        """How many tokens a chat has as a prompt: what `stream` will say that it read, or more where nobody can be
+        asked. Never more than its bytes."""
 
     @abstractmethod
     def stream(

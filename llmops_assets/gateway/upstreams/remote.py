@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 
 from llmops_assets.gateway.engine import STOP, Engine, Usage
 from llmops_assets.gateway.errors import EngineError, EngineLostError
@@ -104,16 +105,17 @@ class RemoteEngine(Engine):
         """Answer a chat in pieces; closing the stream closes the connection, by which servers stop their work."""
         session, name = self._open(), self._upstream.name
         path = "/chat/completions" if self._upstream.api == "chat" else "/completions"
-        answer = _Answer(name, tokens.prompt(messages), wishes)
+        body = self._body(messages, settings, wishes)
+        answer = _Answer(name, tokens.prompt(messages), body[self._upstream.limit_name], wishes)
         try:
-            async with session.post(
-                f"{self._upstream.url}{path}", json=self._body(messages, settings, wishes), allow_redirects=False
-            ) as response:
+            async with session.post(f"{self._upstream.url}{path}", json=body, allow_redirects=False) as response:
                 if response.status != 200:
                     raise await self._refusal(response)
                 async for line in response.content:
                     for part in answer.read(line):
                         yield part
+                        if self._session is not session:
+                            raise EngineError(f"upstream {name} was stopped in the middle of an answer")
                     if answer.done:
                         # A connection whose answer was read to its very end is used again.
                         with contextlib.suppress(TimeoutError):
@@ -122,7 +124,7 @@ class RemoteEngine(Engine):
                         break
         except TimeoutError as error:
             raise answer.broken("did not answer in time") from error
-        except (ValueError, LookupError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError, HttpProcessingError):
             # Without its cause, whose message may quote what was generated.
             raise answer.broken("does not answer with a stream of completions") from None
         except (aiohttp.ClientError, OSError) as error:
@@ -176,11 +178,12 @@ class RemoteEngine(Engine):
 class _Answer:
     """An answer as its events come in. ValueError and its like on what is no event of a completion."""
 
-    def __init__(self, name: str, read: int, wishes: Wishes) -> None:
+    def __init__(self, name: str, read: int, most: int, wishes: Wishes) -> None:
         self.done = False
         self.end: str | None = None
         self.written = 0
         self._name = name
+        self._most = most
         self._wishes = wishes
         self._characters = 0
         self._counted = Usage(read, 0, by=name)
@@ -237,7 +240,7 @@ class _Answer:
         if not text:
             return []
         self.written += len(tokens.pieces(text))
-        self._counted = Usage(self._counted.input_tokens, self.written, by=self._name)
+        self._counted = Usage(self._counted.input_tokens, min(self.written, self._most), by=self._name)
         return [self._counted, text]
 
 

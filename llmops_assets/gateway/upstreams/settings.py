@@ -66,10 +66,10 @@ class Upstream(_Data):
             raise ValueError("is no address") from None
         if parts.scheme not in ("http", "https") or not host or port == 0:
             raise ValueError("give an address such as https://host:8000/v1, or `embedded`")
-        if parts.username is not None or parts.password is not None:
-            raise ValueError("a key stands in no address: name its environment variable in `key`")
         if parts.query or parts.fragment or re.search(r"[\s\\]|[^\x21-\x7e]", url):
             raise ValueError("an address ends with its path, such as /v1, and holds no blanks")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("a key stands in no address: name its environment variable in `key`")
         if unreachable(host):
             raise ValueError(f"{host} is no address of a server")
         return url.rstrip("/")
