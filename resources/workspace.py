@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from llmops_assets.gateway.identity.providers import IdentityProvider, IdentityProviders
 from llmops_assets.gateway.upstreams.settings import Upstream, UpstreamPolicy, UpstreamSettings
 from llmops_assets.lib.errors import LlmopsError, in_a_sentence
 from resources.sources.entries import DateOrder, SourceEntry
@@ -79,7 +80,15 @@ class Settings(BaseModel):
     upstream_policy: UpstreamPolicy = Field(
         UpstreamPolicy(), description="what is done when upstreams fail or are slow"
     )
+    identity_providers: tuple[IdentityProvider, ...] = Field(
+        (), description="whose tokens let callers in beside keys: docs/gateway.md"
+    )
     log_url: str = Field("", description="SQLAlchemy URL of the interaction log; none: SQLite in the home")
+
+    @field_validator("identity_providers")
+    @classmethod
+    def _issuers_differ(cls, providers: tuple[IdentityProvider, ...]) -> tuple[IdentityProvider, ...]:
+        return IdentityProviders(providers=providers).providers
 
     @field_validator("sources")
     @classmethod

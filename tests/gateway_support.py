@@ -23,6 +23,7 @@ from llmops_assets.gateway.engine import Engine, Usage
 from llmops_assets.gateway.errors import EngineError, EngineLostError
 from llmops_assets.gateway.identity.denials import Denials
 from llmops_assets.gateway.identity.keys import KeyStore
+from llmops_assets.gateway.identity.tokens import Tokens
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.gateway.releases import Releases
 from llmops_assets.gateway.server import server_config
@@ -184,6 +185,7 @@ class Gateway:
         max_running: int = 64,
         replay: bool = True,
         redactor: Redacts | None = None,
+        tokens: Tokens | None = None,
     ) -> None:
         self.files = files
         self.root = root
@@ -194,7 +196,8 @@ class Gateway:
         self.chain = Chain(self.redactor, WordEmbedder(), self.log, self.releases, max_running=max_running)
         self.store = KeyStore(self.log.url)
         self.tokens = {role: self.store.create(f"the {role}", role)[1] for role in roles}
-        self.app = create_app(self.chain, Callers(self.store, replay=replay, denied=Denials(self.log.audit)))
+        callers = Callers(self.store, replay=replay, denied=Denials(self.log.audit), tokens=tokens)
+        self.app = create_app(self.chain, callers)
         self._server = uvicorn.Server(server_config(self.app, port=0))
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 

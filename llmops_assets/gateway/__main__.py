@@ -17,6 +17,8 @@ from llmops_assets.gateway.engine import LlamaCppEngine
 from llmops_assets.gateway.identity.denials import Denials
 from llmops_assets.gateway.identity.keys import KeyStore
 from llmops_assets.gateway.identity.own import own_key
+from llmops_assets.gateway.identity.providers import IdentityProviders
+from llmops_assets.gateway.identity.tokens import Tokens
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.gateway.releases import Releases
 from llmops_assets.gateway.server import server_config
@@ -40,6 +42,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="SQLite file of known embeddings")
     parser.add_argument("--own-key", type=Path, help="file with the key by which the installation itself asks")
     parser.add_argument("--upstreams", type=Path, help="JSON: UpstreamSettings; none: the embedded engine answers")
+    parser.add_argument("--identity", type=Path, help="JSON: IdentityProviders; none: keys alone let callers in")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 2, help="threads of an engine")
     parser.add_argument("--slots", type=int, default=4, help="answers generated at the same time")
     parser.add_argument("--replay", action="store_true", help="take times from the x-llmops-time header")
@@ -59,12 +62,14 @@ def main() -> None:
     engines = Engines(UpstreamSettings.model_validate_json(told), embedded, os.environ)
     releases = Releases(arguments.root, engines, embedder.digest)
     log = InteractionLog(arguments.log_url)
+    told = arguments.identity.read_text() if arguments.identity else "{}"
     callers = Callers(
         KeyStore(arguments.log_url),
         own=own_key(arguments.own_key) if arguments.own_key else "",
         open=is_loopback(arguments.host),
         replay=arguments.replay,
         denied=Denials(log.audit),
+        tokens=Tokens(IdentityProviders.model_validate_json(told).providers),
     )
     chain = Chain(redactor, cached, log, releases)
     chain.metrics.registry.register(engines.healths)

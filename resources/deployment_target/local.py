@@ -16,6 +16,7 @@ from typing import Any
 
 from llmops_assets.gateway.bundle import BundleError, bundle_folder, write_bundle
 from llmops_assets.gateway.identity.own import own_key
+from llmops_assets.gateway.identity.providers import IdentityProviders
 from llmops_assets.gateway.state import ServingState, read_state, write_state
 from llmops_assets.gateway.upstreams.settings import UpstreamSettings
 from llmops_assets.lib import ports
@@ -37,7 +38,7 @@ class LocalTarget(DeploymentTarget):
     """One gateway process whose files lie in `root`; `port` is taken when it is free, another one otherwise.
 
     `base_model` is the name by which `models` finds the base model; none: the name in the manifest. `upstreams` are
-    asked for answers in place of the embedded engine, where there are any.
+    asked for answers in place of the embedded engine, where there are any; `identity` says whose tokens let callers in.
     """
 
     name = "local"
@@ -58,6 +59,7 @@ class LocalTarget(DeploymentTarget):
         replay: bool = False,
         key: Path | None = None,
         upstreams: UpstreamSettings | None = None,
+        identity: IdentityProviders | None = None,
     ) -> None:
         super().__init__(lake, models)
         self.root = root
@@ -71,6 +73,7 @@ class LocalTarget(DeploymentTarget):
         self._replay = replay
         self._key = key
         self._upstreams = upstreams or UpstreamSettings()
+        self._identity = identity or IdentityProviders()
 
     @property
     def key(self) -> str:
@@ -116,6 +119,10 @@ class LocalTarget(DeploymentTarget):
             upstreams = self.root / "upstreams.json"
             upstreams.write_text(self._upstreams.model_dump_json())
             command += ["--upstreams", str(upstreams)]
+        if self._identity.providers:
+            identity = self.root / "identity.json"
+            identity.write_text(self._identity.model_dump_json())
+            command += ["--identity", str(identity)]
         if self._replay:
             command += ["--replay"]
         if self._key is not None:

@@ -91,6 +91,6 @@ def test_rows_without_a_time_need_a_first_day(tmp_path):
 
 def test_an_upstream_elsewhere_is_refused_where_the_use_case_keeps_data_on_the_premises():
     away = Settings(upstreams=[{"name": "hosted", "url": "https://8.8.8.8/v1", "models": {"*": "m"}}])
-    with pytest.raises(SettingsError, match="upstream hosted stands at 8.8.8.8, and the use case says data_must_stay"):
+    with pytest.raises(SettingsError, match=r"hosted stands at 8\.8\.8\.8, and the use case says data_must_stay"):
         away.upstreams_for(on_premises=True)
     assert away.upstreams_for(on_premises=False).upstreams == away.upstreams
