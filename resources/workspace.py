@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from llmops_assets.gateway.identity.providers import IdentityProvider, IdentityProviders
+from llmops_assets.gateway.identity.spending import BudgetSettings
 from llmops_assets.gateway.upstreams.settings import Upstream, UpstreamPolicy, UpstreamSettings
 from llmops_assets.lib.errors import LlmopsError, in_a_sentence
 from resources.sources.entries import DateOrder, SourceEntry
@@ -80,6 +81,7 @@ class Settings(BaseModel):
     upstream_policy: UpstreamPolicy = Field(
         UpstreamPolicy(), description="what is done when upstreams fail or are slow"
     )
+    budgets: BudgetSettings = Field(BudgetSettings(), description="of money a day, by key, team and in all")
     identity_providers: tuple[IdentityProvider, ...] = Field(
         (), description="whose tokens let callers in beside keys: docs/gateway.md"
     )
@@ -101,7 +103,9 @@ class Settings(BaseModel):
     def upstreams_for(self, *, on_premises: bool) -> UpstreamSettings:
         """The upstreams together, held to whether customers' data must stay on the premises. SettingsError."""
         try:
-            return UpstreamSettings(upstreams=self.upstreams, policy=self.upstream_policy, on_premises=on_premises)
+            return UpstreamSettings(
+                upstreams=self.upstreams, policy=self.upstream_policy, budgets=self.budgets, on_premises=on_premises
+            )
         except ValidationError as error:
             raise SettingsError(f"upstreams: {in_a_sentence(error)}") from error
 

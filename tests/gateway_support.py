@@ -21,6 +21,7 @@ from llmops_assets.gateway.chain import Chain
 from llmops_assets.gateway.clearing import Redacts
 from llmops_assets.gateway.engine import Engine, Usage
 from llmops_assets.gateway.errors import EngineError, EngineLostError
+from llmops_assets.gateway.identity.budgets import Budgets
 from llmops_assets.gateway.identity.denials import Denials
 from llmops_assets.gateway.identity.keys import KeyStore
 from llmops_assets.gateway.identity.tokens import Tokens
@@ -186,6 +187,7 @@ class Gateway:
         replay: bool = True,
         redactor: Redacts | None = None,
         tokens: Tokens | None = None,
+        budgets: Budgets | None = None,
     ) -> None:
         self.files = files
         self.root = root
@@ -193,7 +195,9 @@ class Gateway:
         self.log = InteractionLog(f"sqlite:///{root / 'log.db'}")
         self.redactor = redactor or Redactor(key=b"k" * 32, names=False)
         self.releases = Releases(root, self._engine, WordEmbedder.digest)
-        self.chain = Chain(self.redactor, WordEmbedder(), self.log, self.releases, max_running=max_running)
+        self.chain = Chain(
+            self.redactor, WordEmbedder(), self.log, self.releases, max_running=max_running, budgets=budgets
+        )
         self.store = KeyStore(self.log.url)
         self.tokens = {role: self.store.create(f"the {role}", role)[1] for role in roles}
         callers = Callers(self.store, replay=replay, denied=Denials(self.log.audit), tokens=tokens)

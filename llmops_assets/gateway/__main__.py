@@ -14,8 +14,10 @@ from llmops_assets.gateway.bundle import Bundle
 from llmops_assets.gateway.callers import Callers
 from llmops_assets.gateway.chain import Chain
 from llmops_assets.gateway.engine import LlamaCppEngine
+from llmops_assets.gateway.identity.budgets import Budgets
 from llmops_assets.gateway.identity.denials import Denials
 from llmops_assets.gateway.identity.keys import KeyStore
+from llmops_assets.gateway.identity.ledger import Ledger
 from llmops_assets.gateway.identity.own import own_key
 from llmops_assets.gateway.identity.providers import IdentityProviders
 from llmops_assets.gateway.identity.tokens import Tokens
@@ -59,7 +61,8 @@ def main() -> None:
         return LlamaCppEngine(bundle, threads=arguments.threads, slots=arguments.slots)
 
     told = arguments.upstreams.read_text() if arguments.upstreams else "{}"
-    engines = Engines(UpstreamSettings.model_validate_json(told), embedded, os.environ)
+    upstreams = UpstreamSettings.model_validate_json(told)
+    engines = Engines(upstreams, embedded, os.environ)
     releases = Releases(arguments.root, engines, embedder.digest)
     log = InteractionLog(arguments.log_url)
     told = arguments.identity.read_text() if arguments.identity else "{}"
@@ -71,8 +74,11 @@ def main() -> None:
         denied=Denials(log.audit),
         tokens=Tokens(IdentityProviders.model_validate_json(told).providers),
     )
-    chain = Chain(redactor, cached, log, releases)
-    chain.metrics.registry.register(engines.healths)
+    limited = upstreams.budgets.limits
+    budgets = Budgets(upstreams.budgets, upstreams.prices, Ledger(arguments.log_url)) if limited else None
+    chain = Chain(redactor, cached, log, releases, budgets=budgets)
+    for figures in filter(None, (engines.healths, budgets)):
+        chain.metrics.registry.register(figures)
     app = create_app(chain, callers)
     uvicorn.Server(server_config(app, host=arguments.host, port=arguments.port)).run()
 

@@ -104,7 +104,7 @@ class Tokens:
         if (
             str(head.get("typ", "jwt")).lower() not in TYPES
             or "crit" in head
-            or head.get("alg") not in (provider.algorithms)
+            or head.get("alg") not in provider.algorithms
         ):
             raise TokenError("the token is of a kind that is not taken")
         key = _key(keys, head)

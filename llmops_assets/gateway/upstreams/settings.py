@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from llmops_assets.gateway.identity.spending import BudgetSettings, Price
 from llmops_assets.gateway.upstreams.premises import stays, unreachable
 from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.records import ReleaseManifest
@@ -45,6 +46,8 @@ class Upstream(_Data):
     limit_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     body: dict[str, Any] = Field({}, description="fields added to every request, such as {repetition_penalty: 1.05}")
     context: int = Field(4096, ge=256, description="tokens of prompt and answer together")
+    currency_per_million_input_tokens: float = Field(0.0, ge=0, le=1e6, description="its price, for budgets")
+    currency_per_million_output_tokens: float = Field(0.0, ge=0, le=1e6, description="its price, for budgets")
     weight: float = Field(1.0, gt=0, description="share of the requests among upstreams of the same order")
     order: int = Field(0, ge=0, description="lower ones are asked first, others where those fail")
     connect_seconds: Seconds = 5.0
@@ -147,6 +150,7 @@ class UpstreamSettings(_Data):
 
     upstreams: tuple[Upstream, ...] = ()
     policy: UpstreamPolicy = UpstreamPolicy()
+    budgets: BudgetSettings = BudgetSettings()
     on_premises: bool = Field(False, description="the use case's data_must_stay_on_premises")
 
     @model_validator(mode="after")
@@ -156,6 +160,8 @@ class UpstreamSettings(_Data):
             raise ValueError(f"two upstreams are named {twice[0]}")
         if sum(one.embedded for one in self.upstreams) > 1:
             raise ValueError("there is one embedded engine: name it once")
+        if self.budgets.limits and not any(price.of(1000, 1000) for price in self.prices.values()):
+            raise ValueError("budgets need prices: give an upstream its currency_per_million_output_tokens")
         for one in self.upstreams:
             if not one.embedded and self.kept_here(one) and not stays(one.host, named=True):
                 raise ValueError(
@@ -163,6 +169,15 @@ class UpstreamSettings(_Data):
                     "one in your own network, or say `may_leave_premises: true` for it"
                 )
         return self
+
+    @property
+    def prices(self) -> dict[str, Price]:
+        """Name of an upstream, "" for the embedded engine, to what its tokens cost."""
+        fields = tuple(Price.model_fields)
+        return {
+            "" if one.embedded else one.name: Price(**{name: getattr(one, name) for name in fields})
+            for one in self.upstreams
+        }
 
     def kept_here(self, upstream: Upstream) -> bool:
         """Whether an upstream may be reached in the installation's own network only."""
