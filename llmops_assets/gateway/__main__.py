@@ -25,7 +25,7 @@ from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.gateway.releases import Releases
 from llmops_assets.gateway.server import server_config
 from llmops_assets.gateway.upstreams.engines import Engines
-from llmops_assets.gateway.upstreams.settings import UpstreamSettings
+from llmops_assets.gateway.upstreams.settings import UpstreamConfigError, UpstreamSettings
 from llmops_assets.lib.answering.embedding import CachedEmbedder, Embedder, find_embedder_folder
 from llmops_assets.lib.records import SubjectPattern
 from llmops_assets.lib.redaction import SUBJECT_KEY_VARIABLE, Redactor, load_subject_keys
@@ -62,7 +62,10 @@ def main() -> None:
 
     told = arguments.upstreams.read_text() if arguments.upstreams else "{}"
     upstreams = UpstreamSettings.model_validate_json(told)
-    engines = Engines(upstreams, embedded, os.environ)
+    try:
+        engines = Engines(upstreams, embedded, os.environ)
+    except UpstreamConfigError as error:
+        raise SystemExit(str(error)) from None
     releases = Releases(arguments.root, engines, embedder.digest)
     log = InteractionLog(arguments.log_url)
     told = arguments.identity.read_text() if arguments.identity else "{}"

@@ -372,6 +372,7 @@ def test_the_embedded_engine_may_be_the_last_resort(server, tmp_path):
         ({"models": {}}, "name its model"),
         ({"models": {"*": "{customer}"}}, "{release} and {adapter} at most"),
         ({"url": "embedded"}, "has no key, models or body"),
+        ({"body": {"stream": False}}, "is the gateway's to say"),
         ({"name": "No Name"}, "should match pattern"),
         ({"weight": 0}, "greater than 0"),
         ({"adress": "x"}, "Extra inputs"),

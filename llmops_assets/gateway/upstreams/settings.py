@@ -15,6 +15,11 @@ EMBEDDED = "embedded"
 """The address of the engine that the gateway brings itself."""
 ALL = "*"
 """The entry of `models` for every release that has none of its own."""
+OURS = {
+    *("model", "messages", "prompt", "stream", "stream_options", "n", "stop", "response_format"),
+    *("max_tokens", "max_completion_tokens", "temperature"),
+}
+"""Fields of a request that no setting changes."""
 _PLACES = ("release", "adapter")
 _PLACE = re.compile(r"\{([^{}]*)\}")
 Seconds = Annotated[float, Field(gt=0, le=600)]
@@ -91,6 +96,13 @@ class Upstream(_Data):
             if not name.strip() or any(place not in _PLACES for place in _PLACE.findall(name)):
                 raise ValueError("a model's name is a text with {release} and {adapter} at most")
         return models
+
+    @field_validator("body")
+    @classmethod
+    def _adds_only(cls, body: dict[str, Any]) -> dict[str, Any]:
+        if taken := sorted(OURS & body.keys()):
+            raise ValueError(f"{taken[0]!r} is the gateway's to say: `body` adds fields")
+        return body
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
