@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from llmops_assets.gateway.identity.providers import IdentityProviders
 from resources.conversations import Conversations
 from resources.embedder import InstalledEmbedder
 from resources.interaction_log import InstalledLog
@@ -101,6 +102,8 @@ def open_target(
         cache=workspace.embeddings,
         replay=replay,
         key=workspace.gateway_key,
+        upstreams=workspace.settings.upstreams_for(on_premises=case.data_must_stay_on_premises),
+        identity=IdentityProviders(providers=workspace.settings.identity_providers),
     )
 
 

@@ -15,6 +15,9 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from llmops_assets.gateway.identity.providers import IdentityProvider, IdentityProviders
+from llmops_assets.gateway.identity.spending import BudgetSettings
+from llmops_assets.gateway.upstreams.settings import Upstream, UpstreamPolicy, UpstreamSettings
 from llmops_assets.lib.errors import LlmopsError, in_a_sentence
 from resources.sources.entries import DateOrder, SourceEntry
 
@@ -91,7 +94,22 @@ class Settings(BaseModel):
     mlflow_port: int = Field(8740, ge=1, le=65535)
     lake_port: int = Field(8750, ge=1, le=65535)
     mlflow_uri: str = Field("", description="tracking server; none: a SQLite file in the home")
+    upstreams: tuple[Upstream, ...] = Field(
+        (), description="who generates answers in place of the embedded engine: docs/gateway.md; none: that one"
+    )
+    upstream_policy: UpstreamPolicy = Field(
+        UpstreamPolicy(), description="what is done when upstreams fail or are slow"
+    )
+    budgets: BudgetSettings = Field(BudgetSettings(), description="of money a day, by key, team and in all")
+    identity_providers: tuple[IdentityProvider, ...] = Field(
+        (), description="whose tokens let callers in beside keys: docs/gateway.md"
+    )
     log_url: str = Field("", description="SQLAlchemy URL of the interaction log; none: SQLite in the home")
+
+    @field_validator("identity_providers")
+    @classmethod
+    def _issuers_differ(cls, providers: tuple[IdentityProvider, ...]) -> tuple[IdentityProvider, ...]:
+        return IdentityProviders(providers=providers).providers
 
     @field_validator("sources")
     @classmethod
@@ -100,6 +118,15 @@ class Settings(BaseModel):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two sources are named {twice[0]!r} ({INBOX!r} is the name of `source`)")
         return entries
+
+    def upstreams_for(self, *, on_premises: bool) -> UpstreamSettings:
+        """The upstreams together, held to whether customers' data must stay on the premises. SettingsError."""
+        try:
+            return UpstreamSettings(
+                upstreams=self.upstreams, policy=self.upstream_policy, budgets=self.budgets, on_premises=on_premises
+            )
+        except ValidationError as error:
+            raise SettingsError(f"upstreams: {in_a_sentence(error)}") from error
 
 
 def what_is_wrong(error: Exception) -> str:

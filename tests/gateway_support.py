@@ -21,8 +21,10 @@ from llmops_assets.gateway.chain import Chain
 from llmops_assets.gateway.clearing import Redacts
 from llmops_assets.gateway.engine import Engine, Usage
 from llmops_assets.gateway.errors import EngineError, EngineLostError
+from llmops_assets.gateway.identity.budgets import Budgets
 from llmops_assets.gateway.identity.denials import Denials
 from llmops_assets.gateway.identity.keys import KeyStore
+from llmops_assets.gateway.identity.tokens import Tokens
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.gateway.releases import Releases
 from llmops_assets.gateway.server import server_config
@@ -115,6 +117,7 @@ class EchoEngine(Engine):
                     raise EngineLostError("the engine ended in the middle of an answer")
                 if not self.running:
                     raise EngineError("stopped")
+                yield Usage(read, number + 1)
                 yield text[start : start + self.PIECE]
             yield Usage(read, len(starts), len(starts) < len(every), text != whole and len(starts) == len(every))
         finally:
@@ -183,6 +186,8 @@ class Gateway:
         max_running: int = 64,
         replay: bool = True,
         redactor: Redacts | None = None,
+        tokens: Tokens | None = None,
+        budgets: Budgets | None = None,
     ) -> None:
         self.files = files
         self.root = root
@@ -190,10 +195,13 @@ class Gateway:
         self.log = InteractionLog(f"sqlite:///{root / 'log.db'}")
         self.redactor = redactor or Redactor(key=b"k" * 32, names=False)
         self.releases = Releases(root, self._engine, WordEmbedder.digest)
-        self.chain = Chain(self.redactor, WordEmbedder(), self.log, self.releases, max_running=max_running)
+        self.chain = Chain(
+            self.redactor, WordEmbedder(), self.log, self.releases, max_running=max_running, budgets=budgets
+        )
         self.store = KeyStore(self.log.url)
         self.tokens = {role: self.store.create(f"the {role}", role)[1] for role in roles}
-        self.app = create_app(self.chain, Callers(self.store, replay=replay, denied=Denials(self.log.audit)))
+        callers = Callers(self.store, replay=replay, denied=Denials(self.log.audit), tokens=tokens)
+        self.app = create_app(self.chain, callers)
         self._server = uvicorn.Server(server_config(self.app, port=0))
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 

@@ -14,12 +14,18 @@ from llmops_assets.gateway.bundle import Bundle
 from llmops_assets.gateway.callers import Callers
 from llmops_assets.gateway.chain import Chain
 from llmops_assets.gateway.engine import LlamaCppEngine
+from llmops_assets.gateway.identity.budgets import Budgets
 from llmops_assets.gateway.identity.denials import Denials
 from llmops_assets.gateway.identity.keys import KeyStore
+from llmops_assets.gateway.identity.ledger import Ledger
 from llmops_assets.gateway.identity.own import own_key
+from llmops_assets.gateway.identity.providers import IdentityProviders
+from llmops_assets.gateway.identity.tokens import Tokens
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.gateway.releases import Releases
 from llmops_assets.gateway.server import server_config
+from llmops_assets.gateway.upstreams.engines import Engines
+from llmops_assets.gateway.upstreams.settings import UpstreamConfigError, UpstreamSettings
 from llmops_assets.lib.answering.embedding import CachedEmbedder, Embedder, find_embedder_folder
 from llmops_assets.lib.records import SubjectPattern
 from llmops_assets.lib.redaction import SUBJECT_KEY_VARIABLE, Redactor, load_subject_keys
@@ -37,6 +43,8 @@ def main() -> None:
     parser.add_argument("--embedder", type=Path, help="folder of the embedder; default: the PyPI wheel's")
     parser.add_argument("--cache", type=Path, help="SQLite file of known embeddings")
     parser.add_argument("--own-key", type=Path, help="file with the key by which the installation itself asks")
+    parser.add_argument("--upstreams", type=Path, help="JSON: UpstreamSettings; none: the embedded engine answers")
+    parser.add_argument("--identity", type=Path, help="JSON: IdentityProviders; none: keys alone let callers in")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 2, help="threads of an engine")
     parser.add_argument("--slots", type=int, default=4, help="answers generated at the same time")
     parser.add_argument("--replay", action="store_true", help="take times from the x-llmops-time header")
@@ -49,19 +57,32 @@ def main() -> None:
     embedder = Embedder(arguments.embedder or find_embedder_folder())
     cached = CachedEmbedder(embedder, arguments.cache) if arguments.cache else embedder
 
-    def make_engine(bundle: Bundle) -> LlamaCppEngine:
+    def embedded(bundle: Bundle) -> LlamaCppEngine:
         return LlamaCppEngine(bundle, threads=arguments.threads, slots=arguments.slots)
 
-    releases = Releases(arguments.root, make_engine, embedder.digest)
+    told = arguments.upstreams.read_text() if arguments.upstreams else "{}"
+    upstreams = UpstreamSettings.model_validate_json(told)
+    try:
+        engines = Engines(upstreams, embedded, os.environ)
+    except UpstreamConfigError as error:
+        raise SystemExit(str(error)) from None
+    releases = Releases(arguments.root, engines, embedder.digest)
     log = InteractionLog(arguments.log_url)
+    told = arguments.identity.read_text() if arguments.identity else "{}"
     callers = Callers(
         KeyStore(arguments.log_url),
         own=own_key(arguments.own_key) if arguments.own_key else "",
         open=is_loopback(arguments.host),
         replay=arguments.replay,
         denied=Denials(log.audit),
+        tokens=Tokens(IdentityProviders.model_validate_json(told).providers),
     )
-    app = create_app(Chain(redactor, cached, log, releases), callers)
+    limited = upstreams.budgets.limits
+    budgets = Budgets(upstreams.budgets, upstreams.prices, Ledger(arguments.log_url)) if limited else None
+    chain = Chain(redactor, cached, log, releases, budgets=budgets)
+    for figures in filter(None, (engines.healths, budgets)):
+        chain.metrics.registry.register(figures)
+    app = create_app(chain, callers)
     uvicorn.Server(server_config(app, host=arguments.host, port=arguments.port)).run()
 
 

@@ -26,7 +26,7 @@ from llmops_assets.gateway.addresses import is_loopback
 from llmops_assets.gateway.body import read_json
 from llmops_assets.gateway.callers import Caller, Callers
 from llmops_assets.gateway.chain import Chain
-from llmops_assets.gateway.errors import GatewayError, RequestError, explained
+from llmops_assets.gateway.errors import EngineBusyError, GatewayError, RequestError, explained
 from llmops_assets.gateway.exchange import Exchange
 from llmops_assets.gateway.identity.quotas import QuotaError
 from llmops_assets.gateway.identity.roles import Scope
@@ -258,7 +258,7 @@ def _page(content: bytes, kind: str) -> Response:
 
 def _refusal(error: Exception, told: Mapping[str, str] = MappingProxyType({})) -> Response:
     status, _, _ = explained(error)
-    soon = {"retry-after": str(error.retry_after if isinstance(error, QuotaError) else 1)}
+    soon = {"retry-after": str(error.retry_after if isinstance(error, QuotaError | EngineBusyError) else 1)}
     known = {401: {"www-authenticate": "Bearer"}, 429: soon, 503: soon}
     return _json(error_body(error), status=status, headers={**known.get(status, {}), **told})
 

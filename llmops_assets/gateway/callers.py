@@ -1,4 +1,4 @@
-"""Who asks: the bearer key of a request becomes a `Caller`, which says what its requests may do."""
+"""Who asks: the key of a request, or a token of an identity provider, becomes a `Caller`, which says what it may do."""
 
 import hashlib
 import hmac
@@ -13,6 +13,7 @@ from llmops_assets.gateway.identity.denials import Denials
 from llmops_assets.gateway.identity.keys import Key, KeyStore, is_token
 from llmops_assets.gateway.identity.quotas import UNLIMITED, Allowance
 from llmops_assets.gateway.identity.roles import ANONYMOUS, MAY, Role, Scope
+from llmops_assets.gateway.identity.tokens import TokenError, Tokens, looks_like_one
 
 FRESH_SECONDS = 2.0
 """How long a key that was looked up is known without looking again: so long a revoked one may still be let in."""
@@ -55,7 +56,8 @@ class Callers:
 
     `open`: where the store holds no key at all, everybody is let in as a caller who may also try releases: for a
     loopback address. `replay`: whoever is let in may name the time of a request. `own` is the key by which the
-    installation itself asks; "": it has none. `denied` is told of everyone who is not let in.
+    installation itself asks; "": it has none. `denied` is told of everyone who is not let in. `tokens` are those of
+    identity providers: with any, nobody is let in without a key or a token.
     """
 
     def __init__(
@@ -66,9 +68,11 @@ class Callers:
         open: bool = True,
         replay: bool = False,
         denied: Denials | None = None,
+        tokens: Tokens | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
+        self._tokens = tokens or Tokens(())
         self._own = own.encode()
         self._open = open
         self._clock = clock
@@ -80,18 +84,30 @@ class Callers:
         self._locked = (0.0, False)
 
     def authenticate(self, authorization: str, route: str = "") -> Caller:
-        """The caller of an `Authorization` header; RequestError 401 where it names no valid key and one is needed."""
+        """The caller of an `Authorization` header; RequestError 401 where it names no valid key and one is needed, 403
+        where a token of an identity provider has no role here."""
         scheme, _, given = authorization.partition(" ")
         token = given.strip() if scheme.lower() == "bearer" else ""
         if self._own and hmac.compare_digest(token.encode(), self._own):
             return Caller("installation", "admin", self._more, owner="installation")
         if not self.closed:
             return self._anonymous
+        if self._tokens and looks_like_one(token):
+            return self._of_token(token, route)
         key = self._find(token)
         if key is None or not key.valid(datetime.now(UTC)):
             self._denied(key.id if key else "unknown", route, 401)
             raise RequestError(401, "give a valid key: Authorization: Bearer <key>", code="invalid_api_key")
         return Caller(key.id, key.role, self._more, key.allowance, key.owner)
+
+    def _of_token(self, token: str, route: str) -> Caller:
+        try:
+            found = self._tokens.verify(token)
+        except TokenError as error:
+            self._denied(error.name or "unknown", route, error.status)
+            code = "invalid_token" if error.status == 401 else "insufficient_permissions"
+            raise RequestError(error.status, str(error), code=code) from None
+        return Caller(found.name, found.role, self._more, found.allowance, found.owner)
 
     def allow(self, caller: Caller, scope: Scope, route: str = "") -> None:
         """RequestError 403 where a caller's role does not allow what its request wants."""
@@ -107,7 +123,7 @@ class Callers:
     @property
     def closed(self) -> bool:
         """Whether a key is needed."""
-        return not self._open or self._needs_key()
+        return not self._open or bool(self._tokens) or self._needs_key()
 
     def _needs_key(self) -> bool:
         """Whether a key was ever made; looked up again until one was."""

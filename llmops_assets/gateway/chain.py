@@ -16,6 +16,7 @@ from llmops_assets.gateway.callers import ANONYMOUS, Caller
 from llmops_assets.gateway.clearing import Redacts, clear
 from llmops_assets.gateway.errors import RedactionError, RequestError, explained
 from llmops_assets.gateway.exchange import Ask, Exchange
+from llmops_assets.gateway.identity.budgets import Budgets
 from llmops_assets.gateway.identity.quotas import Quotas
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.gateway.metrics import Metrics
@@ -28,6 +29,7 @@ from llmops_assets.gateway.steps.generation import Generate
 from llmops_assets.gateway.steps.grounded import Grounded
 from llmops_assets.gateway.steps.limit import Limit
 from llmops_assets.gateway.steps.meter import Meter
+from llmops_assets.gateway.steps.money import ReserveMoney
 from llmops_assets.gateway.steps.notice import Notice
 from llmops_assets.gateway.steps.privacy import ClearAnswer
 from llmops_assets.gateway.steps.question import ClearQuestion
@@ -46,8 +48,8 @@ PIECE = 24
 class Chain:
     """The steps of a request over the resources of one gateway process, and feedback on what came of it.
 
-    At most `max_running` requests are answered at a time. `steps` is the table; another one may be put in its place
-    before the first request.
+    At most `max_running` requests are answered at a time; `budgets` of money are kept where there are any. `steps` is
+    the table; another one may be put in its place before the first request.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Chain:
         releases: Releases,
         *,
         quotas: Quotas | None = None,
+        budgets: Budgets | None = None,
         max_running: int = 64,
     ) -> None:
         self.releases = releases
@@ -75,6 +78,7 @@ class Chain:
                 ChooseRelease(releases),
                 Fit(),
                 ReserveTokens(allowed),
+                *((ReserveMoney(budgets),) if budgets else ()),
             ),
             answering=(Courtesy(), Retrieve(embedder), Route(), Generate()),
             guards=(Grounded(), ClearAnswer(redactor), Filled(), Formed(), Shorten(), Notice()),

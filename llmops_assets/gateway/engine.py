@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,13 +44,19 @@ ANY_SEED = 2**32 - 1
 class Usage:
     """Tokens that the engine read and wrote for one answer.
 
-    `cut`: it ended because it might write no more; `stopped`: at a text before which the caller wants it to end.
+    `cut`: it ended because it might write no more; `stopped`: at a text before which the caller wants it to end. `by`
+    names the upstream that answered, "": the embedded engine.
     """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cut: bool = False
     stopped: bool = False
+    by: str = ""
+
+
+def _unheard(_: Usage) -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,8 @@ class Engine(ABC):
 
     @abstractmethod
     async def count(self, messages: Sequence[Mapping[str, str]]) -> int:
-        """How many tokens a chat has as a prompt: what `stream` will say that it read. Never more than its bytes."""
+        """How many tokens a chat has as a prompt: what `stream` will say that it read, or more where nobody can be
+        asked. Never more than its bytes."""
 
     @abstractmethod
     def stream(
@@ -88,28 +95,42 @@ class Engine(ABC):
     ) -> AsyncGenerator[str | Usage]:
         """Answer a chat in pieces of text, and at the end say what it took.
 
+        A Usage before a piece says what the answer has taken so far; the last item is the one of the whole.
         EngineLostError when the engine ends in the middle; closing the stream early stops the engine's work on it.
         """
 
     async def generate(
-        self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings, wishes: Wishes = NONE
+        self,
+        messages: Sequence[Mapping[str, str]],
+        settings: GenerationSettings,
+        wishes: Wishes = NONE,
+        told: Callable[[Usage], None] = _unheard,
     ) -> Generated:
-        """The collected stream. It is asked for once more when the engine is lost: nothing has been sent of it yet."""
-        try:
-            return await self._collected(messages, settings, wishes)
-        except EngineLostError:
-            return await self._collected(messages, settings, wishes)
+        """The collected stream. It is asked for once more when the engine is lost: nothing has been sent of it yet.
 
-    async def _collected(
-        self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings, wishes: Wishes
-    ) -> Generated:
-        pieces: list[str] = []
-        async with contextlib.aclosing(self.stream(messages, settings, wishes)) as stream:
-            async for piece in stream:
-                if isinstance(piece, Usage):
-                    return Generated("".join(pieces).strip(), piece)
+        `told` hears what each time has taken so far, whenever that is known: one that breaks off has cost it too.
+        """
+        try:
+            return await collected(self.stream(messages, settings, wishes), told)
+        except EngineLostError:
+            return await collected(self.stream(messages, settings, wishes), told)
+
+
+async def collected(stream: AsyncGenerator[str | Usage], told: Callable[[Usage], None] = _unheard) -> Generated:
+    """A whole answer out of an engine's stream, which is closed whatever happens."""
+    pieces: list[str] = []
+    usage = None
+    async with contextlib.aclosing(stream):
+        async for piece in stream:
+            if isinstance(piece, Usage):
+                usage = piece
+                told(usage)
+            else:
+                usage = None
                 pieces.append(piece)
+    if usage is None:
         raise EngineLostError("the stream ended without its token counts")
+    return Generated("".join(pieces).strip(), usage)
 
 
 class LlamaCppEngine(Engine):
@@ -230,6 +251,7 @@ class LlamaCppEngine(Engine):
                         if "error" in event:
                             raise EngineError(f"the engine failed in the middle of an answer: {str(event)[:300]}")
                         if event.get("content"):
+                            yield Usage(event["tokens_evaluated"], event["tokens_predicted"])
                             yield event["content"]
                         if event.get("stop"):
                             cut, stopped = event["stop_type"] == "limit", event["stopping_word"] in wishes.stop

@@ -3,6 +3,8 @@
 Messages go to the client as they are: they say what to do and never repeat what was asked or generated.
 """
 
+import math
+
 
 class GatewayError(Exception):
     """A request that is not answered. `status` is HTTP's, `kind` and `code` are OpenAI's, the text says what to do."""
@@ -61,6 +63,17 @@ class EngineLostError(EngineError):
     """The engine ended in the middle of an answer; a fresh one may give it."""
 
 
+class EngineBusyError(EngineError):
+    """Nobody who could answer has time; `retry_after` seconds later somebody may."""
+
+    status = 503
+    code = "engine_busy"
+
+    def __init__(self, retry_after: float) -> None:
+        self.retry_after = max(1, math.ceil(retry_after))
+        super().__init__(f"every upstream is busy or left alone: try again in {self.retry_after} s")
+
+
 CLIENT_LEFT = 499
 """Status of an answer whose client left before its end, as nginx writes it."""
 
@@ -70,6 +83,8 @@ SHORTENED = 206
 
 def explained(error: BaseException) -> tuple[int, str, str]:
     """(HTTP status, OpenAI error type, message) for a client; of errors that are none of ours no more than that."""
+    if isinstance(error, EngineBusyError):
+        return error.status, error.kind, str(error)
     if isinstance(error, EngineError):
         # Its own message may quote the server, and that the prompt.
         return error.status, error.kind, "the engine did not answer; try again"

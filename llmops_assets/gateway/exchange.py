@@ -69,8 +69,8 @@ class Exchange:
     `shown` are the articles that the engine was shown; `notice` is what the draft begins with to say that a machine
     writes; `path` says where `draft`, the answer as it shall be sent, comes
     from, `cut` whether a limit of tokens ended it, `shortened` whether its caller's limit or stop did. `usage` is what
-    the engine read and wrote, `counted` what the caller is told, None where nobody could count. `held` frees what the
-    exchange occupies; `closing` is the task that does so.
+    the engine read and wrote, of an answer that broke off until then; `counted` what the caller is told, None where
+    nobody could count. `held` frees what the exchange occupies; `closing` is the task that does so.
     """
 
     caller: Caller

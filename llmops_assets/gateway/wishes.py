@@ -11,7 +11,8 @@ class Wishes:
     """Names and ranges are OpenAI's. None: as the release does it.
 
     `max_tokens` and `stop` hold for every answer, the others for generated ones. More tokens than the release writes at
-    most are not asked for. `grammar` (GBNF) is what the answer must fit, "" for text.
+    most are not asked for. `grammar` (GBNF) is what the answer must fit, "" for text; `form` is the same as
+    OpenAI's `response_format`, in JSON.
     """
 
     max_tokens: int | None = None
@@ -22,6 +23,7 @@ class Wishes:
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
     grammar: str = ""
+    form: str = ""
 
     @property
     def sampling(self) -> tuple[str, ...]:

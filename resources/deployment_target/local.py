@@ -16,7 +16,9 @@ from typing import Any
 
 from llmops_assets.gateway.bundle import BundleError, bundle_folder, write_bundle
 from llmops_assets.gateway.identity.own import own_key
+from llmops_assets.gateway.identity.providers import IdentityProviders
 from llmops_assets.gateway.state import ServingState, read_state, write_state
+from llmops_assets.gateway.upstreams.settings import UpstreamSettings
 from llmops_assets.lib import ports
 from llmops_assets.lib.records import FileRef, ReleaseManifest, SubjectPattern
 from resources.deployment_target.base import DeploymentError, DeploymentTarget, TargetStatus
@@ -35,7 +37,8 @@ LAST_WORDS = 1500
 class LocalTarget(DeploymentTarget):
     """One gateway process whose files lie in `root`; `port` is taken when it is free, another one otherwise.
 
-    `base_model` is the name by which `models` finds the base model; none: the name in the manifest.
+    `base_model` is the name by which `models` finds the base model; none: the name in the manifest. `upstreams` are
+    asked for answers in place of the embedded engine, where there are any; `identity` says whose tokens let callers in.
     """
 
     name = "local"
@@ -55,6 +58,8 @@ class LocalTarget(DeploymentTarget):
         cache: Path | None = None,
         replay: bool = False,
         key: Path | None = None,
+        upstreams: UpstreamSettings | None = None,
+        identity: IdentityProviders | None = None,
     ) -> None:
         super().__init__(lake, models)
         self.root = root
@@ -67,6 +72,8 @@ class LocalTarget(DeploymentTarget):
         self._cache = cache
         self._replay = replay
         self._key = key
+        self._upstreams = upstreams or UpstreamSettings()
+        self._identity = identity or IdentityProviders()
 
     @property
     def key(self) -> str:
@@ -108,6 +115,14 @@ class LocalTarget(DeploymentTarget):
         command += ["--log-url", self._log_url, "--subject-key", str(self._subject_key), "--redaction", str(redaction)]
         if self._cache is not None:
             command += ["--cache", str(self._cache)]
+        if self._upstreams.upstreams:
+            upstreams = self.root / "upstreams.json"
+            upstreams.write_text(self._upstreams.model_dump_json())
+            command += ["--upstreams", str(upstreams)]
+        if self._identity.providers:
+            identity = self.root / "identity.json"
+            identity.write_text(self._identity.model_dump_json())
+            command += ["--identity", str(identity)]
         if self._replay:
             command += ["--replay"]
         if self._key is not None:

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from gateway_support import ARTICLES
 from scripted_target import Said, ScriptedTarget
+from upstream_server import KEY, UpstreamServer
 
+from llmops_assets.gateway.upstreams.settings import Upstream, UpstreamSettings
 from llmops_assets.lib.answering.embedding import Embedder, find_embedder_folder
 from llmops_assets.lib.answering.knowledge import KnowledgeIndex
 from llmops_assets.lib.hashing import hash_bytes, hash_file
@@ -318,6 +320,30 @@ def test_a_gateway_that_ends_at_its_start_leaves_the_end_of_its_own_log(gateway,
     assert "earlier life" not in str(failed.value)
     assert "SQLAlchemy URL" in target.last_words()
     assert not target.is_running()
+
+
+@pytest.mark.slow
+def test_an_upstream_answers_in_place_of_the_embedded_engine(gateway, tmp_path, tiny_gguf, monkeypatch):
+    monkeypatch.setenv("ITS_KEY", KEY)
+    with UpstreamServer("From another machine.", key=KEY) as server:
+        one = Upstream(name="one", url=server.url, key="$ITS_KEY", models={"*": "assistant"})
+        target = LocalTarget(
+            tmp_path / "gateway",
+            lake=gateway.lake,
+            models=Models(tmp_path),
+            base_model=str(tiny_gguf),
+            log_url=f"sqlite:///{tmp_path / 'log.db'}",
+            subject_key=tmp_path / "key",
+            upstreams=UpstreamSettings(upstreams=(one,)),
+        )
+        try:
+            target.start()
+            target.apply(gateway.manifest("one", router=GENERATES), "live")
+            (reply,) = target.ask_many([Ask(UNKNOWN)])
+            assert reply.answer == "From another machine."
+            assert KEY not in (tmp_path / "gateway" / "upstreams.json").read_text()
+        finally:
+            target.stop()
 
 
 def test_the_scripted_target_refuses_a_stage_when_told_to(subjects):

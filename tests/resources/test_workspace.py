@@ -7,7 +7,7 @@ import pytest
 from llmops_assets.lib.sources import SourceError
 from resources.conversations import Conversations
 from resources.use_case import UseCaseFiles
-from resources.workspace import Settings, Workspace
+from resources.workspace import Settings, SettingsError, Workspace
 
 FIRST, NEW = date(2026, 3, 2), date(2026, 3, 11)
 TOPICS = ("a", "b", "c", "new")
@@ -87,3 +87,10 @@ def test_articles_come_out_of_documents(tmp_path):
 def test_rows_without_a_time_need_a_first_day(tmp_path):
     with pytest.raises(SourceError, match=r"row 1: has no time.*None of the 280 rows of rows.csv"):
         days_of(tmp_path, times=False)
+
+
+def test_an_upstream_elsewhere_is_refused_where_the_use_case_keeps_data_on_the_premises():
+    away = Settings(upstreams=[{"name": "hosted", "url": "https://8.8.8.8/v1", "models": {"*": "m"}}])
+    with pytest.raises(SettingsError, match=r"hosted stands at 8\.8\.8\.8, and the use case says data_must_stay"):
+        away.upstreams_for(on_premises=True)
+    assert away.upstreams_for(on_premises=False).upstreams == away.upstreams

@@ -1,6 +1,6 @@
 """The page of what is served: releases, traffic, latency, steps, feedback, tokens. It tells nothing that was asked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client.metrics_core import Metric
 
@@ -9,6 +9,8 @@ from llmops_assets.gateway.releases import Releases
 from llmops_assets.lib import html
 
 REFRESH_SECONDS = 10
+UPSTREAM = {1.0: "asked", 0.5: "being tried", 0.0: "left alone"}
+"""States of an upstream by their figure in the metrics."""
 STAGES = ("live", "canary", "shadow", "preview")
 
 
@@ -25,6 +27,7 @@ def state_page(releases: Releases, metrics: Metrics) -> str:
         *problem,
         html.heading("Releases"),
         html.table(["stage", "release", "share of conversations"], served),
+        *_upstreams(found),
         html.heading("Requests"),
         html.table(["release", "path", "status", "requests"], _counts(requests, "release", "path", "status")),
         html.heading("Time to the whole answer"),
@@ -37,6 +40,22 @@ def state_page(releases: Releases, metrics: Metrics) -> str:
         html.table(["direction", "tokens"], _counts(found["gateway_tokens"], "direction")),
     ]
     return html.page("Gateway", *parts, refresh=REFRESH_SECONDS)
+
+
+def _upstreams(found: Mapping[str, Metric]) -> list[str]:
+    """Heading and table of the upstreams; nothing where the embedded engine answers alone."""
+    if not (up := found["gateway_upstream_up"].samples if "gateway_upstream_up" in found else []):
+        return []
+    running = {sample.labels["upstream"]: int(sample.value) for sample in found["gateway_upstream_running"].samples}
+    came = found["gateway_upstream_attempts"].samples
+    rows: list[list[object]] = []
+    for sample in up:
+        name = sample.labels["upstream"]
+        outcomes = {s.labels["outcome"]: int(s.value) for s in came if s.labels["upstream"] == name}
+        failed = ", ".join(f"{outcomes[key]} {key}" for key in sorted(outcomes) if key != "answered")
+        rows.append([name, UPSTREAM[sample.value], running[name], outcomes.get("answered", 0), failed or "–"])
+    headings = ["upstream", "state", "under way", "answered", "not answered"]
+    return [html.heading("Upstreams"), html.table(headings, rows)]
 
 
 def _share(releases: Releases, stage: str) -> str:

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from llmops_assets.gateway.exchange import Ask, Exchange
 from llmops_assets.gateway.protocol import models
 from llmops_assets.gateway.protocol.fields import Off, honoured, ignored, ignored_in, refused
-from llmops_assets.gateway.protocol.formats import FORMAT, ChatFormat, held_to
+from llmops_assets.gateway.protocol.formats import FORMAT, ChatFormat, as_chat, held_to
 from llmops_assets.gateway.protocol.messages import MOST_MESSAGES, QUESTION, Message, conversation_of
 from llmops_assets.gateway.protocol.reply import About, Reply, Usage, about, error_body, event, usage
 from llmops_assets.gateway.protocol.sampling import (
@@ -117,7 +117,7 @@ class ChatReply(Reply[ChatBody]):
             user=person(body.user, body.safety_identifier),
             conversation=name,
             time=moment,
-            wishes=dataclasses.replace(body.wishes(most), grammar=form),
+            wishes=dataclasses.replace(body.wishes(most), grammar=form, form=as_chat(body.response_format)),
             ignored=(*said.ignored, *entries, *spare, *stream_options(body), *ignored_in(body)),
         )
 

@@ -3,6 +3,7 @@
 https://platform.openai.com/docs/guides/structured-outputs.
 """
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -52,6 +53,17 @@ class ResponseSchemaFormat(NamedSchema):
 
 ChatFormat = Annotated[PlainFormat | ChatSchemaFormat, Field(discriminator="type")]
 ResponseFormat = Annotated[PlainFormat | ResponseSchemaFormat, Field(discriminator="type")]
+
+
+def as_chat(form: PlainFormat | ChatSchemaFormat | ResponseSchemaFormat | None) -> str:
+    """A form as chat completions have it, in JSON, "" for text: what an engine that is another server is told."""
+    if form is None or form.type == "text":
+        return ""
+    told = form.model_dump(by_alias=True, exclude_none=True)
+    if isinstance(form, ResponseSchemaFormat):
+        kind = told.pop("type")
+        told = {"type": kind, kind: told}
+    return json.dumps(told)
 
 
 def held_to(form: PlainFormat | ChatSchemaFormat | ResponseSchemaFormat | None, param: str) -> str:

@@ -16,7 +16,7 @@ from llmops_assets.gateway.protocol import models
 from llmops_assets.gateway.protocol.chat import NO_TOOLS, Nothing
 from llmops_assets.gateway.protocol.completions import Prompt
 from llmops_assets.gateway.protocol.fields import Body, Off, honoured, ignored, ignored_in, refused
-from llmops_assets.gateway.protocol.formats import FORMAT, ResponseFormat, held_to
+from llmops_assets.gateway.protocol.formats import FORMAT, ResponseFormat, as_chat, held_to
 from llmops_assets.gateway.protocol.messages import (
     MOST_MESSAGES,
     QUESTION,
@@ -207,6 +207,7 @@ class ResponseReply(Reply[ResponseBody]):
                 temperature=body.temperature,
                 top_p=body.top_p,
                 grammar=held_to(form, "text.format"),
+                form=as_chat(form),
             ),
             ignored=(*said.ignored, *entries, *spare, *verbosity, *ignored_in(body)),
         )

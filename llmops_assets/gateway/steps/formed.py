@@ -7,7 +7,8 @@ from llmops_assets.gateway.steps.base import Step
 
 
 class Formed(Step):
-    """Hand over where JSON was asked for and is none any more: the guards before have changed its text.
+    """Hand over where JSON was asked for and is none any more, since the guards before have changed its text, or does
+    not fit its schema, which an upstream need not be held to.
 
     One that a limit of tokens cut stays: its end says so.
     """
@@ -18,7 +19,17 @@ class Formed(Step):
         """Leave the answer, or let a person answer."""
         if not exchange.ask.wishes.grammar or exchange.path != "generated" or exchange.cut:
             return
-        try:
-            json.loads(exchange.draft or "")
-        except ValueError:
+        if not _fits(exchange.draft or "", exchange.ask.wishes.form):
             exchange.hand_over()
+
+
+def _fits(text: str, form: str) -> bool:
+    """Whether a text is JSON of a form."""
+    import jsonschema
+
+    schema = (json.loads(form) if form else {}).get("json_schema", {}).get("schema", {"type": "object"})
+    try:
+        jsonschema.validate(json.loads(text), schema)
+    except (ValueError, jsonschema.ValidationError):
+        return False
+    return True

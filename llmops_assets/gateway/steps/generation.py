@@ -3,6 +3,7 @@
 import dataclasses
 
 from llmops_assets.gateway import budget
+from llmops_assets.gateway.engine import Usage
 from llmops_assets.gateway.exchange import Exchange
 from llmops_assets.gateway.steps.base import Step
 
@@ -22,7 +23,12 @@ class Generate(Step):
         history = exchange.asked.history if exchange.turn is None or exchange.turn.leaning else ()
         prompt = await budget.prompt(release, exchange.asked.text, exchange.hits, wishes, history)
         allowed = dataclasses.replace(wishes, max_tokens=prompt.answer_tokens)
-        made = await release.engine.generate(prompt.messages, release.bundle.manifest.generation, allowed)
+
+        def told(usage: Usage) -> None:
+            # What a client that leaves, or an engine that fails, has cost is counted too.
+            exchange.usage = usage
+
+        made = await release.engine.generate(prompt.messages, release.bundle.manifest.generation, allowed, told)
         exchange.usage, exchange.shown = made.usage, prompt.shown
         exchange.answer("generated", made.text)
         exchange.cut = made.usage.cut
