@@ -25,6 +25,7 @@ from llmops_assets.lib.records.deployment import (
     Stage,
 )
 from llmops_assets.lib.records.evaluation import (
+    RULES_VERSION,
     EvalReport,
     GateDecision,
     QualityReport,
@@ -44,6 +45,7 @@ from llmops_assets.lib.records.monitoring import (
     TriggerDecision,
 )
 from llmops_assets.lib.records.planning import (
+    OVERALL,
     DriftPolicy,
     GatePolicy,
     HostingOption,
@@ -59,6 +61,8 @@ from llmops_assets.lib.records.training import BaseModelRef, FileRef, ModelRef, 
 
 __all__ = [
     "LATER",
+    "OVERALL",
+    "RULES_VERSION",
     "Article",
     "BaseModelRef",
     "Candidate",
