@@ -90,7 +90,7 @@ def simulate(suite: Mapping[str, int], losses: Mapping[str, float], differing: f
 
 def by_gate(counts: Counts, policy: GatePolicy) -> tuple[np.ndarray, np.ndarray]:
     """(promoted, called worse): what `gate.decide` says, by critical scores in place of p-values."""
-    units = [(name, (name,)) for name in counts.slices]
+    units: list[tuple[str, tuple[str, ...]]] = [(name, (name,)) for name in counts.slices]
     units += [(name, tuple(s for s in of if s in counts.slices)) for name, of in policy.groups.items()]
     units.append((OVERALL, counts.slices))
     drawn = [counts.of(of) for _, of in units]

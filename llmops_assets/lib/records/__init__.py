@@ -26,6 +26,7 @@ from llmops_assets.lib.records.deployment import (
 )
 from llmops_assets.lib.records.evaluation import (
     RULES_VERSION,
+    Approval,
     EvalReport,
     GateDecision,
     QualityReport,
@@ -63,6 +64,7 @@ __all__ = [
     "LATER",
     "OVERALL",
     "RULES_VERSION",
+    "Approval",
     "Article",
     "BaseModelRef",
     "Candidate",

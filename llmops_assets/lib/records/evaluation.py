@@ -1,5 +1,6 @@
 """Hand-overs of the group evaluation: scores, reports and the gate's decision."""
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -99,6 +100,21 @@ class SliceDecision(Record):
     def difference(self) -> float:
         """Candidate minus incumbent, 0 without one."""
         return self.candidate.accuracy - self.incumbent.accuracy if self.incumbent else 0.0
+
+
+class Approval(Record):
+    """A person's word on a candidate that the gate did not let through by itself, as the audit log has it."""
+
+    release: str
+    decision: str = Field(description="digest of the decision that it is about")
+    verdict: Literal["approved", "rejected", "overridden"]
+    name: str = Field(min_length=1, description="who says so")
+    role: str = Field("", description="role of the key that proved it; none: nobody asked for one")
+    reason: str = Field(min_length=1)
+    at: datetime
+    expires: datetime = Field(description="from then on it lets nothing pass any more")
+    entry: int = Field(0, description="number of the entry in the audit log")
+    hash: str = Field("", description="hash of that entry")
 
 
 RULES_VERSION = 2
