@@ -62,17 +62,17 @@ def _say(
     days: int | None,
 ) -> Approval:
     """The word, as an entry of the audit log. GateError where it cannot be given."""
+    url = Workspace(home_folder()).log_url
     decision = recorded(instance, "gate", GateDecision)
     if decision is None:
         raise GateError("the gate has judged nothing yet: run `llmops build` first")
     if decision.candidate != release:
         raise GateError(f"the gate judged {decision.candidate} last, not {release}: only that one can be decided about")
-    workspace = Workspace(home_folder())
-    owner, role = _proven(workspace, key)
+    owner, role = _proven(url, key)
     # A key says who it is; without one it is whoever works on this machine, or says another name.
     who = owner or name or getpass.getuser()
     word = approvals.given(decision, verdict, who, reason, datetime.now(UTC), role=role, days=days)
-    log = InteractionLog(workspace.log_url)
+    log = InteractionLog(url)
     try:
         entry = log.audit(approvals.ACTIONS[verdict], approvals.detail(word))
     finally:
@@ -80,11 +80,11 @@ def _say(
     return approvals.recorded(entry, entry["number"])
 
 
-def _proven(workspace: Workspace, key: str) -> tuple[str, str]:
+def _proven(url: str, key: str) -> tuple[str, str]:
     """(owner, role) of a key's token; ("", "") without one. GateError for one that opens nothing."""
     if not key:
         return "", ""
-    store = KeyStore(workspace.log_url)
+    store = KeyStore(url)
     try:
         found = store.find(key)
     finally:
