@@ -93,8 +93,8 @@ def intervals(title: str, rows: Sequence[Interval]) -> str:
 
 def intervals_uri(rows: Sequence[Interval]) -> str:
     """The image of `intervals` as a data URI."""
-    names, told, top = 200, 90, 26
-    plot = 640 - names - told
+    names, told, top, width = 160, 140, 26, 680
+    plot = width - names - told
     ends = [0.05, *(-row.low for row in rows), *(row.margin for row in rows), *(row.high for row in rows)]
     # Three points in a slice of a dozen questions may be anything: what lies further out than this is cut off.
     reach = min(0.5, max(ends) * 1.05)
@@ -119,7 +119,7 @@ def intervals_uri(rows: Sequence[Interval]) -> str:
             f'<circle cx="{x(row.value):.1f}" cy="{y}" r="4" fill="{colour}"/>'
             f'<text x="{names + plot + 8}" y="{y + 4}" fill="{colour}">{escape(row.said)}</text>'
         )
-    return _uri(height, "".join(parts), 640)
+    return _uri(height, "".join(parts), width)
 
 
 def _image(title: str, height: int, drawing: str) -> str:

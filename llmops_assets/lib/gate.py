@@ -322,11 +322,13 @@ def _promise(found: Evidence) -> str:
     )
     accepted = [d for d in found.units if d.action == "accepted"]
     blind = ", ".join(f"{d.slice} ({d.candidate.total} questions: {_loss_seen(d)})" for d in accepted)
-    return f"{text} Undecided and accepted by the policy: {blind}." if accepted else text
+    return f"{text} Undecided and accepted by the policy, smaller losses unseen: {blind}." if accepted else text
 
 
 def _loss_seen(unit: SliceDecision) -> str:
-    return "no loss is sure to be seen" if unit.seen is None else f"a loss of {unit.seen:.0%} is seen, not less"
+    return (
+        "no loss is sure to be seen" if unit.seen is None else f"losses from {100 * unit.seen:.0f} points on are seen"
+    )
 
 
 def _praise(found: Evidence) -> str:
