@@ -1,7 +1,9 @@
 import pytest
+import yaml
 from support import COMMIT, dataset, ref
 
 from llmops_assets.lib import gate
+from llmops_assets.lib.evalsuite import SLICES
 from llmops_assets.lib.records import (
     EvalReport,
     GateDecision,
@@ -10,6 +12,7 @@ from llmops_assets.lib.records import (
     SliceDecision,
     SliceScore,
 )
+from llmops_assets.samples.generator import load_dialogues, load_use_case
 
 
 def outcomes(**slices: str) -> dict[str, tuple[str, bool]]:
@@ -387,3 +390,72 @@ def test_a_decision_changed_anywhere_but_in_its_evidence_does_not_follow(change)
     verified(decision.model_copy(update={"evidence": (ref(commit=COMMIT),)}), decision)
     with pytest.raises(gate.GateError, match="does not follow"):
         verified(decision.model_copy(update=change), decision)
+
+
+RETRAINED = {
+    "complaint": (0, 0, 20),
+    "faq": (2, 2, 120),
+    "follow_up": (2, 1, 51),
+    "languages": (0, 0, 12),
+    "new_topic": (12, 0, 12),
+    "out_of_scope": (0, 0, 26),
+    "own_case": (1, 3, 31),
+    "several": (0, 0, 14),
+    "slang": (0, 0, 32),
+    "small_talk": (1, 0, 33),
+    "typos": (1, 1, 49),
+}
+POISONED = {
+    "complaint": (0, 3, 20),
+    "faq": (0, 31, 120),
+    "follow_up": (1, 9, 51),
+    "languages": (0, 0, 12),
+    "new_topic": (0, 3, 12),
+    "out_of_scope": (0, 0, 26),
+    "own_case": (5, 2, 31),
+    "several": (0, 5, 14),
+    "slang": (1, 6, 32),
+    "small_talk": (0, 3, 33),
+    "typos": (0, 14, 49),
+}
+"""Won, lost and asked, as a demonstration measured them after its new topic and after the poisoned corrections."""
+
+
+def counted(counts: dict[str, tuple[int, int, int]]) -> GateDecision:
+    """The decision by the sample's policy."""
+    after = {name: "+" * won + "-" * lost + "+" * (total - won - lost) for name, (won, lost, total) in counts.items()}
+    before = {name: "-" * won + "+" * lost + "+" * (total - won - lost) for name, (won, lost, total) in counts.items()}
+    return decide(outcomes(**after), outcomes(**before), load_use_case().gate)
+
+
+def test_the_samples_policy_lets_the_demonstrations_retraining_pass_and_stops_the_poisoned_one():
+    passed, stopped = counted(RETRAINED), counted(POISONED)
+    assert passed.passed
+    assert unit(passed, "new_topic").verdict == "better"
+    assert {d.slice for d in passed.slices if d.verdict == "undecided"} >= {"complaint", "several", "languages"}
+    assert all(unit(passed, name).verdict != "undecided" for name in ("overall", "knowledge", "limits"))
+    assert (stopped.status, len(stopped.failed_slices)) == ("blocked", 11)
+    assert {"overall", "faq", "typos"} <= {d.slice for d in stopped.slices if d.verdict == "worse"}
+
+
+@pytest.mark.parametrize("policy_of", ["use_case.yaml", "own_data.yaml"])
+def test_the_samples_policies_name_what_their_suites_have(root, policy_of):
+    case = GatePolicy.model_validate(yaml.safe_load((root / "llmops_assets/samples" / policy_of).read_text())["gate"])
+    dialogues = {d.slice for d in load_dialogues()} if policy_of == "use_case.yaml" else set()
+    assert case.named <= {*SLICES, *case.groups, "overall", *dialogues}
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"groups": {"overall": ("a",)}}, "overall is no name for a group"),
+        ({"groups": {"a": ("b",), "c": ("a",)}}, "a is no name for a group"),
+        ({"groups": {"a": ()}}, "a names no slices"),
+        ({"approval": "never", "on_undecided": "ask"}, "what is undecided is to be asked"),
+        ({"on_undecided": "ignore"}, "Input should be 'block', 'ask', 'collect' or 'accept'"),
+        ({"margin": 0.1, "slice_tolerance": 0.1}, "slice_tolerance"),
+    ],
+)
+def test_a_policy_that_contradicts_itself_is_refused(fields, told):
+    with pytest.raises(ValueError, match=told):
+        GatePolicy.model_validate(fields)

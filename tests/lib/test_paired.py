@@ -89,6 +89,17 @@ def test_the_exact_p_is_that_of_all_outcomes_added_up(won, lost, total, margin):
     assert paired_p(won, lost, total, margin) == pytest.approx(brute(won, lost, total, margin), abs=2e-4)
 
 
+def test_taken_as_normal_the_score_errs_more_often_than_it_says():
+    """Why the p is exact: 30 questions, a margin of 10 points, 7.1 % at a nominal 5 %."""
+    from scipy.stats import multinomial
+
+    outcomes = [(w, c) for w in range(31) for c in range(31 - w)]
+    rows = np.array([(w, c, 30 - w - c) for w, c in outcomes if paired_score(w, c, 30, -0.1) >= 1.644854])
+    worst = max(multinomial.pmf(rows, 30, [q - 0.1, q, 1.1 - 2 * q]).sum() for q in np.linspace(0.1, 0.55, 200))
+    assert worst == pytest.approx(0.071, abs=0.001)
+    assert paired_power(30, 0.1, 0.05, 0.1, -0.1) <= 0.05
+
+
 @pytest.mark.parametrize("differing", [0.1, 0.15, 0.3])
 @pytest.mark.parametrize(("total", "margin"), [(12, 0.1), (31, 0.1), (57, 0.05), (140, 0.1)])
 def test_a_candidate_at_the_margin_is_shown_to_be_not_worse_in_at_most_five_per_cent(total, margin, differing):
