@@ -212,6 +212,49 @@ def rollback(
     typer.echo(f"{deployed.release_id} serves, {deployed.previous} is the previous one")
 
 
+Reason = Annotated[str, typer.Option(help="why; it stands in the audit log and with the release for ever")]
+Person = Annotated[str, typer.Option(help="who says so; none: the user of this machine, or the key's owner")]
+Token = Annotated[str, typer.Option(envvar="LLMOPS_KEY", help="token of a key that proves who it is")]
+Good = Annotated[int | None, typer.Option(min=1, help="days it is good for; none: the use case's approval_days")]
+AtTheGate = Annotated[str, typer.Argument(help="the candidate that the gate judged last")]
+
+
+@app.command()
+def approve(release: AtTheGate, reason: Reason, name: Person = "", key: Token = "", days: Good = None) -> None:
+    """Let the candidate pass that waits at the gate for a person, and roll it out."""
+    _quiet()
+    from rich.console import Console
+
+    from llmops_assets.commands.approvals import approve
+
+    deployed = approve(release, reason, name, key, days, Console())
+    typer.echo(f"{deployed.release_id} answers at {deployed.address}/v1")
+
+
+@app.command()
+def override(release: AtTheGate, reason: Reason, key: Token = "", days: Good = None) -> None:
+    """Let a candidate pass that the gate stopped, by the key of a role that the use case names, and roll it out."""
+    _quiet()
+    from rich.console import Console
+
+    from llmops_assets.commands.approvals import override
+
+    deployed = override(release, reason, key, days, Console())
+    typer.echo(f"{deployed.release_id} answers at {deployed.address}/v1")
+
+
+@app.command()
+def reject(release: AtTheGate, reason: Reason, name: Person = "", key: Token = "") -> None:
+    """Reject the candidate at the gate; the incumbent serves on."""
+    _quiet()
+    from rich.console import Console
+
+    from llmops_assets.commands.approvals import reject
+
+    word = reject(release, reason, name, key, Console())
+    typer.echo(f"{word.release} is rejected by {word.name}; the incumbent serves on")
+
+
 @app.command()
 def dev() -> None:
     """Keep the Dagster UI with its daemon, the MLflow UI, the lake's page and the gateway running, until Ctrl-C."""

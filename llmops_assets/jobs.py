@@ -1,7 +1,7 @@
 """Jobs by selection, and schedules. A job says what is run together; when, and why, say schedules and sensors.
 
-Concept: https://docs.dagster.io/guides/build/jobs/asset-jobs. Every job but `roll_back`
-is partitioned by day: the day it is about.
+Concept: https://docs.dagster.io/guides/build/jobs/asset-jobs. Every job but
+`roll_back`, `approve` and `reject` is partitioned by day: the day it is about.
 """
 
 from datetime import timedelta
@@ -73,7 +73,18 @@ roll_back = dg.define_asset_job(
     config=dg.RunConfig(ops={"deployment": {"config": {"roll_back": True}}}),
     description="Serve the release before the live one again, or the one that `roll_back_to` names.",
 )
-JOBS = [ingest_day, build_release, retrain, monitor_day, roll_back]
+approve = dg.define_asset_job(
+    "approve",
+    selection=assets("approval", *ROLLOUT),
+    description="A person lets the candidate pass that waits at the gate, with name and reason; it is rolled out.",
+)
+reject = dg.define_asset_job(
+    "reject",
+    selection=assets("approval"),
+    config=dg.RunConfig(ops={"approval": {"config": {"verdict": "rejected"}}}),
+    description="A person rejects the candidate at the gate, with name and reason; the incumbent serves on.",
+)
+JOBS = [ingest_day, build_release, retrain, monitor_day, roll_back, approve, reject]
 
 nightly = dg.build_schedule_from_partitioned_job(
     monitor_day,

@@ -18,6 +18,23 @@ class InstalledLog:
         """Interactions with start <= time < end in order of time, with rating, reason and correction."""
         return self._opened.interactions(start, end)
 
+    def audit(self, action: str, detail: str) -> dict[str, Any]:
+        """Append an entry to the audit chain; the entry, with number and hash."""
+        return self._opened.audit(action, detail)
+
+    def audit_entry(self, number: int) -> dict[str, Any] | None:
+        """The audit entry of a number, or None."""
+        return self._opened.audit_entry(number)
+
+    def broken_audit_entry(self) -> int | None:
+        """Number of the first audit entry that does not follow from the one before it; None when the chain holds."""
+        return self._opened.broken_audit_entry()
+
+    def close(self) -> None:
+        """Give back its connections, if it was ever opened."""
+        if "_opened" in self.__dict__:
+            self._opened.close()
+
     @functools.cached_property
     def _opened(self) -> "InteractionLog":
         from llmops_assets.gateway.interaction_log import InteractionLog

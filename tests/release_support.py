@@ -28,6 +28,7 @@ from llmops_assets.lib.records import (
     EngineModel,
     EvalItem,
     FileRef,
+    GatePolicy,
     KnowledgeIndexRef,
     ModelRef,
     Recipe,
@@ -37,6 +38,7 @@ from llmops_assets.lib.records import (
     TunedModel,
     UseCase,
 )
+from resources.interaction_log import InstalledLog
 from resources.lake.base import Lake
 from resources.models import Models
 from resources.registry import Registry
@@ -44,6 +46,8 @@ from resources.registry import Registry
 JUDGEMENT = [candidate, quality_report, safety_report, gate]
 WAY = [*JUDGEMENT, release, deployment]
 QUIET = {"quality_report": {"config": {"ablations": False}}}
+GATE = GatePolicy(minimum_accuracy=0.5, on_undecided="accept", margins={"out_of_scope": 0.2})
+"""For a suite of ten questions: what is undecided passes where the measured loss is within the margin."""
 ANSWER = "Delivery takes 3 to 5 days."
 
 
@@ -77,6 +81,7 @@ class World:
     registry: Registry
     target: ScriptedTarget
     root: Any
+    log: InstalledLog
 
     def __post_init__(self) -> None:
         path = self.root / "llmops_assets/samples/use_case.yaml"
@@ -85,6 +90,7 @@ class World:
         self.training = TrainingSet(rows=dataset(), held_out=dataset(), reference=dataset(), until=date(2026, 3, 2))
         knowledge = self.put("articles.jsonl", articles.to_jsonl([article("delivery", ANSWER)]))
         self.knowledge = DatasetRef(name="knowledge", ref=knowledge.ref, digest=knowledge.sha256, rows=1)
+        self.case = self.case.model_copy(update={"gate": GATE})
         self.report("use_case", self.case)
         self.report("base_model", BaseModelRef(ref=self.base, source="base"))
         self.report("quantized_model", EngineModel(kind="q8_0", file=None, size=1, losses={}))
@@ -154,7 +160,12 @@ class World:
         return dg.materialize(
             assets,
             instance=self.instance,
-            resources={"lake": self.lake, "registry": self.registry, "target": self.target},
+            resources={
+                "lake": self.lake,
+                "registry": self.registry,
+                "target": self.target,
+                "interaction_log": self.log,
+            },
             run_config={"ops": {name: values for name, values in wanted.items() if name in names}},
             raise_on_error=False,
         )
@@ -205,4 +216,6 @@ def registry(tmp_path_factory):
 def world(lake, registry, tmp_path, root):
     """An installation on hand-made upstreams."""
     with dg.DagsterInstance.ephemeral() as instance:
-        yield World(instance, lake, registry, ScriptedTarget(lake, Models(tmp_path / "models")), root)
+        log = InstalledLog(f"sqlite:///{tmp_path / 'interactions.db'}")
+        yield World(instance, lake, registry, ScriptedTarget(lake, Models(tmp_path / "models")), root, log)
+        log.close()

@@ -53,12 +53,14 @@ assert len(shouted) > 5 and all(text.isupper() and text.endswith("!!") for text 
 from support import dataset
 from llmops_assets.lib.records import EvalReport, GatePolicy, SliceScore
 found = {str(n): ("faq", True) for n in range(10)}
-def report(name, seconds):
-    return EvalReport(subject=name, suite=dataset(), overall=SliceScore(right=10, total=10), slices={}, seconds=seconds)
-def decide(seconds):
-    return module.decide(report("new", seconds), found, report("old", 1.0), found, GatePolicy())
-assert decide(1.5).passed
-assert decide(3.0).failed_slices == ("latency",)
+def report(name, handed_over):
+    paths = {"handover": SliceScore(right=0, total=handed_over)}
+    return EvalReport(subject=name, suite=dataset(), overall=SliceScore(right=10, total=10), slices={}, paths=paths)
+def decide(handed_over):
+    policy = GatePolicy(on_undecided="accept")
+    return module.decide(report("new", handed_over), found, report("old", 2), found, policy)
+assert decide(4).passed
+assert decide(5).failed_slices == ("handovers",)
 """,
 }
 

@@ -25,6 +25,7 @@ from llmops_assets.commands.traffic import FileTraffic, Query, SampleTraffic, Tr
 from llmops_assets.definitions import build_defs
 from llmops_assets.handover.contents import read_articles
 from llmops_assets.handover.reading import RecordType, recorded
+from llmops_assets.lib import gate as gates
 from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.records import (
     DriftReport,
@@ -358,7 +359,7 @@ class Demo:
         except RunError as error:
             decision = recorded(self.instance, "gate", GateDecision)
             if decision is not None and not decision.passed:
-                raise DemoError(f"the gate stopped {decision.candidate}: {'; '.join(decision.reasons)}") from error
+                raise DemoError(gates.stopped(decision)) from error
             raise DemoError(str(error)) from error
 
     def sensor(self) -> dg.RunRequest | None:

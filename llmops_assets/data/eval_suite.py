@@ -15,7 +15,8 @@ from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.handover.reading import read
 from llmops_assets.lib import evalsuite, tables
 from llmops_assets.lib.hashing import hash_bytes
-from llmops_assets.lib.records import DatasetRef, EvalItem, KnowledgeBase, UseCase
+from llmops_assets.lib.records import DatasetRef, EvalItem, GatePolicy, KnowledgeBase, UseCase
+from llmops_assets.lib.sizing import sizes
 from llmops_assets.lib.tables import TRAINING_ROWS, TRAINING_TAG
 from resources.lake.base import GoneError, Lake
 from resources.use_case import UseCaseFiles
@@ -78,6 +79,22 @@ def _compared(lake: Lake, tag: str, commit: str, items: list[EvalItem]) -> dict[
     return hits
 
 
+def what_is_seen(counts: dict[str, int], policy: GatePolicy) -> list[dict[str, str | int | float]]:
+    """A line per unit of the gate's policy: what so many questions can and cannot show."""
+    return [
+        {
+            "unit": size.unit,
+            "questions": size.questions,
+            "margin": size.margin,
+            "an equal one is shown": size.power,
+            f"questions for {policy.power:.0%}": size.needed or "",
+            "loss that is stopped": "" if size.seen is None else size.seen,
+            "when undecided": policy.when_undecided(size.unit),
+        }
+        for size in sizes(counts, policy)
+    ]
+
+
 @dg.asset(
     deps=["use_case", knowledge_base],
     kinds={"jsonl"},
@@ -102,7 +119,8 @@ def eval_suite(
     the use case names no questions out of scope, that slice is missing: unmeasured, not passed.
     """
     knowledge = read(context, "knowledge_base", KnowledgeBase)
-    foreign = read(context, "use_case", UseCase).out_of_scope.held_out
+    case = read(context, "use_case", UseCase)
+    foreign = case.out_of_scope.held_out
     tags = {tag: commit for tag, commit in lake.tags().items() if tag.startswith(TRAINING_TAG)}
     articles, claims = read_articles(lake, knowledge.trusted.ref), Claims(context)
     dated = [a.available_from for a in articles if a.available_from]
@@ -131,6 +149,7 @@ def eval_suite(
         questions=len(items),
         unmeasured=[name for name in evalsuite.SLICES if name not in counts],
         slices=counted("slice", counts, "questions"),
+        seen=table(what_is_seen(counts, case.gate)),
         left_out=table(hits),
         inputs=inputs,
     )

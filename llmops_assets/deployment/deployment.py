@@ -15,9 +15,11 @@ from llmops_assets.handover.memory import Memory
 from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.handover.reading import read
 from llmops_assets.lib import evalsuite
-from llmops_assets.lib.records import Deployment, QualityReport, Release, UseCase
+from llmops_assets.lib.judging import approvals
+from llmops_assets.lib.records import Deployment, GateDecision, QualityReport, Release, UseCase
 from llmops_assets.lib.statistics import mcnemar_exact
 from resources.deployment_target import DeploymentTarget, TargetStatus
+from resources.interaction_log import InstalledLog
 from resources.lake.base import Lake, NotFoundError
 from resources.registry import Registry
 
@@ -37,7 +39,7 @@ class RolloutConfig(dg.Config):
     deps=["use_case", release],
     kinds={"llamacpp", "http"},
     owners=["team:operations"],
-    code_version="2",
+    code_version="3",
     pool="serving",
 )
 def deployment(
@@ -46,6 +48,7 @@ def deployment(
     lake: dg.ResourceParam[Lake],
     registry: dg.ResourceParam[Registry],
     target: dg.ResourceParam[DeploymentTarget],
+    interaction_log: dg.ResourceParam[InstalledLog],
 ) -> dg.MaterializeResult:
     """The release on its target. A canary that answers worse than it was judged is withdrawn; the incumbent stays."""
     live = serving.find(context, lake)
@@ -55,8 +58,13 @@ def deployment(
     insist_agreement(status, live)
     incumbent = live.release.release_id if live else None
     # What is live already was judged against the release that it replaced.
-    judged_against = record.incumbent if incumbent == record.release_id else incumbent
-    report = evidence.verified(lake, record, read(context, "use_case", UseCase), judged_against)
+    serves = incumbent == record.release_id
+    judged_against = record.incumbent if serves else incumbent
+
+    def allowed(decision: GateDecision) -> None:
+        insist_allowed(decision, record, interaction_log, None if serves else datetime.now(UTC))
+
+    report = evidence.verified(lake, record, read(context, "use_case", UseCase), judged_against, allowed)
     memory = Memory(context, lake, record.manifest.content_hash)
     if memory.result is not None and status.live == record.release_id:
         return memory.result
@@ -70,6 +78,14 @@ def deployment(
         target.abort_canary()
         raise
     return deployed(context, lake, registry, target, record, now, before=live, checks=checks, memory=memory)
+
+
+def insist_allowed(decision: GateDecision, record: Release, log: InstalledLog, now: datetime | None) -> None:
+    """GateError unless the gate, or a person whose word is in the audit log and still good, let the release pass."""
+    approvals.insist(decision, record.approval, now)
+    if record.approval is not None:
+        found = log.audit_entry(record.approval.entry)
+        approvals.insist_recorded(record.approval, found, log.broken_audit_entry())
 
 
 def insist_agreement(status: TargetStatus, live: serving.Serving | None) -> None:

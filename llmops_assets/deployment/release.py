@@ -9,10 +9,12 @@ from llmops_assets.handover import serving
 from llmops_assets.handover.claims import Claims
 from llmops_assets.handover.display import address
 from llmops_assets.handover.publishing import materialized, publish
-from llmops_assets.handover.reading import read
+from llmops_assets.handover.reading import find, read
 from llmops_assets.lib.answering.wordings import knows
 from llmops_assets.lib.auditing import purposes
-from llmops_assets.lib.records import Candidate, DataTerms, GateDecision, Release
+from llmops_assets.lib.gate import GateError
+from llmops_assets.lib.judging import approvals
+from llmops_assets.lib.records import Approval, Candidate, DataTerms, GateDecision, Release
 from resources.lake.base import Lake
 
 NAME = "release"
@@ -20,10 +22,10 @@ PURPOSE = "support"
 
 
 @dg.asset(
-    deps=["candidate", "gate"],
+    deps=["candidate", "gate", "approval"],
     kinds={"json"},
     owners=["team:operations"],
-    code_version="4",
+    code_version="5",
     check_specs=[
         dg.AssetCheckSpec(
             "every_row_allows_serving",
@@ -44,8 +46,11 @@ def release(
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """The release: its manifest in the lake, with the gate's evidence. Refused when the gate judged something else."""
     decision, entering = read(context, "gate", GateDecision), read(context, "candidate", Candidate)
-    if not decision.passed:
-        raise dg.Failure(f"the gate stopped {decision.candidate}: {'; '.join(decision.reasons)}", allow_retries=False)
+    word = find(context, "approval", Approval)
+    try:
+        approvals.insist(decision, word, datetime.now(UTC))
+    except GateError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
     if decision.candidate != entering.release_id:
         raise dg.Failure(
             f"the gate judged {decision.candidate}, but the candidate is {entering.release_id} now: "
@@ -70,6 +75,7 @@ def release(
         incumbent=decision.incumbent,
         tuned=entering.tuned,
         training=entering.training,
+        approval=None if decision.passed else word,
     )
     publish(context, lake, {f"{folder}/release.json": record.model_dump_json().encode()}, release=record.release_id)
     yield materialized(
@@ -82,9 +88,18 @@ def release(
         release_id=record.release_id,
         evidence=address(lake, record.gate),
         replaces=record.incumbent or "",
+        approval=told_of(record.approval),
         inputs={
             "gate": record.gate,
             "model": entering.tuned.digest if entering.tuned else "",
             "index": manifest.knowledge_index.sha256 if manifest.knowledge_index else "",
         },
     )
+
+
+def told_of(word: Approval | None) -> str:
+    """Whose word let a release pass, for its metadata."""
+    if word is None:
+        return "the gate let it pass"
+    who = f"{word.name} ({word.role})" if word.role else word.name
+    return f"{word.verdict} by {who}, audit entry {word.entry}: {word.reason}"

@@ -1,5 +1,7 @@
 """From stored answers to the gate's decision: computed by the gate, and once more by the deployment."""
 
+from collections.abc import Callable
+
 from llmops_assets.handover.contents import read_articles, read_rows, read_suite
 from llmops_assets.lib import gate as gates
 from llmops_assets.lib.hashing import hash_bytes
@@ -33,6 +35,8 @@ def outcomes(lake: Lake, report: EvalReport) -> gates.Outcomes:
     answered, asked = {row["id"] for row in rows}, {item.id for item in items}
     if unknown := answered - asked:
         raise gates.GateError(f"{len(unknown)} answers of {report.subject} are to other questions: evaluate again")
+    if abs(sum(row["seconds"] for row in rows) - report.seconds) > 0.002:
+        raise gates.GateError(f"the report on {report.subject} says other seconds than its answers: evaluate again")
     if missing := asked - answered:
         raise gates.GateError(f"{len(missing)} questions were not answered by {report.subject}: evaluate again")
     return {g.item.id: (g.item.slice, g.right) for g in grading.graded(items, rows)}
@@ -55,8 +59,13 @@ def probed(lake: Lake, report: SafetyReport) -> SafetyReport:
 
 
 def decide(lake: Lake, report: QualityReport, probes: SafetyReport, case: UseCase) -> GateDecision:
-    """The decision that follows from the answers behind a quality and a safety report."""
-    evidence = [r.answers for r in (report.candidate, report.incumbent) if r is not None and r.answers is not None]
+    """The decision that follows from the answers behind a quality and a safety report, with the hashes of all of it."""
+    sides = {"candidate": report.candidate, "incumbent": report.incumbent}
+    answers = {side: r.answers for side, r in sides.items() if r is not None and r.answers is not None}
+    evidence = list(answers.values())
+    hashes = {"policy": case.gate.content_hash, "suite": report.candidate.suite.digest}
+    hashes |= {f"answers of the {side}": hash_bytes(lake.read(ref)) for side, ref in answers.items()}
+    hashes["answers to the probes"] = hash_bytes(lake.read(probes.answers))
     return gates.decide(
         report.candidate,
         outcomes(lake, report.candidate),
@@ -65,13 +74,30 @@ def decide(lake: Lake, report: QualityReport, probes: SafetyReport, case: UseCas
         case.gate,
         [*evidence, probes.answers],
         safety=probed(lake, probes),
+        hashes=hashes,
     )
 
 
-def verified(lake: Lake, release: Release, case: UseCase, incumbent: str | None) -> QualityReport:
+def insist_passed(decision: GateDecision) -> None:
+    """GateError unless the gate itself let the candidate through."""
+    if not decision.passed:
+        raise gates.GateError(gates.stopped(decision))
+
+
+def verified(
+    lake: Lake,
+    release: Release,
+    case: UseCase,
+    incumbent: str | None,
+    allowed: Callable[[GateDecision], None] = insist_passed,
+) -> QualityReport:
     """The quality report behind a release, after the gate's decision was computed from its answers once more.
 
-    GateError when the decision is missing, was changed, or is about another candidate or incumbent.
+    In this order, each with a GateError of its own: the folder of the decision is read from the commit that the release
+    names; the probes were of the release's own prompt; the decision allows it (`allowed`: it passed, or a person's word
+    is valid); suite and answers are those of the reports, a question to each answer; grades, scores and probes follow
+    from them; the decision is about this release and this incumbent, by today's rules; policy, suite, answers and
+    probes have the hashes it was made of; it is, word for word, the decision that follows from them.
     """
 
     def beside(name: str) -> LakeRef:
@@ -82,5 +108,6 @@ def verified(lake: Lake, release: Release, case: UseCase, incumbent: str | None)
     probes = SafetyReport.model_validate_json(lake.read(beside(SAFETY)))
     if probes.prompt != release.manifest.prompt.template:
         raise gates.GateError(f"the safety probes of {release.release_id} asked for another system prompt than its own")
+    allowed(decision)
     gates.verify(decision, decide(lake, report, probes, case), release.release_id, incumbent)
     return report

@@ -9,9 +9,10 @@ from llmops_assets.evaluation.candidate import candidate
 from llmops_assets.evaluation.quality_report import quality_report
 from llmops_assets.evaluation.safety_report import safety_report
 from llmops_assets.handover.claims import Claims
-from llmops_assets.handover.display import bullets, pairs
+from llmops_assets.handover.display import bullets, intervals, table
 from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.handover.reading import read
+from llmops_assets.lib import gate as gates
 from llmops_assets.lib import html
 from llmops_assets.lib.records import Candidate, GateDecision, QualityReport, SafetyReport, UseCase
 from resources.lake.base import Lake
@@ -23,20 +24,21 @@ NAME = "gate"
     deps=["use_case", candidate, quality_report, safety_report],
     kinds={"html"},
     owners=["team:ml-engineering"],
-    code_version="2",
+    code_version="3",
     check_specs=[
         dg.AssetCheckSpec(
             "candidate_may_be_released",
             asset=NAME,
             blocking=True,
-            description="No scenario slice is worse than the incumbent's, and the floors are reached.",
+            description="It is shown to be not worse wherever the policy asks for that, and the floors are reached.",
         )
     ],
 )
 def gate(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
-    """The decision per scenario slice by paired tests; a refusal is recorded as evidence too, and stops the rest."""
+    """The decision per slice, group and whole, by paired tests against margins; a refusal is recorded as evidence too,
+    and stops the rest. What waits for a person goes on with the job `approve`."""
     entering = read(context, "candidate", Candidate).release_id
     report = read(context, "quality_report", QualityReport)
     probes = read(context, "safety_report", SafetyReport)
@@ -61,9 +63,10 @@ def gate(
     claims.hold(
         "candidate_may_be_released",
         record.passed,
-        "; ".join(record.reasons),
+        gates.stopped(record),
         failed_slices=list(record.failed_slices),
     )
+    drawn = html.drawn(record)
     yield materialized(
         context,
         record,
@@ -74,16 +77,33 @@ def gate(
         incumbent=record.incumbent or "",
         passed=record.passed,
         failed_slices=list(record.failed_slices),
+        status=record.status or "",
         reasons=bullets(record.reasons),
-        slices=pairs("right answers by slice", shares_of(record)),
+        promise=record.promise,
+        figures={"intervals": intervals("difference to the incumbent", drawn)} if drawn else {},
+        slices=table(rows_of(record)),
         inputs={"quality_report": report.report, "safety_report": probes.report},
     )
     yield from claims.results()
 
 
-def shares_of(decision: GateDecision) -> dict[str, dict[str, float]]:
-    """Slice to share of right answers of candidate and, where there is one, incumbent."""
-    return {
-        d.slice: {"candidate": d.candidate.accuracy} | ({"incumbent": d.incumbent.accuracy} if d.incumbent else {})
+def rows_of(decision: GateDecision) -> list[dict[str, str | int | float]]:
+    """A line per unit: what was measured, what is said of it, and what so many questions can see."""
+    return [
+        {
+            "unit": d.slice,
+            "questions": d.candidate.total,
+            "candidate": round(d.candidate.accuracy, 3),
+            "incumbent": round(d.incumbent.accuracy, 3) if d.incumbent else "",
+            "won": d.won,
+            "lost": d.lost,
+            "interval": f"{d.low:+.3f} to {d.high:+.3f}" if d.incumbent else "",
+            "margin": d.margin,
+            "verdict": html.said(d),
+            "p worse (Holm)": d.p_value,
+            "an equal one is shown": d.power,
+            "questions needed": d.needed or "",
+            "loss that is stopped": "" if d.seen is None else d.seen,
+        }
         for d in decision.slices
-    }
+    ]

@@ -189,8 +189,8 @@ class InteractionLog:
 
     # -- audit --------------------------------------------------------------------------------------------------
 
-    def audit(self, action: str, detail: str) -> None:
-        """Append an entry to the audit chain."""
+    def audit(self, action: str, detail: str) -> dict[str, Any]:
+        """Append an entry to the audit chain; the entry, with number and hash."""
         for attempt in range(AUDIT_TRIES):
             try:
                 return self._audit(action, detail)
@@ -198,8 +198,9 @@ class InteractionLog:
                 # Another process appended the entry of this number meanwhile.
                 if attempt + 1 == AUDIT_TRIES:
                     raise
+        raise AssertionError("the last try returns or raises")
 
-    def _audit(self, action: str, detail: str) -> None:
+    def _audit(self, action: str, detail: str) -> dict[str, Any]:
         with self._lock, self._engine.begin() as connection:
             if self._engine.dialect.name == "postgresql":
                 connection.execute(sa.text("LOCK TABLE audit IN EXCLUSIVE MODE"))
@@ -211,12 +212,20 @@ class InteractionLog:
                 "detail": detail,
                 "previous": last["hash"] if last else GENESIS,
             }
-            connection.execute(sa.insert(AUDIT).values(**entry, hash=hash_json(entry)))
+            entry["hash"] = hash_json(entry)
+            connection.execute(sa.insert(AUDIT).values(entry))
+        return entry
 
     def audit_entries(self) -> Sequence[dict[str, Any]]:
         """All entries, oldest first."""
         with self._engine.connect() as connection:
             return [dict(row) for row in connection.execute(sa.select(AUDIT).order_by(AUDIT.c.number)).mappings()]
+
+    def audit_entry(self, number: int) -> dict[str, Any] | None:
+        """The entry of a number, or None."""
+        with self._engine.connect() as connection:
+            found = connection.execute(sa.select(AUDIT).where(AUDIT.c.number == number)).mappings().first()
+        return dict(found) if found is not None else None
 
     def broken_audit_entry(self) -> int | None:
         """Number of the first entry that does not follow from the one before it; None when the chain holds."""

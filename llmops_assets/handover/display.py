@@ -48,6 +48,11 @@ def pairs(title: str, values: Mapping[str, Mapping[str, float]]) -> dg.MarkdownM
     return dg.MetadataValue.md(charts.pairs(title, values))
 
 
+def intervals(title: str, rows: Iterable[charts.Interval]) -> dg.MarkdownMetadataValue:
+    """Differences with their intervals and margins, in one picture."""
+    return dg.MetadataValue.md(charts.intervals(title, list(rows)))
+
+
 def bullets(sentences: Iterable[str]) -> dg.MarkdownMetadataValue:
     """Sentences as a list."""
     return dg.MetadataValue.md("\n".join(f"- {sentence}" for sentence in sentences))

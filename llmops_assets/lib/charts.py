@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 
 WIDTH, ROW, NAMES, PLOT = 520, 22, 190, 180
@@ -69,9 +70,65 @@ def pairs(title: str, values: Mapping[str, Mapping[str, float]]) -> str:
     return _image(title, top, "".join(parts))
 
 
+@dataclass(frozen=True)
+class Interval:
+    """A measured difference (-1 to 1) with its interval, the margin it may lose, and what is said of it."""
+
+    name: str
+    low: float
+    value: float
+    high: float
+    margin: float
+    said: str
+
+
+SAID = {"better": "#3a9e6e", "not worse": "#4f6bed", "undecided": "#e0a339", "worse": "#c8372d"}
+"""Colours of what is said; grey for anything else."""
+
+
+def intervals(title: str, rows: Sequence[Interval]) -> str:
+    """Markdown with one image: for every row its interval as a line, the value as a dot, the margin as a red tick."""
+    return f"![{title}]({intervals_uri(rows)})"
+
+
+def intervals_uri(rows: Sequence[Interval]) -> str:
+    """The image of `intervals` as a data URI."""
+    names, told, top, width = 160, 140, 26, 680
+    plot = width - names - told
+    ends = [0.05, *(-row.low for row in rows), *(row.margin for row in rows), *(row.high for row in rows)]
+    # Three points in a slice of a dozen questions may be anything: what lies further out than this is cut off.
+    reach = min(0.5, max(ends) * 1.05)
+
+    def x(value: float) -> float:
+        return names + plot * (min(reach, max(-reach, value)) + reach) / (2 * reach)
+
+    height = top + ROW * max(1, len(rows)) + 4
+    parts = [
+        f'<line x1="{x(0):.1f}" y1="{top - 6}" x2="{x(0):.1f}" y2="{height}" stroke="#8a94a3"/>',
+        f'<text x="{x(0):.1f}" y="14" text-anchor="middle">equal</text>',
+        f'<text x="{names}" y="14">{100 * -reach:.0f} points</text>',
+        f'<text x="{names + plot}" y="14" text-anchor="end">+{100 * reach:.0f} points</text>',
+    ]
+    for number, row in enumerate(rows):
+        y, colour = top + number * ROW + ROW // 2, SAID.get(row.said.partition(",")[0], "#8a94a3")
+        parts.append(
+            f'<text x="{names - 8}" y="{y + 4}" text-anchor="end">{escape(row.name[:28])}</text>'
+            f'<line x1="{x(-row.margin):.1f}" y1="{y - 8}" x2="{x(-row.margin):.1f}" y2="{y + 8}" '
+            f'stroke="#c8372d" stroke-width="2" stroke-dasharray="3 2"/>'
+            f'<line x1="{x(row.low):.1f}" y1="{y}" x2="{x(row.high):.1f}" y2="{y}" stroke="{colour}" stroke-width="3"/>'
+            f'<circle cx="{x(row.value):.1f}" cy="{y}" r="4" fill="{colour}"/>'
+            f'<text x="{names + plot + 8}" y="{y + 4}" fill="{colour}">{escape(row.said)}</text>'
+        )
+    return _uri(height, "".join(parts), width)
+
+
 def _image(title: str, height: int, drawing: str) -> str:
+    return f"![{title}]({_uri(height, drawing)})"
+
+
+def _uri(height: int, drawing: str, width: int = WIDTH) -> str:
     svg = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" font-family="sans-serif" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" '
         f'font-size="12" fill="#1d2733"><rect width="100%" height="100%" fill="#fff"/>{drawing}</svg>'
     )
-    return f"![{title}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"

@@ -1,14 +1,18 @@
-"""May a candidate replace the incumbent? Paired tests per scenario slice on the same held-out questions.
+"""May a candidate replace the incumbent? Not being worse is shown per unit, by paired tests on the same questions.
 
-The decision carries its evidence, and `verify` computes it again from there: a flag alone opens nothing.
-Why these rules: docs/decisions/gate.md.
+A unit is a scenario slice, a group of slices, or all questions. The decision carries its evidence, and `verify`
+computes it again from there: a flag alone opens nothing. Why these rules, and how often they err:
+docs/decisions/gate.md.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from llmops_assets.lib.errors import LlmopsError
+from llmops_assets.lib.evalsuite import SLICES
 from llmops_assets.lib.records import (
+    OVERALL,
+    RULES_VERSION,
     EvalReport,
     GateDecision,
     GatePolicy,
@@ -17,9 +21,9 @@ from llmops_assets.lib.records import (
     SliceDecision,
     SliceScore,
 )
-from llmops_assets.lib.statistics import holm, mcnemar_exact
+from llmops_assets.lib.sizing import size
+from llmops_assets.lib.statistics import holm, paired_interval, paired_p
 
-OVERALL = "overall"
 Outcomes = Mapping[str, tuple[str, bool]]
 """Item id to (slice, right)."""
 
@@ -30,7 +34,7 @@ class GateError(LlmopsError, ValueError):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a rule may look at: both reports, the paired comparison per slice and overall, and the safety probes."""
+    """What a rule may look at: both reports, the paired comparison per slice and group and overall, the probes."""
 
     candidate: EvalReport
     incumbent: EvalReport | None
@@ -39,14 +43,19 @@ class Evidence:
     overall: SliceDecision
     safety: SafetyReport | None
 
+    @property
+    def units(self) -> tuple[SliceDecision, ...]:
+        """Slices, groups, and all questions."""
+        return (*self.slices, self.overall)
+
 
 Finding = tuple[str, str]
-"""What failed (a slice, or a name of the rule's own) and a sentence that says by how much."""
+"""What failed (a unit, or a name of the rule's own) and a sentence that says by how much."""
 
 
-def no_slice_is_worse(found: Evidence) -> Iterator[Finding]:
-    """No slice is significantly worse by more than the tolerance; a protected one not by more than it at all."""
-    yield from ((d.slice, _sentence(d)) for d in found.slices if d.verdict == "worse")
+def no_unit_is_worse(found: Evidence) -> Iterator[Finding]:
+    """No slice, group or whole is worse, and none stays undecided that the policy does not let pass or ask about."""
+    yield from ((d.slice, _sentence(d)) for d in found.units if d.action in ("blocks", "collects"))
 
 
 def the_floor_is_reached(found: Evidence) -> Iterator[Finding]:
@@ -56,11 +65,27 @@ def the_floor_is_reached(found: Evidence) -> Iterator[Finding]:
         yield OVERALL, f"overall accuracy {accuracy:.2f} is below the floor {floor:.2f}"
 
 
-def the_whole_is_not_worse(found: Evidence) -> Iterator[Finding]:
-    """Over all questions the candidate does not lose significantly, however the loss is spread."""
-    overall = found.overall
-    if overall.incumbent is not None and overall.p_value < found.policy.alpha and overall.lost > overall.won:
-        yield OVERALL, _sentence(overall)
+def required_improvements_are_shown(found: Evidence) -> Iterator[Finding]:
+    """On every unit that the policy names the candidate is better than the incumbent."""
+    by_name = {d.slice: d for d in found.units}
+    for name in found.policy.improve if found.incumbent else ():
+        if (unit := by_name.get(name)) is None:
+            yield name, f"{name}: it must be better, but the suite has no questions of it"
+        elif unit.p_better > found.policy.alpha_of(name):
+            yield name, f"{_measured(unit)}: it must be better, p = {unit.p_better:.4f}"
+
+
+def answers_come_in_time(found: Evidence) -> Iterator[Finding]:
+    """The mean time to an answer is within what the policy allows, as a multiple of the incumbent's."""
+    most = found.policy.maximum_slowdown
+    if most is None or found.incumbent is None:
+        return
+    mine, other = (report.seconds / report.overall.total for report in (found.candidate, found.incumbent))
+    if mine > most * other:
+        yield (
+            "latency",
+            f"{mine:.2f} s an answer against {other:.2f} s of the incumbent, at most {most:g} times as long",
+        )
 
 
 def probes_are_withstood(found: Evidence) -> Iterator[Finding]:
@@ -75,9 +100,10 @@ def probes_are_withstood(found: Evidence) -> Iterator[Finding]:
 
 
 RULES: tuple[Callable[[Evidence], Iterable[Finding]], ...] = (
-    no_slice_is_worse,
+    no_unit_is_worse,
     the_floor_is_reached,
-    the_whole_is_not_worse,
+    required_improvements_are_shown,
+    answers_come_in_time,
     probes_are_withstood,
 )
 """Every rule a candidate must pass. A new gate is one function here: docs/extending.md."""
@@ -92,53 +118,105 @@ def decide(
     evidence: Sequence[LakeRef] = (),
     *,
     safety: SafetyReport | None = None,
+    hashes: Mapping[str, str] | None = None,
 ) -> GateDecision:
-    """Decide from the answers' outcomes. GateError when the two were not asked the same questions.
+    """Decide from the answers' outcomes. GateError when they do not allow a decision.
 
-    The candidate passes when no rule of RULES finds anything. Per slice the exact McNemar test decides, adjusted by
-    Holm over the slices.
+    The candidate passes when no rule of RULES finds anything, and nobody is to be asked. Each unit is tested at its own
+    level for not being worse (all must hold: an intersection-union test); what is called worse or better is adjusted by
+    Holm over all units.
     """
     if safety is not None and safety.candidate != candidate.subject:
         raise GateError(f"the safety report is about {safety.candidate}, not {candidate.subject}: probe it again")
-    _same(candidate, candidate_outcomes)
-    if incumbent is not None and incumbent_outcomes is not None:
-        _same(incumbent, incumbent_outcomes)
-        if candidate.suite.digest != incumbent.suite.digest or candidate_outcomes.keys() != incumbent_outcomes.keys():
-            raise GateError("candidate and incumbent were asked different questions: evaluate both on one suite")
-    names = sorted({name for name, _ in candidate_outcomes.values()})
-    rows = [_compare(name, candidate_outcomes, incumbent_outcomes) for name in names]
-    slices = tuple(_judge(row, p, policy) for row, p in zip(rows, holm([row.p for row in rows]), strict=True))
-    whole = _compare(OVERALL, candidate_outcomes, incumbent_outcomes)
-    found = Evidence(candidate, incumbent, policy, slices, _judge(whole, whole.p, policy), safety)
+    _check(candidate, candidate_outcomes, incumbent, incumbent_outcomes, policy)
+    units_of = _units(candidate_outcomes, policy)
+    rows = [_compare(name, of, candidate_outcomes, incumbent_outcomes) for name, of in units_of]
+    worse = holm([paired_p(row.lost, row.won, row.score.total, 0.0) if row.other else 1.0 for row in rows])
+    better = [paired_p(row.won, row.lost, row.score.total, 0.0) if row.other else 1.0 for row in rows]
+    units = tuple(_judge(*row, policy) for row in zip(rows, worse, better, holm(better), strict=True))
+    found = Evidence(candidate, incumbent, policy, units[:-1], units[-1], safety)
     findings = [finding for rule in RULES for finding in rule(found)]
+    asked = [(d.slice, _sentence(d)) for d in units if d.action == "asks"]
+    if not findings and not asked and policy.approval == "required":
+        asked = [("approval", f"{_praise(found)}; the policy wants a person's approval of every release")]
+    stated = findings or asked
     return GateDecision(
-        passed=not findings,
+        passed=not stated,
+        status="blocked" if findings else "waiting" if asked else "passed",
         candidate=candidate.subject,
         incumbent=incumbent.subject if incumbent else None,
         policy=policy,
-        slices=(*slices, found.overall),
+        slices=units,
         safety=safety.probes if safety else {},
-        failed_slices=tuple(dict.fromkeys(name for name, _ in findings)),
-        reasons=tuple(reason for _, reason in findings) or (_praise(found),),
+        failed_slices=tuple(dict.fromkeys(name for name, _ in stated)),
+        reasons=tuple(reason for _, reason in stated) or (_praise(found),),
         evidence=tuple(evidence),
+        promise=_promise(found),
+        hashes=dict(hashes or {}),
+        rules=RULES_VERSION,
     )
 
 
 def verify(decision: GateDecision, again: GateDecision, candidate: str, incumbent: str | None) -> None:
-    """Raise GateError unless the decision passed, is about these releases and follows from its evidence.
+    """Raise GateError unless the decision is about these releases, by these rules, and follows from its evidence.
 
-    `again` is the decision computed afresh from the answers that the evidence names.
+    `again` is the decision computed afresh from the answers that the evidence names. Whether it may be released is not
+    said here: it passed, or a person approved it.
     """
-    if not decision.passed:
-        raise GateError(f"the gate stopped {decision.candidate}: {'; '.join(decision.reasons)}")
     if decision.candidate != candidate:
         raise GateError(f"the gate decided about {decision.candidate}, not about {candidate}: run quality_report again")
     if decision.incumbent != incumbent:
         raise GateError(
             f"the gate compared with {decision.incumbent}, but {incumbent} is serving now: run quality_report again"
         )
-    if decision.model_dump(exclude={"evidence"}) != again.model_dump(exclude={"evidence"}):
+    if decision.rules != again.rules:
+        raise GateError(
+            f"{candidate} was judged by version {decision.rules} of the gate's rules, these are version {again.rules}: "
+            "materialize gate again"
+        )
+    if changed := [name for name, value in again.hashes.items() if decision.hashes.get(name) != value]:
+        raise GateError(
+            f"the gate's decision does not follow from its evidence: {', '.join(changed)} changed since then"
+        )
+    if decision.digest != again.digest:
         raise GateError("the gate's decision does not follow from its evidence: it was changed, or the evidence was")
+
+
+def stopped(decision: GateDecision) -> str:
+    """Why a candidate that was not let through stays where it is, and what to do."""
+    told = "; ".join(decision.reasons)
+    if decision.status == "waiting":
+        name = decision.candidate
+        return f"{name} waits for a person: {told}. `llmops approve {name} --reason …`, or `llmops reject {name} …`"
+    return f"the gate stopped {decision.candidate}: {told}"
+
+
+def _check(
+    candidate: EvalReport,
+    candidate_outcomes: Outcomes,
+    incumbent: EvalReport | None,
+    incumbent_outcomes: Outcomes | None,
+    policy: GatePolicy,
+) -> None:
+    """GateError where reports and answers, both sides, or suite and policy do not fit each other."""
+    _same(candidate, candidate_outcomes)
+    if (incumbent is None) != (incumbent_outcomes is None):
+        raise GateError("there are answers or a report of an incumbent, but not both: evaluate the incumbent again")
+    if incumbent is not None and incumbent_outcomes is not None:
+        _same(incumbent, incumbent_outcomes)
+        if candidate.suite.digest != incumbent.suite.digest or candidate_outcomes.keys() != incumbent_outcomes.keys():
+            raise GateError("candidate and incumbent were asked different questions: evaluate both on one suite")
+    if (count := len(candidate_outcomes)) < policy.minimum_questions:
+        raise GateError(
+            f"the suite has {count} questions, gate.minimum_questions of the use case is {policy.minimum_questions}: "
+            "give the articles more held-out questions"
+        )
+    slices = {name for name, _ in candidate_outcomes.values()}
+    if unknown := sorted(policy.named - slices - {*policy.groups, OVERALL, *SLICES}):
+        raise GateError(
+            f"the gate's policy in the use case names {', '.join(unknown)}, but the suite has only "
+            f"{', '.join(sorted(slices))}: write the name as the suite does, or take it out"
+        )
 
 
 def _same(report: EvalReport, outcomes: Outcomes) -> None:
@@ -150,44 +228,106 @@ def _same(report: EvalReport, outcomes: Outcomes) -> None:
         )
 
 
+def _units(outcomes: Outcomes, policy: GatePolicy) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """(name, slices of it): every slice, then the groups that have questions, then all."""
+    slices = sorted({name for name, _ in outcomes.values()})
+    yield from ((name, (name,)) for name in slices)
+    for name, of in policy.groups.items():
+        if present := tuple(slice_ for slice_ in slices if slice_ in of):
+            yield name, present
+    yield OVERALL, tuple(slices)
+
+
 @dataclass(frozen=True)
 class _Compared:
-    """A slice's scores, the questions that one side alone answered right, and the paired test's p."""
+    """A unit's scores, and the questions that one side alone answered right."""
 
     name: str
+    of: tuple[str, ...]
     score: SliceScore
     other: SliceScore | None = None
     won: int = 0
     lost: int = 0
-    p: float = 1.0
 
 
-def _compare(name: str, candidate: Outcomes, incumbent: Outcomes | None) -> _Compared:
-    ids = [i for i, (slice_, _) in candidate.items() if name in (OVERALL, slice_)]
+def _compare(name: str, of: tuple[str, ...], candidate: Outcomes, incumbent: Outcomes | None) -> _Compared:
+    ids = [i for i, (slice_, _) in candidate.items() if slice_ in of]
     score = SliceScore(right=sum(candidate[i][1] for i in ids), total=len(ids))
     if incumbent is None:
-        return _Compared(name, score)
+        return _Compared(name, of, score)
     won = sum(candidate[i][1] and not incumbent[i][1] for i in ids)
     lost = sum(incumbent[i][1] and not candidate[i][1] for i in ids)
     other = SliceScore(right=sum(incumbent[i][1] for i in ids), total=len(ids))
-    return _Compared(name, score, other, won, lost, mcnemar_exact(won, lost))
+    return _Compared(name, of, score, other, won, lost)
 
 
-def _judge(row: _Compared, p: float, policy: GatePolicy) -> SliceDecision:
-    verdict = "new"
-    if row.other is not None:
-        loss = row.other.accuracy - row.score.accuracy
-        significant = p < policy.alpha
-        worse = loss > policy.slice_tolerance and (significant or row.name in policy.protected_slices)
-        verdict = "worse" if worse else "better" if significant and row.won > row.lost else "equal"
-    return SliceDecision(
+def _judge(row: _Compared, p_worse: float, p_better: float, p_best: float, policy: GatePolicy) -> SliceDecision:
+    """The verdict on a unit, and what it does. `p_worse` and `p_best` (of not being better) are adjusted over all."""
+    margin, alpha, total = policy.margin_of(row.name), policy.alpha_of(row.name), row.score.total
+    about = size(row.name, total, policy)
+    unit = SliceDecision(
         slice=row.name,
+        of=row.of if row.name in policy.groups else (),
         candidate=row.score,
         incumbent=row.other,
-        won=row.won,
-        lost=row.lost,
-        p_value=round(p, 6),
-        verdict=verdict,
+        verdict="new",
+        margin=margin,
+        alpha=alpha,
+        power=about.power,
+        needed=about.needed,
+        seen=about.seen,
+    )
+    if row.other is None:
+        return unit
+    p_not_worse = paired_p(row.won, row.lost, total, margin)
+    low, high = paired_interval(row.won, row.lost, total, alpha)
+    if p_not_worse <= alpha:
+        verdict, action = "better" if p_best <= policy.alpha else "not_worse", "passes"
+    elif p_worse <= policy.alpha:
+        verdict, action = "worse", "blocks"
+    else:
+        verdict, action = "undecided", _undecided(row, margin, policy)
+    return unit.model_copy(
+        update={
+            "won": row.won,
+            "lost": row.lost,
+            "p_value": round(p_worse, 6),
+            "p_not_worse": round(p_not_worse, 6),
+            "p_better": round(p_better, 6),
+            "low": round(low, 4),
+            "high": round(high, 4),
+            "verdict": verdict,
+            "action": action,
+        }
+    )
+
+
+def _undecided(row: _Compared, margin: float, policy: GatePolicy) -> str:
+    """What an undecided unit does; accepted is only a measured loss within the margin."""
+    what = policy.when_undecided(row.name)
+    within = row.lost - row.won <= margin * row.score.total + 1e-9
+    return {"block": "blocks", "ask": "asks", "collect": "collects", "accept": "accepted" if within else "blocks"}[what]
+
+
+def _promise(found: Evidence) -> str:
+    """What passing means, and how often it is wrong."""
+    if found.incumbent is None:
+        return "A first release is compared with nothing: it reaches the floors."
+    decide = [d for d in found.units if found.policy.when_undecided(d.slice) != "accept"]
+    stated = ", ".join(f"{d.slice} {d.margin:g}" for d in decide)
+    text = (
+        f"A candidate that loses the margin or more on a unit that decides ({stated}) passes in at most "
+        f"{max((d.alpha for d in decide), default=found.policy.alpha):.1%} of cases. An equal one is called worse "
+        f"anywhere in at most {found.policy.alpha:.1%}."
+    )
+    accepted = [d for d in found.units if d.action == "accepted"]
+    blind = ", ".join(f"{d.slice} ({d.candidate.total} questions: {_loss_seen(d)})" for d in accepted)
+    return f"{text} Undecided and accepted by the policy, smaller losses unseen: {blind}." if accepted else text
+
+
+def _loss_seen(unit: SliceDecision) -> str:
+    return (
+        "no loss is sure to be seen" if unit.seen is None else f"losses from {100 * unit.seen:.0f} points on are seen"
     )
 
 
@@ -195,13 +335,34 @@ def _praise(found: Evidence) -> str:
     if found.incumbent is None:
         accuracy, floor = found.overall.candidate.accuracy, found.policy.minimum_accuracy
         return f"first release: accuracy {accuracy:.2f} reaches the floor {floor:.2f}"
-    better = [d.slice for d in (*found.slices, found.overall) if d.verdict == "better"]
-    return f"no slice is worse; better on {', '.join(better)}" if better else "no slice is worse"
+    named = {verdict: [d.slice for d in found.units if d.verdict == verdict] for verdict in ("better", "undecided")}
+    better, undecided = (", ".join(named[verdict]) for verdict in ("better", "undecided"))
+    told = f"not worse where it is decided; better on {better}" if better else "not worse where it is decided"
+    return f"{told}; undecided and accepted: {undecided}" if undecided else told
 
 
-def _sentence(decision: SliceDecision) -> str:
-    before = decision.incumbent.accuracy if decision.incumbent else 0.0
+def _sentence(unit: SliceDecision) -> str:
+    if unit.verdict == "worse":
+        return f"{_measured(unit)}: worse, p = {unit.p_value:.4f}"
+    said = {
+        "blocks": "undecided, and the policy stops that",
+        "asks": "undecided, a person decides",
+        "collects": f"undecided, {_more(unit)}",
+    }[unit.action]
+    if unit.action == "blocks" and -unit.difference > unit.margin:
+        said = "undecided, but the measured loss is above the margin"
+    return f"{_measured(unit)}: {said}; the loss may be {-unit.low:.2f}, the margin is {unit.margin:g}"
+
+
+def _more(unit: SliceDecision) -> str:
+    if unit.needed is None or unit.needed <= unit.candidate.total:
+        return "more questions are needed"
+    return f"{unit.needed - unit.candidate.total} more questions are needed"
+
+
+def _measured(unit: SliceDecision) -> str:
+    before = unit.incumbent.accuracy if unit.incumbent else 0.0
     return (
-        f"{decision.slice}: {decision.candidate.accuracy:.2f} against {before:.2f} of the incumbent "
-        f"({decision.won} questions won, {decision.lost} lost, p = {decision.p_value:.4f})"
+        f"{unit.slice}: {unit.candidate.accuracy:.2f} against {before:.2f} of the incumbent on {unit.candidate.total} "
+        f"questions ({unit.won} won, {unit.lost} lost)"
     )

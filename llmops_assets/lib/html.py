@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from llmops_assets.lib import charts
 from llmops_assets.lib.judging.grading import Graded
-from llmops_assets.lib.records import EvalReport, GateDecision, SliceScore
+from llmops_assets.lib.records import OVERALL, EvalReport, GateDecision, SliceDecision, SliceScore
 from llmops_assets.lib.statistics import wilson
 
 STYLE = """
@@ -97,21 +98,58 @@ def safety(candidate: str, scores: Mapping[str, SliceScore], failed: Sequence[Ma
 
 
 def gate(decision: GateDecision) -> str:
-    """The gate's decision with its reasons and the paired comparison per slice."""
-    verdict = "Passed" if decision.passed else f"Blocked: {', '.join(decision.failed_slices)}"
+    """The gate's decision with its reasons, the paired comparison per unit, and what its sizes can see."""
+    named = ", ".join(decision.failed_slices)
+    verdict = {"passed": "Passed", "waiting": f"Waits for a person: {named}"}.get(
+        decision.status or "", f"Blocked: {named}"
+    )
     rows = [
-        [d.slice, _score(d.candidate), _score(d.incumbent), d.won, d.lost, d.p_value, d.verdict]
+        [d.slice, _score(d.candidate), _score(d.incumbent), d.won, d.lost, _interval(d), d.margin, said(d), d.p_value]
         for d in decision.slices
     ]
+    seen = [
+        [d.slice, d.candidate.total, f"{d.power:.0%}", d.needed or "–", "–" if d.seen is None else f"{d.seen:.0%}"]
+        for d in decision.slices
+    ]
+    power = f"{decision.policy.power:.0%}"
+    picture = f'<p><img alt="differences with intervals and margins" src="{charts.intervals_uri(drawn(decision))}"></p>'
     return page(
         f"Gate: {verdict}",
         paragraph(f"Candidate {decision.candidate} against incumbent {decision.incumbent or '(none)'}."),
         bullets(decision.reasons),
-        table(["slice", "candidate", "incumbent", "won", "lost", "p (Holm)", "verdict"], rows),
+        paragraph(decision.promise),
+        picture if decision.incumbent else "",
+        table(
+            ["unit", "candidate", "incumbent", "won", "lost", "difference", "margin", "verdict", "p worse (Holm)"], rows
+        ),
+        heading("What the sizes can see"),
+        paragraph(f"Where {decision.policy.differing:.0%} of the answers differ; {power} is the chance aimed at."),
+        table(
+            ["unit", "questions", "an equal one is shown", f"questions for {power}", f"loss stopped in {power}"], seen
+        ),
         table(["safety probes", "passed"], [[kind, _score(score)] for kind, score in decision.safety.items()]),
         paragraph(f"Policy: {decision.policy.model_dump_json()}"),
         bullets(str(ref) for ref in decision.evidence),
     )
+
+
+def drawn(decision: GateDecision) -> list[charts.Interval]:
+    """The rows of the decision's picture: the whole first, then groups, then slices."""
+    ranked = sorted(decision.slices, key=lambda d: (d.slice != OVERALL, not d.of))
+    return [
+        charts.Interval(f"{d.slice} ({d.candidate.total})", d.low, d.difference, d.high, d.margin, said(d))
+        for d in ranked
+        if d.incumbent is not None
+    ]
+
+
+def said(unit: SliceDecision) -> str:
+    """A verdict in words, with what follows where it is not decided."""
+    return f"undecided, {unit.action}" if unit.verdict == "undecided" else unit.verdict.replace("_", " ")
+
+
+def _interval(unit: SliceDecision) -> str:
+    return f"{unit.difference:+.2f} ({unit.low:+.2f} to {unit.high:+.2f})" if unit.incumbent else "–"
 
 
 def _score(score: SliceScore | None) -> str:

@@ -123,7 +123,7 @@ def test_candidate_and_incumbent_answer_the_same_questions(world):
     assert (report.candidate.overall.right, report.incumbent.overall.right) == (10, 9)
     assert report.incumbent.subject == one
     overall = world.record("gate", GateDecision).slices[-1]
-    assert (overall.won, overall.lost, overall.verdict) == (1, 0, "equal")
+    assert (overall.won, overall.lost, overall.verdict) == (1, 0, "undecided")
 
 
 def test_a_candidate_that_is_worse_is_stopped_and_its_evidence_kept(world):

@@ -22,7 +22,7 @@ class Denials:
     written keeps nobody from being refused.
     """
 
-    def __init__(self, audit: Callable[[str, str], None], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, audit: Callable[[str, str], object], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._audit = audit
         self._clock = clock
         self._lock = threading.Lock()

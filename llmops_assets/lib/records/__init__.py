@@ -25,6 +25,8 @@ from llmops_assets.lib.records.deployment import (
     Stage,
 )
 from llmops_assets.lib.records.evaluation import (
+    RULES_VERSION,
+    Approval,
     EvalReport,
     GateDecision,
     QualityReport,
@@ -44,6 +46,7 @@ from llmops_assets.lib.records.monitoring import (
     TriggerDecision,
 )
 from llmops_assets.lib.records.planning import (
+    OVERALL,
     DriftPolicy,
     GatePolicy,
     HostingOption,
@@ -59,6 +62,9 @@ from llmops_assets.lib.records.training import BaseModelRef, FileRef, ModelRef, 
 
 __all__ = [
     "LATER",
+    "OVERALL",
+    "RULES_VERSION",
+    "Approval",
     "Article",
     "BaseModelRef",
     "Candidate",

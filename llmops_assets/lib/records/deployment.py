@@ -8,6 +8,7 @@ from pydantic import AliasChoices, Field
 from llmops_assets.lib.hashing import canonical_json, hash_json
 from llmops_assets.lib.records.base import Growing, LakeRef, Record, later
 from llmops_assets.lib.records.data import DatasetRef, TrainingSet
+from llmops_assets.lib.records.evaluation import Approval
 from llmops_assets.lib.records.training import FileRef, ModelRef, PromptRef, TunedModel
 
 AiNotice = Literal["first_answer", "client"]
@@ -120,6 +121,7 @@ class Release(Record):
         None, validation_alias=AliasChoices("tuned", "adapter"), description="the tuned model in the manifest"
     )
     training: TrainingSet | None = Field(None, description="what it learned from, and the reference for drift")
+    approval: Approval | None = later(None, description="whose word let it pass; none: the gate did by itself")
 
 
 Stage = Literal["shadow", "canary", "live", "rolled_back"]

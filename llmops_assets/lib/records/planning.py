@@ -1,10 +1,10 @@
 """Hand-overs of the group planning: the use case with its policies, and the hosting plan."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import AliasChoices, Field, model_validator
 
-from llmops_assets.lib.records.base import Record, Share
+from llmops_assets.lib.records.base import Record, Share, later
 
 
 class Kpi(Record):
@@ -30,14 +30,84 @@ class SubjectPattern(Record):
     context: tuple[str, ...] = ()
 
 
-class GatePolicy(Record):
-    """When a candidate may replace the incumbent. Accuracy is a share of held-out questions."""
+Undecided = Literal["block", "ask", "collect", "accept"]
+"""What follows where there are too few questions to say that the candidate is not worse: stop, a person decides, stop
+and say how many more questions it takes, or go on where the measured loss is within the margin."""
+OVERALL = "overall"
+"""All questions of the suite together, judged beside the slices."""
 
-    alpha: float = Field(0.05, gt=0, lt=1, description="significance of the paired test")
+
+class GatePolicy(Record):
+    """When a candidate may replace the incumbent. Accuracy is a share of held-out questions, a margin a loss of it.
+
+    A unit is a slice, a group of slices judged as one, or `overall`; its name is what the fields below speak of.
+    """
+
+    alpha: float = Field(0.05, gt=0, lt=1, description="level of each one-sided test, and of each family of verdicts")
     minimum_accuracy: Share = Field(0.5, description="overall floor a candidate must reach")
-    slice_tolerance: Share = Field(0.1, description="loss on a slice above which a significant loss blocks")
-    protected_slices: tuple[str, ...] = Field((), description="slices on which any loss above the tolerance blocks")
+    margin: Share = Field(
+        0.1,
+        validation_alias=AliasChoices("margin", "slice_tolerance"),
+        description="loss that must be shown not to be there; 0: it must be better (once called slice_tolerance)",
+    )
+    protected_slices: tuple[str, ...] = Field((), description="units held to the protected level and margin")
     minimum_safety: Share = Field(0.8, description="share of the safety probes of every kind a candidate must pass")
+    margins: dict[str, Share] = later({}, description="unit to its own margin")
+    protected_margin: Share | None = later(None, description="margin of protected units; none: that of the others")
+    protected_alpha: float = later(0.025, gt=0, lt=1, description="level of the tests of protected units")
+    groups: dict[str, tuple[str, ...]] = later(
+        {}, description="name to the slices that are judged as one, because each alone has too few questions"
+    )
+    on_undecided: Undecided = later("block", description="what follows a unit with too few questions to decide")
+    undecided: dict[str, Undecided] = later({}, description="unit to what follows where it is undecided")
+    improve: tuple[str, ...] = later((), description="units on which a candidate must be better than the incumbent")
+    minimum_questions: int = later(10, ge=1, description="questions without which nothing is decided at all")
+    maximum_slowdown: float | None = later(
+        None, gt=0, description="mean time to an answer, over the incumbent's; none: any"
+    )
+    approval: Literal["never", "on_undecided", "required"] = later(
+        "on_undecided", description="whether a person approves: nobody, what is undecided and to be asked, or all"
+    )
+    approval_days: int = later(7, ge=1, description="days after which an approval or override is none any more")
+    override_roles: tuple[str, ...] = later(("admin",), description="whose key may let a stopped candidate pass")
+    differing: float = later(
+        0.1, gt=0, lt=1, description="share of questions that one of the two alone answers right, to plan sizes with"
+    )
+    power: float = later(0.9, gt=0, lt=1, description="chance to see an equal candidate as such, to plan sizes with")
+
+    @model_validator(mode="after")
+    def _names_are_clear(self) -> Self:
+        if OVERALL in self.groups or (twice := set(self.groups) & {s for of in self.groups.values() for s in of}):
+            raise ValueError(f"gate.groups: {OVERALL if OVERALL in self.groups else min(twice)} is no name for a group")
+        if empty := [name for name, of in self.groups.items() if not of]:
+            raise ValueError(f"gate.groups: {empty[0]} names no slices")
+        if self.approval == "never" and "ask" in (self.on_undecided, *self.undecided.values()):
+            raise ValueError("gate.approval is never, but what is undecided is to be asked: say block, or on_undecided")
+        return self
+
+    @property
+    def named(self) -> set[str]:
+        """Every slice and group that the policy speaks of."""
+        units = {*self.margins, *self.protected_slices, *self.undecided, *self.improve}
+        return units.union(*self.groups.values())
+
+    def margin_of(self, unit: str) -> float:
+        """The loss on a unit that must be shown not to be there."""
+        if unit in self.margins:
+            return self.margins[unit]
+        protected = self.protected_margin if unit in self.protected_slices else None
+        return self.margin if protected is None else protected
+
+    def alpha_of(self, unit: str) -> float:
+        """The level of a unit's test of not being worse."""
+        return min(self.alpha, self.protected_alpha) if unit in self.protected_slices else self.alpha
+
+    def when_undecided(self, unit: str) -> Undecided:
+        """What follows where a unit is undecided. A slice that a group speaks for is accepted where none is named."""
+        if unit in self.undecided:
+            return self.undecided[unit]
+        spoken_for = unit not in self.protected_slices and any(unit in of for of in self.groups.values())
+        return "accept" if spoken_for else self.on_undecided
 
 
 class DriftPolicy(Record):
