@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import dagster as dg
 
-from llmops_assets.gateway.addresses import is_internal
+from llmops_assets.gateway.upstreams.premises import stays
 from llmops_assets.lib.records import UseCase
 from resources.chat_endpoint import ChatEndpoint
 from resources.use_case import UseCaseFiles
@@ -59,7 +59,7 @@ class Redactors:
         from llmops_assets.lib.redaction.readers import PromptedReader
 
         url = self._endpoint.url
-        if not is_internal(urlsplit(url).hostname or ""):
+        if not stays(urlsplit(url).hostname or "."):
             told = f"redaction_endpoint: {url} is not on the premises, and what it reads is not redacted yet"
             if case.data_must_stay_on_premises:
                 raise SettingsError(f"{told}; the use case says that data must stay (data_must_stay_on_premises)")

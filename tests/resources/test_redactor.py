@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from llmops_assets.gateway.addresses import is_internal
 from resources.redactor import Redactors
 from resources.use_case import UseCaseFiles
 from resources.workspace import ReaderEndpoint, Settings, SettingsError, Workspace
@@ -17,19 +16,6 @@ OVERLOOKED = "het pakje ligt bij quillon vorb, niet bij mij"
 def redactors(home: Path, endpoint: ReaderEndpoint | None) -> tuple[Redactors, UseCaseFiles]:
     files = UseCaseFiles(Settings())
     return Redactors(home / "subject.key", files, endpoint=endpoint), files
-
-
-@pytest.mark.parametrize(
-    "host",
-    ["127.0.0.1", "[::1]", "localhost", "10.1.2.3", "192.168.0.7", "vllm", "vllm.llm.svc", "names.corp.internal"],
-)
-def test_addresses_on_the_premises(host: str) -> None:
-    assert is_internal(host)
-
-
-@pytest.mark.parametrize("host", ["api.example.com", "8.8.8.8", "0.0.0.0", "", "svc.example", "localhost.example.com"])
-def test_addresses_elsewhere(host: str) -> None:
-    assert not is_internal(host)
 
 
 def test_the_endpoint_of_the_settings_is_asked_with_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
