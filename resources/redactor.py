@@ -59,7 +59,8 @@ class Redactors:
         from llmops_assets.lib.redaction.readers import PromptedReader
 
         url = self._endpoint.url
-        if not stays(urlsplit(url).hostname or "."):
+        host = urlsplit(url).hostname
+        if host is None or not stays(host):
             told = f"redaction_endpoint: {url} is not on the premises, and what it reads is not redacted yet"
             if case.data_must_stay_on_premises:
                 raise SettingsError(f"{told}; the use case says that data must stay (data_must_stay_on_premises)")
