@@ -18,7 +18,7 @@ from llmops_assets.gateway.bundle import BundleError, bundle_folder, write_bundl
 from llmops_assets.gateway.identity.own import own_key
 from llmops_assets.gateway.state import ServingState, read_state, write_state
 from llmops_assets.lib import ports
-from llmops_assets.lib.records import FileRef, ReleaseManifest, SubjectPattern
+from llmops_assets.lib.records import FileRef, HostingOption, ReleaseManifest, SubjectPattern
 from resources.deployment_target.base import DeploymentError, DeploymentTarget, TargetStatus
 from resources.lake.base import Lake
 from resources.models import Models
@@ -35,7 +35,8 @@ LAST_WORDS = 1500
 class LocalTarget(DeploymentTarget):
     """One gateway process whose files lie in `root`; `port` is taken when it is free, another one otherwise.
 
-    `base_model` is the name by which `models` finds the base model; none: the name in the manifest.
+    `base_model` is the name by which `models` finds the base model; none: the name in the manifest. `options` are
+    further ones of the gateway's command line, `hosting` has the prices that it counts answers at.
     """
 
     name = "local"
@@ -55,6 +56,8 @@ class LocalTarget(DeploymentTarget):
         cache: Path | None = None,
         replay: bool = False,
         key: Path | None = None,
+        options: Sequence[str] = (),
+        hosting: HostingOption | None = None,
     ) -> None:
         super().__init__(lake, models)
         self.root = root
@@ -67,6 +70,8 @@ class LocalTarget(DeploymentTarget):
         self._cache = cache
         self._replay = replay
         self._key = key
+        self._options = tuple(options)
+        self._hosting = hosting
 
     @property
     def key(self) -> str:
@@ -110,6 +115,11 @@ class LocalTarget(DeploymentTarget):
             command += ["--cache", str(self._cache)]
         if self._replay:
             command += ["--replay"]
+        if self._hosting is not None:
+            hosting = self.root / "hosting.json"
+            hosting.write_text(self._hosting.model_dump_json())
+            command += ["--hosting", str(hosting)]
+        command += self._options
         if self._key is not None:
             own_key(self._key)
             command += ["--own-key", str(self._key)]

@@ -22,7 +22,12 @@ class Generate(Step):
         history = exchange.asked.history if exchange.turn is None or exchange.turn.leaning else ()
         prompt = await budget.prompt(release, exchange.asked.text, exchange.hits, wishes, history)
         allowed = dataclasses.replace(wishes, max_tokens=prompt.answer_tokens)
-        made = await release.engine.generate(prompt.messages, release.bundle.manifest.generation, allowed)
+        release.generating += 1
+        try:
+            made = await release.engine.generate(prompt.messages, release.bundle.manifest.generation, allowed)
+        finally:
+            release.generating -= 1
+        exchange.first_token = made.first_seconds
         exchange.usage, exchange.shown = made.usage, prompt.shown
         exchange.answer("generated", made.text)
         exchange.cut = made.usage.cut
