@@ -1,5 +1,6 @@
 """Traces by OpenTelemetry's conventions, as a receiver of OTLP gets them."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -57,10 +58,7 @@ def test_a_generated_answer_is_a_trace_of_its_steps_with_the_conventions_names(t
     assert (root.attributes["llmops.path"], root.attributes["llmops.status"]) == ("generated", 200)
     inside = children(receiver, root)
     assert {"step question", "step release", "step log", "step notice", "step privacy"} <= set(inside)
-    found, made = (
-        inside[f"retrieval {COMMIT}"],
-        inside["text_completion base" if "text_completion base" in inside else "chat base"],
-    )
+    found, made = inside[f"retrieval {COMMIT}"], inside["chat base"]
     assert found.attributes["gen_ai.data_source.id"] == COMMIT
     assert 0 < found.attributes["llmops.similarity"] <= 1
     assert made.attributes["gen_ai.request.model"] == "base"
@@ -97,10 +95,7 @@ class Broken(Step):
         raise RuntimeError(f"about {exchange.ask.text}")
 
 
-def test_no_text_and_nobody_is_in_a_trace_whatever_happens(traced, receiver, monkeypatch):
-    """Also where OpenTelemetry is told by the environment to capture what is said."""
-    import dataclasses
-
+def test_no_text_and_nobody_is_in_a_trace_whatever_happens(traced, receiver):
     secret = "I am anna.keller@mail.example, key sk-live-4242424242424242, about delivery of my lamp?"
     named = {"user": "anna", "metadata": {"conversation": "anna keller"}}
     for streaming in (False, True):
@@ -146,9 +141,7 @@ def test_a_receiver_that_is_gone_keeps_nobody_from_an_answer(files, tmp_path, re
 
 
 def test_without_an_endpoint_nothing_of_it_is_loaded():
-    code = (
-        "import sys, llmops_assets.gateway.__main__; print([n for n in sys.modules if n.startswith('opentelemetry')])"
-    )
+    code = "import sys, llmops_assets.gateway.__main__; print([n for n in sys.modules if 'opentelemetry' in n])"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert told.stdout.strip() == "[]"
 
