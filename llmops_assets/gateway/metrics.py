@@ -66,4 +66,9 @@ class Metrics:
         self.state_failed = gauge("gateway_state_failed", "1: the last change of what is served was not taken")
         self.served = gauge("gateway_release_info", "Releases that are served, by stage", "stage", "release")
         self.build = gauge("gateway_build_info", "Version of this software", "version", "python")
+        # A counter that begins at one has not increased for Prometheus: what alerts are about begins at zero.
+        for step in ("question", "privacy"):
+            self.refusals.labels(step, "503")
+        for rating in ("-1", "0", "1"):
+            self.feedback.labels(rating)
         self.build.labels(metadata.version("llmops-assets"), platform.python_version()).set(1)
