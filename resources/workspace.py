@@ -83,8 +83,8 @@ class Settings(BaseModel):
         description="OTLP receiver (http://127.0.0.1:4318) that the gateway sends traces to; none: nothing is traced",
     )
     cache_answers: int = Field(0, ge=0, description="answers that the gateway remembers to give again; 0: none")
-    cache_seconds: float = Field(3600, gt=0, description="how long one is remembered")
-    budget_per_day: float = Field(0, ge=0, description="money that a day's answers may cost, for alerts; 0: no limit")
+    cache_seconds: float = Field(3600.0, gt=0, description="how long one is remembered")
+    budget_per_day: float = Field(0.0, ge=0, description="money that a day's answers may cost, for alerts; 0: no limit")
 
     @field_validator("sources")
     @classmethod

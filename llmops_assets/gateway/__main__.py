@@ -71,19 +71,17 @@ def main() -> None:
         replay=arguments.replay,
         denied=Denials(log.audit),
     )
-    traces = _traces(arguments.traces)
     chain = Chain(
         redactor,
         cached,
         log,
         releases,
         cache=AnswerCache(arguments.cache_answers, arguments.cache_seconds) if arguments.cache_answers else None,
-        traces=traces,
+        traces=_traces(arguments.traces),
         hosting=HostingOption.model_validate_json(arguments.hosting.read_text()) if arguments.hosting else None,
     )
     chain.metrics.budget.set(arguments.budget_per_day)
     uvicorn.Server(server_config(create_app(chain, callers), host=arguments.host, port=arguments.port)).run()
-    traces.close()
 
 
 def _traces(endpoint: str) -> Traces:

@@ -171,6 +171,7 @@ def create_app(chain: Chain, callers: Callers | None = None) -> Starlette:
             watcher.cancel()
             await asyncio.to_thread(known_callers.close)
             await releases.close()
+            await chain.stop()
 
     app = Starlette(
         routes=[

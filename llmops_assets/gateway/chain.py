@@ -141,6 +141,10 @@ class Chain:
         # A client that leaves cancels whoever waits here, but must not cancel the writing of its row.
         await asyncio.shield(exchange.closing)
 
+    async def stop(self) -> None:
+        """The process ends: send what was traced."""
+        await asyncio.to_thread(self._traces.close)
+
     async def embed(self, texts: Sequence[str]) -> tuple[np.ndarray, int]:
         """Vectors of texts, cleared of personal data as questions are, and how many tokens they had.
 
