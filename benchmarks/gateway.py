@@ -5,8 +5,8 @@ Usage: python benchmarks/gateway.py [--requests N] [--clients N …]
 Every server is a process of its own on the loopback address, asked by this one. CPU is user and system time of the
 server's process, its threads included, per request; the engine answers at once and is not counted, and neither is what
 stands behind the pass-through. `of bare` is the CPU of a row over that of the pass-through of the same run: compare
-ratios, as milliseconds are a machine's. Memory is the resident set after the requests, ready the time from the start of
-the process to its first answer. The questions are the sample's; those of the cache are asked a first time before.
+ratios, as milliseconds are a machine's. The questions are the sample's; those of the cache are asked a first time
+before. At the end the gateway's own process is started without a release: CPU and time until it answers, its memory.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -67,21 +67,16 @@ class Row:
     mode: str
     questions: Sequence[str]
     asked_before: bool = False
-    body: Mapping[str, Any] | None = None
+    body: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Per request: CPU and the time of the median and of the slowest hundredth, in ms; of the process: MB, s to ready.
-
-    `pieces` are the events of a stream, per request.
-    """
+    """Per request: CPU, the time of the median and of the slowest hundredth, in ms; `pieces` of a stream."""
 
     cpu: float
     p50: float
     p99: float
-    megabytes: float
-    ready: float
     pieces: float
 
 
@@ -111,6 +106,7 @@ def main() -> None:
     for clients in arguments.clients:
         costs = {row.name: measure(row, clients) for row in rows}
         show(costs, clients)
+    show_start()
 
 
 def show(costs: Mapping[str, Cost], clients: int) -> None:
@@ -120,49 +116,65 @@ def show(costs: Mapping[str, Cost], clients: int) -> None:
         f"\n{clients} at a time\n{'':<36}{'CPU ms':>8}{'of bare':>9}{'p50 ms':>8}{'p99 ms':>8}{'MB':>7}{'ready s':>9}"
     )
     for name, cost in costs.items():
-        print(
-            f"{name:<36}{cost.cpu:>8.2f}{cost.cpu / bare:>9.1f}{cost.p50:>8.1f}{cost.p99:>8.1f}"
-            f"{cost.megabytes:>7.0f}{cost.ready:>9.1f}"
-        )
+        print(f"{name:<36}{cost.cpu:>8.2f}{cost.cpu / bare:>9.1f}{cost.p50:>8.1f}{cost.p99:>8.1f}")
     whole, plain = costs["whole chain"].cpu, costs["whole chain, nothing redacted"].cpu
     streamed, together = costs["whole chain, streamed"], costs["the same, not streamed"]
     print(f"redaction: {whole - plain:.2f} ms of CPU a question")
     print(f"a piece of a stream: {1000 * (streamed.cpu - together.cpu) / streamed.pieces:.0f} µs of CPU")
 
 
+def show_start() -> None:
+    """Start the gateway's own process, which serves nothing yet."""
+    with tempfile.TemporaryDirectory() as folder:
+        port, root = ports.find_free(), Path(folder)
+        command = [sys.executable, "-m", "llmops_assets.gateway", "--root", folder, "--port", str(port)]
+        command += ["--log-url", f"sqlite:///{root / 'log.db'}", "--subject-key", str(root / "subject.key")]
+        began = time.monotonic()
+        process = subprocess.Popen(command)
+        try:
+            asyncio.run(wait(port, (503,)))
+            server = psutil.Process(process.pid)
+            used, times = server.memory_full_info(), server.cpu_times()
+            print(
+                f"\nthe process without a release: {times.user + times.system:.1f} s of CPU and "
+                f"{time.monotonic() - began:.1f} s until it answers, {used.rss / 1e6:.0f} MB resident, "
+                f"{used.uss / 1e6:.0f} MB its own"
+            )
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
 def measure(row: Row, clients: int) -> Cost:
     """Ask one server all questions of a row."""
-    port, upstream = ports.find_free(), ports.find_free()
-    behind = start("upstream", upstream, 0) if row.mode == "bare" else None
-    began = time.monotonic()
-    process = start(row.mode, port, upstream)
+    started: list[subprocess.Popen] = []
+    upstream = 0
     try:
-        asyncio.run(wait(port))
-        if behind is not None:
+        if row.mode == "bare":
+            upstream = ports.find_free()
+            started.append(start("upstream", upstream, 0))
             asyncio.run(wait(upstream))
-        ready = time.monotonic() - began
-        if row.asked_before:
-            asyncio.run(ask(port, list(dict.fromkeys(row.questions)), 1, {}))
-        warm = asyncio.run(ask(port, row.questions[:5], 1, row.body or {}))
-        server = psutil.Process(process.pid)
+        port = ports.find_free()
+        started.append(start(row.mode, port, upstream))
+        asyncio.run(wait(port))
+        asyncio.run(
+            ask(port, list(dict.fromkeys(row.questions)) if row.asked_before else row.questions[:5], 1, row.body)
+        )
+        server = psutil.Process(started[-1].pid)
         before = server.cpu_times()
-        times, pieces = asyncio.run(ask(port, row.questions, clients, row.body or {}))
+        times, pieces = asyncio.run(ask(port, row.questions, clients, row.body))
         after = server.cpu_times()
-        assert warm
         spent = after.user - before.user + after.system - before.system
         return Cost(
             cpu=1000 * spent / len(row.questions),
             p50=1000 * statistics.median(times),
             p99=1000 * statistics.quantiles(times, n=100)[98],
-            megabytes=server.memory_info().rss / 1e6,
-            ready=ready,
             pieces=pieces / len(row.questions),
         )
     finally:
-        for one in (process, behind):
-            if one is not None:
-                one.terminate()
-                one.wait(timeout=30)
+        for process in started:
+            process.terminate()
+            process.wait(timeout=30)
 
 
 def start(mode: str, port: int, upstream: int) -> subprocess.Popen:
@@ -170,14 +182,14 @@ def start(mode: str, port: int, upstream: int) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, __file__, "--serve", mode, str(port), str(upstream)])
 
 
-async def wait(port: int) -> None:
-    """Until a server answers."""
+async def wait(port: int, statuses: Sequence[int] = (200,)) -> None:
+    """Until a server answers; one that serves nothing answers 503."""
     deadline = time.monotonic() + READY_SECONDS
     async with aiohttp.ClientSession() as session:
         while True:
             try:
                 async with session.get(f"http://127.0.0.1:{port}/healthz") as response:
-                    if response.status == 200:
+                    if response.status in statuses:
                         return
             except aiohttp.ClientError:
                 pass
