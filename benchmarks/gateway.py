@@ -85,11 +85,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=200, help="of each row")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 4], help="asking at a time")
-    parser.add_argument("--serve", nargs=3, metavar=("MODE", "PORT", "UPSTREAM"), help=argparse.SUPPRESS)
+    parser.add_argument("--serve", nargs=4, metavar=("MODE", "PORT", "UPSTREAM", "ROOT"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
-        mode, port, upstream = arguments.serve
-        serve(mode, int(port), int(upstream))
+        mode, port, upstream, root = arguments.serve
+        serve(mode, int(port), int(upstream), Path(root))
         return
     questions = [question for article in generator.load_articles() for question in article.questions]
     asked = [questions[number % len(questions)] for number in range(arguments.requests)]
@@ -103,9 +103,11 @@ def main() -> None:
         Row("out of the cache, nothing redacted", "plain-cache", few, asked_before=True),
         Row("out of the cache", "whole-cache", few, asked_before=True),
     ]
-    for clients in arguments.clients:
-        costs = {row.name: measure(row, clients) for row in rows}
-        show(costs, clients)
+    with tempfile.TemporaryDirectory() as folder:
+        write_releases(Path(folder))
+        for clients in arguments.clients:
+            costs = {row.name: measure(row, clients, Path(folder)) for row in rows}
+            show(costs, clients)
     show_start()
 
 
@@ -145,17 +147,17 @@ def show_start() -> None:
             process.wait(timeout=30)
 
 
-def measure(row: Row, clients: int) -> Cost:
+def measure(row: Row, clients: int, root: Path) -> Cost:
     """Ask one server all questions of a row."""
     started: list[subprocess.Popen] = []
     upstream = 0
     try:
         if row.mode == "bare":
             upstream = ports.find_free()
-            started.append(start("upstream", upstream, 0))
+            started.append(start("upstream", upstream, 0, root))
             asyncio.run(wait(upstream))
         port = ports.find_free()
-        started.append(start(row.mode, port, upstream))
+        started.append(start(row.mode, port, upstream, root))
         asyncio.run(wait(port))
         asyncio.run(
             ask(port, list(dict.fromkeys(row.questions)) if row.asked_before else row.questions[:5], 1, row.body)
@@ -177,9 +179,9 @@ def measure(row: Row, clients: int) -> Cost:
             process.wait(timeout=30)
 
 
-def start(mode: str, port: int, upstream: int) -> subprocess.Popen:
+def start(mode: str, port: int, upstream: int, root: Path) -> subprocess.Popen:
     """A server of this file."""
-    return subprocess.Popen([sys.executable, __file__, "--serve", mode, str(port), str(upstream)])
+    return subprocess.Popen([sys.executable, __file__, "--serve", mode, str(port), str(upstream), str(root)])
 
 
 async def wait(port: int, statuses: Sequence[int] = (200,)) -> None:
@@ -221,16 +223,14 @@ async def ask(port: int, questions: Sequence[str], clients: int, more: Mapping[s
 # -- servers ------------------------------------------------------------------------------------------------------
 
 
-def serve(mode: str, port: int, upstream: int) -> None:
+def serve(mode: str, port: int, upstream: int, root: Path) -> None:
     """Run one server until it is ended."""
     options = {"host": "127.0.0.1", "port": port, "log_level": "error"}
     if mode in ("upstream", "bare"):
         app = passing(upstream) if mode == "bare" else answering()
         uvicorn.Server(uvicorn.Config(app, access_log=False, lifespan="off", ws="none", **options)).run()
         return
-    with tempfile.TemporaryDirectory() as folder:
-        app = create_app(chain(mode, Path(folder)), Callers())
-        uvicorn.Server(server_config(app, **options)).run()
+    uvicorn.Server(server_config(create_app(chain(mode, root), Callers()), **options)).run()
 
 
 def answering() -> Callable:
@@ -308,41 +308,51 @@ class Instant(Engine):
         yield Usage(100, 20)
 
 
-def chain(mode: str, root: Path) -> Chain:
-    """The gateway's chain over the sample's articles: `long` generates every answer, the others look it up."""
-    kind, _, cached = mode.partition("-")
+def write_releases(root: Path) -> None:
+    """Two releases over the sample's articles: `looking` looks every answer up, `writing` has the engine write it."""
     embedder = Embedder(find_embedder_folder())
     articles = generator.load_articles()
     acts = Acts.fit(embedder, [question for article in articles for question in article.questions])
     index = KnowledgeIndex.build(articles, embedder, acts).to_bytes()
-    retrieval = RouterPolicy(answer_above=0.6, hand_over_below=0.2)
-    manifest = ReleaseManifest(
-        base=ModelRef(name="base", digest=hash_bytes(b"base")),
-        prompt=PromptRef(name="p", version=1, template="Be brief.", digest="p"),
-        generation=GenerationSettings(max_tokens=96),
-        knowledge_index=FileRef(
-            ref=LakeRef(repository="l", commit="c" * 40, path="i"), sha256=hash_bytes(index), size=1
-        ),
-        router=RouterPolicy(answer_above=1, hand_over_below=0, retrieval=False) if kind == "long" else retrieval,
-        handover="A colleague will help.",
-        language="en",
-    )
     (root / "base.gguf").write_bytes(b"base")
 
     def fetch(_: FileRef, target: Path) -> None:
         target.write_bytes(index)
 
-    release = write_bundle(root, manifest, fetch, root / "base.gguf").release_id
-    write_state(root, ServingState(generation=1, live=release))
+    routers = {
+        "looking": RouterPolicy(answer_above=0.6, hand_over_below=0.2),
+        "writing": RouterPolicy(answer_above=1, hand_over_below=0, retrieval=False),
+    }
+    for name, router in routers.items():
+        manifest = ReleaseManifest(
+            base=ModelRef(name="base", digest=hash_bytes(b"base")),
+            prompt=PromptRef(name="p", version=1, template="Be brief.", digest="p"),
+            generation=GenerationSettings(max_tokens=96),
+            knowledge_index=FileRef(
+                ref=LakeRef(repository="lake", commit="c" * 40, path="i"), sha256=hash_bytes(index), size=len(index)
+            ),
+            router=router,
+            handover="A colleague will help.",
+            language="en",
+        )
+        release = write_bundle(root / name, manifest, fetch, root / "base.gguf").release_id
+        write_state(root / name, ServingState(generation=1, live=release))
+
+
+def chain(mode: str, root: Path) -> Chain:
+    """The gateway's chain: `long` has every answer written, the others look it up; `plain` redacts nothing."""
+    kind, _, cached = mode.partition("-")
+    embedder = Embedder(find_embedder_folder())
     redactor = Untouched() if kind in ("plain", "long") else Redactor([], b"k" * 32)
     redactor.redact(["Loads the language model before the first customer comes."])
 
     def engine(_: Bundle) -> Engine:
         return Instant()
 
-    log = InteractionLog(f"sqlite:///{root / 'log.db'}")
+    folder = root / ("writing" if kind == "long" else "looking")
+    log = InteractionLog(f"sqlite:///{root / f'{mode}.db'}")
     cache = AnswerCache(1000, 3600.0) if cached else None
-    return Chain(redactor, embedder, log, Releases(root, engine, embedder.digest), cache=cache)
+    return Chain(redactor, embedder, log, Releases(folder, engine, embedder.digest), cache=cache)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ class ClearQuestion(Step):
     async def run(self, exchange: Exchange) -> None:
         """RedactionError when that fails, whatever the reason: nothing is answered and nothing stored."""
         ask = exchange.ask
-        told = [*(said.text for said in ask.history), ask.text]
-        *before, text = cleared = await clear(self._redactor, told)
-        exchange.personal = cleared != told
-        history = tuple(Said(said.speaker, words) for said, words in zip(ask.history, before, strict=True))
+        texts = [*(said.text for said in ask.history), ask.text]
+        *before, text = cleared = await clear(self._redactor, texts)
+        exchange.personal = cleared != texts
+        history = tuple(Said(said.speaker, told) for said, told in zip(ask.history, before, strict=True))
         try:
             subject = self._redactor.subject(exchange.caller.person(ask.user))
             conversation = self._redactor.subject(ask.conversation) if ask.conversation else uuid.uuid4().hex
