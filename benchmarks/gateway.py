@@ -114,9 +114,7 @@ def main() -> None:
 def show(costs: Mapping[str, Cost], clients: int) -> None:
     """Print a table."""
     bare = costs["bare pass-through"].cpu
-    print(
-        f"\n{clients} at a time\n{'':<36}{'CPU ms':>8}{'of bare':>9}{'p50 ms':>8}{'p99 ms':>8}{'MB':>7}{'ready s':>9}"
-    )
+    print(f"\n{clients} at a time\n{'':<36}{'CPU ms':>8}{'of bare':>9}{'p50 ms':>8}{'p99 ms':>8}")
     for name, cost in costs.items():
         print(f"{name:<36}{cost.cpu:>8.2f}{cost.cpu / bare:>9.1f}{cost.p50:>8.1f}{cost.p99:>8.1f}")
     whole, plain = costs["whole chain"].cpu, costs["whole chain, nothing redacted"].cpu
