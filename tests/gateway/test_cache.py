@@ -255,6 +255,12 @@ def test_keys_are_equal_where_what_they_are_of_is_and_nowhere_else(one, two):
     assert (key_of(*one) == key_of(*two)) == (plain(one) == plain(two))
 
 
+def test_parts_of_a_key_do_not_run_into_each_other():
+    together = key_of("r", "caller", (), "auserb", ())
+    assert key_of("r", "caller", (), "a", [Said("user", "b")]) != together
+    assert key_of("rcaller", "", (), "auserb", ()) != together
+
+
 def test_white_space_and_composed_letters_make_no_difference_but_letters_and_signs_do():
     def key(question: str) -> bytes:
         return key_of("r", "caller", (), question, ())
