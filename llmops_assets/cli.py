@@ -478,6 +478,30 @@ def export_audit() -> None:
     export()
 
 
+watching = typer.Typer(
+    no_args_is_help=True, help="For Prometheus and Grafana: dashboards, alerts, the graph's figures."
+)
+app.add_typer(watching, name="observability")
+
+
+@watching.command("export")
+def export_dashboards(folder: Annotated[Path, typer.Argument(help="folder for dashboards/ and alerts/")]) -> None:
+    """Write the Grafana dashboard and Prometheus's alert rules into a folder."""
+    from llmops_assets.commands.observability import export
+
+    for file in export(folder):
+        typer.echo(str(file))
+
+
+@watching.command("figures")
+def print_figures() -> None:
+    """Print the deployed release and the state of drift in Prometheus's text format, for a textfile collector."""
+    _quiet()
+    from llmops_assets.commands.observability import figures
+
+    typer.echo(figures(), nl=False)
+
+
 labels = typer.Typer(no_args_is_help=True, help="Intents that people give: the queue out, their labels in.")
 app.add_typer(labels, name="labels")
 

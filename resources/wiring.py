@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from llmops_assets.gateway.identity.providers import IdentityProviders
+from llmops_assets.lib import hosting
+from llmops_assets.lib.records import HostingOption, UseCase
 from resources.conversations import Conversations
 from resources.embedder import InstalledEmbedder
 from resources.interaction_log import InstalledLog
@@ -19,7 +21,7 @@ from resources.models import Models
 from resources.redactor import Redactors
 from resources.registry import Registry
 from resources.use_case import UseCaseFiles
-from resources.workspace import SettingsError, Workspace
+from resources.workspace import Settings, SettingsError, Workspace
 
 if TYPE_CHECKING:
     from resources.deployment_target import DeploymentTarget
@@ -104,7 +106,29 @@ def open_target(
         key=workspace.gateway_key,
         upstreams=workspace.settings.upstreams_for(on_premises=case.data_must_stay_on_premises),
         identity=IdentityProviders(providers=workspace.settings.identity_providers),
+        options=gateway_options(workspace.settings),
+        hosting=_hosting(case),
     )
+
+
+def _hosting(case: UseCase) -> HostingOption | None:
+    """At whose prices answers are counted: the option that the hosting plan chooses, None where it finds none."""
+    try:
+        return hosting.chosen_option(case, hosting.plan(case))
+    except ValueError:
+        return None
+
+
+def gateway_options(settings: Settings) -> list[str]:
+    """What settings.yaml says of the gateway, as options of its command line."""
+    named = {
+        "--log-format": settings.log_format,
+        "--traces": settings.otlp_endpoint,
+        "--budget-per-day": settings.budget_per_day,
+        "--cache-answers": settings.cache_answers,
+        "--cache-seconds": settings.cache_seconds,
+    }
+    return [part for name, value in named.items() if value for part in (name, str(value))]
 
 
 def build_resources(home: Path | None = None) -> dict[str, dg.ResourceDefinition]:

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Generator
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -105,6 +106,17 @@ class Settings(BaseModel):
         (), description="whose tokens let callers in beside keys: docs/gateway.md"
     )
     log_url: str = Field("", description="SQLAlchemy URL of the interaction log; none: SQLite in the home")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="of the gateway's process: json adds a line per request"
+    )
+    otlp_endpoint: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        description="OTLP receiver (http://127.0.0.1:4318) that the gateway sends traces to; none: nothing is traced",
+    )
+    cache_answers: int = Field(0, ge=0, description="answers that the gateway remembers to give again; 0: none")
+    cache_seconds: float = Field(3600.0, gt=0, description="how long one is remembered")
+    budget_per_day: float = Field(0.0, ge=0, description="money that a day's answers may cost, for alerts; 0: no limit")
 
     @field_validator("identity_providers")
     @classmethod

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import requests
 import uvicorn
+from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 from support import COMMIT, WordEmbedder, article, ref
 
@@ -21,7 +22,6 @@ from llmops_assets.gateway.chain import Chain
 from llmops_assets.gateway.clearing import Redacts
 from llmops_assets.gateway.engine import Engine, Usage
 from llmops_assets.gateway.errors import EngineError, EngineLostError
-from llmops_assets.gateway.identity.budgets import Budgets
 from llmops_assets.gateway.identity.denials import Denials
 from llmops_assets.gateway.identity.keys import KeyStore
 from llmops_assets.gateway.identity.tokens import Tokens
@@ -174,7 +174,7 @@ class Files:
 class Gateway:
     """A gateway served over HTTP in a thread, with what a test looks at beside it.
 
-    It has a key of each of `roles` (`tokens`); without any it is open.
+    It has a key of each of `roles` (`tokens`); without any it is open. `options` are the chain's.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class Gateway:
         replay: bool = True,
         redactor: Redacts | None = None,
         tokens: Tokens | None = None,
-        budgets: Budgets | None = None,
+        **options,
     ) -> None:
         self.files = files
         self.root = root
@@ -195,9 +195,7 @@ class Gateway:
         self.log = InteractionLog(f"sqlite:///{root / 'log.db'}")
         self.redactor = redactor or Redactor(key=b"k" * 32, names=False)
         self.releases = Releases(root, self._engine, WordEmbedder.digest)
-        self.chain = Chain(
-            self.redactor, WordEmbedder(), self.log, self.releases, max_running=max_running, budgets=budgets
-        )
+        self.chain = Chain(self.redactor, WordEmbedder(), self.log, self.releases, max_running=max_running, **options)
         self.store = KeyStore(self.log.url)
         self.tokens = {role: self.store.create(f"the {role}", role)[1] for role in roles}
         callers = Callers(self.store, replay=replay, denied=Denials(self.log.audit), tokens=tokens)
@@ -230,6 +228,19 @@ class Gateway:
     def ask(self, question: str, *, headers: Mapping[str, str] | None = None, **body) -> requests.Response:
         body = {"messages": [{"role": "user", "content": question}], **body}
         return requests.post(f"{self.address}/v1/chat/completions", json=body, headers=headers, timeout=20)
+
+    def figures(self) -> dict[tuple[str, frozenset], float]:
+        """Name and labels of every sample of /metrics to its value."""
+        text = requests.get(f"{self.address}/metrics", timeout=20).text
+        return {
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    def figure(self, name: str, **labels: str) -> float:
+        """One sample of /metrics; 0 where there is none."""
+        return self.figures().get((name, frozenset(labels.items())), 0.0)
 
     def rows(self) -> list[dict]:
         """Everything logged, in order of time."""

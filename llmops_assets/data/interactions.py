@@ -39,7 +39,7 @@ def leaks(redactor: "Redactor", row: Mapping[str, Any]) -> bool:
     partitions_def=DAILY,
     kinds={"sqlalchemy", "parquet"},
     owners=["team:operations"],
-    code_version="2",
+    code_version="3",
     check_specs=[
         dg.AssetCheckSpec(
             "no_personal_data_left",

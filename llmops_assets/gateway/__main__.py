@@ -11,6 +11,7 @@ import uvicorn
 from llmops_assets.gateway.addresses import is_loopback
 from llmops_assets.gateway.app import create_app
 from llmops_assets.gateway.bundle import Bundle
+from llmops_assets.gateway.cache import AnswerCache
 from llmops_assets.gateway.callers import Callers
 from llmops_assets.gateway.chain import Chain
 from llmops_assets.gateway.engine import LlamaCppEngine
@@ -22,12 +23,14 @@ from llmops_assets.gateway.identity.own import own_key
 from llmops_assets.gateway.identity.providers import IdentityProviders
 from llmops_assets.gateway.identity.tokens import Tokens
 from llmops_assets.gateway.interaction_log import InteractionLog
+from llmops_assets.gateway.logs import set_up
 from llmops_assets.gateway.releases import Releases
 from llmops_assets.gateway.server import server_config
+from llmops_assets.gateway.spans import NO_TRACES, Traces
 from llmops_assets.gateway.upstreams.engines import Engines
 from llmops_assets.gateway.upstreams.settings import UpstreamConfigError, UpstreamSettings
 from llmops_assets.lib.answering.embedding import CachedEmbedder, Embedder, find_embedder_folder
-from llmops_assets.lib.records import SubjectPattern
+from llmops_assets.lib.records import HostingOption, SubjectPattern
 from llmops_assets.lib.redaction import SUBJECT_KEY_VARIABLE, Redactor, load_subject_keys
 
 
@@ -48,7 +51,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 2, help="threads of an engine")
     parser.add_argument("--slots", type=int, default=4, help="answers generated at the same time")
     parser.add_argument("--replay", action="store_true", help="take times from the x-llmops-time header")
+    parser.add_argument("--log-format", choices=("text", "json"), default="text", help="json: a line per request too")
+    parser.add_argument("--traces", default="", help="OTLP receiver to which spans are sent, http://127.0.0.1:4318")
+    parser.add_argument("--hosting", type=Path, help="JSON of the hosting option at whose prices answers are counted")
+    parser.add_argument("--budget-per-day", type=float, default=0.0, help="money that a day may cost, for alerts")
+    parser.add_argument("--cache-answers", type=int, default=0, help="answers that are remembered; 0: none")
+    parser.add_argument("--cache-seconds", type=float, default=3600.0, help="how long one is remembered")
     arguments = parser.parse_args()
+    set_up(arguments.log_format)
     about = json.loads(arguments.redaction.read_text()) if arguments.redaction else {"identifiers": [], "allow": []}
     identifiers = [SubjectPattern.model_validate(p) for p in about["identifiers"]]
     newest, *older = load_subject_keys(arguments.subject_key, os.environ.get(SUBJECT_KEY_VARIABLE))
@@ -79,11 +89,30 @@ def main() -> None:
     )
     limited = upstreams.budgets.limits
     budgets = Budgets(upstreams.budgets, upstreams.prices, Ledger(arguments.log_url)) if limited else None
-    chain = Chain(redactor, cached, log, releases, budgets=budgets)
+    chain = Chain(
+        redactor,
+        cached,
+        log,
+        releases,
+        budgets=budgets,
+        cache=AnswerCache(arguments.cache_answers, arguments.cache_seconds) if arguments.cache_answers else None,
+        traces=_traces(arguments.traces),
+        hosting=HostingOption.model_validate_json(arguments.hosting.read_text()) if arguments.hosting else None,
+    )
+    chain.metrics.budget.set(arguments.budget_per_day)
     for figures in filter(None, (engines.healths, budgets)):
         chain.metrics.registry.register(figures)
     app = create_app(chain, callers)
     uvicorn.Server(server_config(app, host=arguments.host, port=arguments.port)).run()
+
+
+def _traces(endpoint: str) -> Traces:
+    """Where exchanges are traced; without an endpoint nothing of it is loaded."""
+    if not endpoint:
+        return NO_TRACES
+    from llmops_assets.gateway.traces import open_traces
+
+    return open_traces(endpoint)
 
 
 if __name__ == "__main__":

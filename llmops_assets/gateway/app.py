@@ -5,6 +5,7 @@ What is done for a request is the chain's (chain.py), the shapes of bodies are t
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -30,6 +31,7 @@ from llmops_assets.gateway.errors import EngineBusyError, GatewayError, RequestE
 from llmops_assets.gateway.exchange import Exchange
 from llmops_assets.gateway.identity.quotas import QuotaError
 from llmops_assets.gateway.identity.roles import Scope
+from llmops_assets.gateway.metrics import Metrics
 from llmops_assets.gateway.pages.state import state_page
 from llmops_assets.gateway.protocol import models, openapi
 from llmops_assets.gateway.protocol.chat import ChatReply
@@ -39,7 +41,9 @@ from llmops_assets.gateway.protocol.feedback import FeedbackBody
 from llmops_assets.gateway.protocol.fields import ignored_in, read
 from llmops_assets.gateway.protocol.reply import Reply, error_body, headers
 from llmops_assets.gateway.protocol.responses import ResponseReply
+from llmops_assets.gateway.releases import Releases
 
+LOGGER = logging.getLogger(__name__)
 Handler = Callable[[Request, Caller], Awaitable[Response]]
 REPLIES: dict[str, type[Reply[Any]]] = {
     "/v1/chat/completions": ChatReply,
@@ -129,7 +133,7 @@ def create_app(chain: Chain, callers: Callers | None = None) -> Starlette:
         return _json(body, status=200 if state.live else 503)
 
     async def measured(_: Request) -> Response:
-        metrics.generation.set(releases.state.generation)
+        _measure(metrics, releases)
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     async def described(_: Request) -> Response:
@@ -153,7 +157,9 @@ def create_app(chain: Chain, callers: Callers | None = None) -> Starlette:
             error, told = _of_the_route(error), dict(error.headers or {})
         # The route and not the path: a path is its sender's, and may hold anything.
         route = getattr(request.scope.get("route"), "path", "unknown")
-        metrics.requests.labels(releases.state.live or "", route, str(explained(error)[0])).inc()
+        status = explained(error)[0]
+        metrics.requests.labels(releases.state.live or "", route, str(status)).inc()
+        LOGGER.info("refused", extra={"told": {"route": route, "status": status}})
         return _refusal(error, told)
 
     @contextlib.asynccontextmanager
@@ -165,6 +171,7 @@ def create_app(chain: Chain, callers: Callers | None = None) -> Starlette:
             watcher.cancel()
             await asyncio.to_thread(known_callers.close)
             await releases.close()
+            await chain.stop()
 
     app = Starlette(
         routes=[
@@ -218,6 +225,20 @@ async def _events(chain: Chain, exchange: Exchange, reply: Reply[Any]) -> AsyncG
         yield reply.failure(exchange, error)
         if not isinstance(error, GatewayError):
             raise
+
+
+def _measure(metrics: Metrics, releases: Releases) -> None:
+    """What is not counted as it happens but stands: looked at when it is asked for."""
+    state, loaded = releases.state, releases.loaded
+    metrics.generation.set(state.generation)
+    metrics.state_failed.set(bool(releases.error))
+    metrics.served.clear()
+    for stage in ("live", "canary", "shadow", "preview"):
+        if (name := getattr(state, stage)) is not None:
+            metrics.served.labels(stage, name).set(1)
+    waiting = sum(serving.waiting for serving in loaded)
+    metrics.engine.labels("running").set(sum(serving.generating for serving in loaded) - waiting)
+    metrics.engine.labels("waiting").set(waiting)
 
 
 def only_from_here(request: Request) -> None:

@@ -4,6 +4,7 @@
 index.zip. What is served is only what hashes to the manifest.
 """
 
+import functools
 import os
 import shutil
 import uuid
@@ -32,9 +33,9 @@ class Bundle:
     adapter: Path | None
     index: Path | None
 
-    @property
+    @functools.cached_property
     def release_id(self) -> str:
-        """Name of the release."""
+        """Name of the release: a hash of the whole manifest, taken once and not for every request."""
         return self.manifest.release_id
 
     @property

@@ -12,6 +12,7 @@ from datetime import datetime
 
 import numpy as np
 
+from llmops_assets.gateway.cache import AnswerCache
 from llmops_assets.gateway.callers import ANONYMOUS, Caller
 from llmops_assets.gateway.clearing import Redacts, clear
 from llmops_assets.gateway.errors import RedactionError, RequestError, explained
@@ -19,9 +20,12 @@ from llmops_assets.gateway.exchange import Ask, Exchange
 from llmops_assets.gateway.identity.budgets import Budgets
 from llmops_assets.gateway.identity.quotas import Quotas
 from llmops_assets.gateway.interaction_log import InteractionLog
+from llmops_assets.gateway.logs import about
 from llmops_assets.gateway.metrics import Metrics
 from llmops_assets.gateway.releases import Releases
+from llmops_assets.gateway.spans import NO_TRACES, Traces
 from llmops_assets.gateway.steps import Step, Steps
+from llmops_assets.gateway.steps.cache import Recall, Remember
 from llmops_assets.gateway.steps.filled import Filled
 from llmops_assets.gateway.steps.fit import Fit
 from llmops_assets.gateway.steps.formed import Formed
@@ -36,10 +40,11 @@ from llmops_assets.gateway.steps.question import ClearQuestion
 from llmops_assets.gateway.steps.quota import CountRequest, ReserveTokens
 from llmops_assets.gateway.steps.record import Record
 from llmops_assets.gateway.steps.release import ChooseRelease
+from llmops_assets.gateway.steps.report import Report
 from llmops_assets.gateway.steps.retrieval import Courtesy, Retrieve, Route
 from llmops_assets.gateway.steps.shorten import Shorten
 from llmops_assets.lib.answering.embedding import EmbedsAndCounts
-from llmops_assets.lib.records import Feedback
+from llmops_assets.lib.records import Feedback, HostingOption
 
 PIECE = 24
 """Characters of a streamed piece. The text is guarded as a whole before, so it may be cut anywhere."""
@@ -48,8 +53,9 @@ PIECE = 24
 class Chain:
     """The steps of a request over the resources of one gateway process, and feedback on what came of it.
 
-    At most `max_running` requests are answered at a time; `budgets` of money are kept where there are any. `steps` is
-    the table; another one may be put in its place before the first request.
+    At most `max_running` requests are answered at a time; `budgets` of money are kept where there are any. `cache`
+    remembers answers, None: each is made anew; `hosting` has the prices that answers are counted at. `steps` is the
+    table; another one may be put in its place before the first request.
     """
 
     def __init__(
@@ -62,14 +68,21 @@ class Chain:
         quotas: Quotas | None = None,
         budgets: Budgets | None = None,
         max_running: int = 64,
+        cache: AnswerCache | None = None,
+        traces: Traces = NO_TRACES,
+        hosting: HostingOption | None = None,
     ) -> None:
         self.releases = releases
         self.metrics = Metrics()
         self._redactor = redactor
         self._embedder = embedder
         self._log = log
+        self._traces = traces
         self._limit = Limit(max_running, self.metrics)
         allowed = quotas or Quotas(log.tokens_of)
+        recall, remember = (
+            ((), ()) if cache is None else ((Recall(cache, self.metrics),), (Remember(cache, self.metrics),))
+        )
         self.steps = Steps(
             admission=(
                 CountRequest(allowed),
@@ -80,15 +93,17 @@ class Chain:
                 ReserveTokens(allowed),
                 *((ReserveMoney(budgets),) if budgets else ()),
             ),
-            answering=(Courtesy(), Retrieve(embedder), Route(), Generate()),
-            guards=(Grounded(), ClearAnswer(redactor), Filled(), Formed(), Shorten(), Notice()),
-            endings=(Record(log), Meter(self.metrics)),
+            answering=(*recall, Courtesy(), Retrieve(embedder), Route(), Generate()),
+            guards=(Grounded(), ClearAnswer(redactor), Filled(), Formed(), Shorten(), *remember, Notice()),
+            endings=(Record(log), Meter(self.metrics, hosting), Report()),
         )
 
     @contextlib.asynccontextmanager
     async def exchange(self, caller: Caller, ask: Ask) -> AsyncGenerator[Exchange]:
         """Admit a request and close it at the end. A GatewayError refuses it."""
         exchange = Exchange(caller, ask)
+        exchange.span = self._traces.begin(exchange)
+        about(exchange.id, exchange.span.trace)
         try:
             try:
                 await self._run(self.steps.admission, exchange)
@@ -129,6 +144,10 @@ class Chain:
             exchange.closing = asyncio.create_task(self._close(exchange))
         # A client that leaves cancels whoever waits here, but must not cancel the writing of its row.
         await asyncio.shield(exchange.closing)
+
+    async def stop(self) -> None:
+        """The process ends: send what was traced."""
+        await asyncio.to_thread(self._traces.close)
 
     async def embed(self, texts: Sequence[str]) -> tuple[np.ndarray, int]:
         """Vectors of texts, cleared of personal data as questions are, and how many tokens they had.
@@ -173,7 +192,12 @@ class Chain:
             await self._run([step], exchange)
             if exchange.draft is not None:
                 break
-        await self._run(self.steps.guards, exchange)
+        guards = self.steps.guards
+        if exchange.recalled_after is not None:
+            # It passed those before that when it was made.
+            made = next((place for place, step in enumerate(guards) if isinstance(step, Remember)), -1)
+            guards = guards[made + 1 :]
+        await self._run(guards, exchange)
 
     async def _close(self, exchange: Exchange) -> None:
         if not exchange.progress.ended:
@@ -181,10 +205,18 @@ class Chain:
         for step in reversed(self.steps.endings):
             # On the stack each of them runs, in their order and before what is held is freed, even when one fails.
             exchange.held.push_async_callback(self._run, [step], exchange)
-        await exchange.held.aclose()
+        try:
+            await exchange.held.aclose()
+        finally:
+            exchange.span.end(exchange)
 
     async def _run(self, steps: Iterable[Step], exchange: Exchange) -> None:
         for step in steps:
             started = time.perf_counter()
-            await step.run(exchange)
+            with exchange.span.step(step.name, exchange):
+                try:
+                    await step.run(exchange)
+                except Exception as error:
+                    self.metrics.refusals.labels(step.name, str(explained(error)[0])).inc()
+                    raise
             self.metrics.steps.labels(step.name).observe(time.perf_counter() - started)

@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,16 +62,20 @@ def _unheard(_: Usage) -> None:
 
 @dataclass(frozen=True)
 class Generated:
-    """A whole generated answer, without white space around it, and what it took."""
+    """A whole generated answer, without white space around it, what it took, and the seconds until its first piece."""
 
     text: str
     usage: Usage
+    first_seconds: float | None = None
 
 
 class Engine(ABC):
-    """Generates answers for one release. Its only errors are EngineErrors. `context`: tokens of prompt and answer."""
+    """Generates answers for one release. Its only errors are EngineErrors. `context`: tokens of prompt and answer;
+    `slots`: answers that it writes at a time, None where that is not known here.
+    """
 
     context: int = CONTEXT
+    slots: int | None = None
 
     @abstractmethod
     async def start(self) -> None:
@@ -120,17 +125,19 @@ async def collected(stream: AsyncGenerator[str | Usage], told: Callable[[Usage],
     """A whole answer out of an engine's stream, which is closed whatever happens."""
     pieces: list[str] = []
     usage = None
+    started, first = time.monotonic(), None
     async with contextlib.aclosing(stream):
         async for piece in stream:
             if isinstance(piece, Usage):
                 usage = piece
                 told(usage)
             else:
+                first = time.monotonic() - started if first is None else first
                 usage = None
                 pieces.append(piece)
     if usage is None:
         raise EngineLostError("the stream ended without its token counts")
-    return Generated("".join(pieces).strip(), usage)
+    return Generated("".join(pieces).strip(), usage, first)
 
 
 class LlamaCppEngine(Engine):
@@ -140,7 +147,7 @@ class LlamaCppEngine(Engine):
         self.context = context
         self._bundle = bundle
         self._threads = threads
-        self._slots = slots
+        self.slots = slots
         self._process: asyncio.subprocess.Process | None = None
         self._session: aiohttp.ClientSession | None = None
         self._address = ""
@@ -161,7 +168,7 @@ class LlamaCppEngine(Engine):
         port = _free_port()
         self._address = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-m", "llmops_assets.gateway.engine", "--model", str(self._bundle.model)]
-        command += ["--port", str(port), "--threads", str(self._threads), "--slots", str(self._slots)]
+        command += ["--port", str(port), "--threads", str(self._threads), "--slots", str(self.slots)]
         command += ["--context", str(self.context)]
         if self._bundle.adapter is not None:
             command += ["--adapter", str(self._bundle.adapter)]

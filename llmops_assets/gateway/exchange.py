@@ -15,6 +15,7 @@ from llmops_assets.gateway.callers import Caller
 from llmops_assets.gateway.engine import Usage
 from llmops_assets.gateway.progress import Progress
 from llmops_assets.gateway.serving import Serving
+from llmops_assets.gateway.spans import NO_SPAN, ExchangeSpan
 from llmops_assets.gateway.wishes import NONE, Wishes
 from llmops_assets.lib.answering.conversation import Said
 from llmops_assets.lib.answering.deciding import Decision
@@ -70,7 +71,10 @@ class Exchange:
     writes; `path` says where `draft`, the answer as it shall be sent, comes
     from, `cut` whether a limit of tokens ended it, `shortened` whether its caller's limit or stop did. `usage` is what
     the engine read and wrote, of an answer that broke off until then; `counted` what the caller is told, None where
-    nobody could count. `held` frees what the exchange occupies; `closing` is the task that does so.
+    nobody could count; `first_token` is how many seconds the engine took to its first piece. `personal` says that
+    something was taken out of the conversation or the answer; `recalled_after` is the age of an answer out of the
+    cache, in seconds. `held` frees what the exchange occupies; `closing` is the task that does so; `span` is the
+    exchange as it is traced.
     """
 
     caller: Caller
@@ -88,8 +92,12 @@ class Exchange:
     shortened: bool = False
     usage: Usage = field(default_factory=Usage)
     counted: Usage | None = None
+    first_token: float | None = None
+    personal: bool = False
+    recalled_after: float | None = None
     created: int = field(default_factory=lambda: int(time.time()))
     progress: Progress = field(default_factory=Progress)
+    span: ExchangeSpan = NO_SPAN
     held: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     closing: asyncio.Task[None] | None = None
     _started: float = field(default_factory=time.monotonic)

@@ -36,12 +36,14 @@ INTERACTIONS = sa.Table(
     sa.Column("latency_seconds", sa.Float, nullable=False),
     sa.Column("input_tokens", sa.Integer, nullable=False),
     sa.Column("output_tokens", sa.Integer, nullable=False),
+    sa.Column("cached_seconds", sa.Float),
     sa.Column("status", sa.Integer, nullable=False),
 )
 ADDED = {
     "turn": "INTEGER NOT NULL DEFAULT 0",
     "caller": "VARCHAR(40) NOT NULL DEFAULT ''",
     "owner": "VARCHAR(200) NOT NULL DEFAULT ''",
+    "cached_seconds": "FLOAT",
 }
 """Columns of interactions that a table of an earlier version lacks."""
 FEEDBACK = sa.Table(

@@ -70,6 +70,11 @@ class Releases:
         """The release of a stage, None where none is served there."""
         return self._loaded.get(getattr(self.state, which) or "")
 
+    @property
+    def loaded(self) -> tuple[Serving, ...]:
+        """Every release that is ready."""
+        return tuple(self._loaded.values())
+
     async def _apply(self, wanted: ServingState) -> None:
         made: dict[str, Serving] = {}
         try:

@@ -21,8 +21,15 @@ MARGIN_SECONDS = 5.0
 
 def server_config(app: Starlette, **options: Any) -> uvicorn.Config:
     """How an application is served. Access logs hold no texts, but addresses of customers: the interaction log is the
-    record."""
-    options = {"log_level": "warning", "access_log": False, "ws": "none", "server_header": False, **options}
+    record. How the rest is logged is the process's (logs.py)."""
+    options = {
+        "log_config": None,
+        "log_level": "warning",
+        "access_log": False,
+        "ws": "none",
+        "server_header": False,
+        **options,
+    }
     return uvicorn.Config(app, http=PunctualProtocol, **options)
 
 

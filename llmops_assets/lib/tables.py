@@ -101,6 +101,7 @@ INTERACTIONS: Columns = (
     ("latency_seconds", FLOAT),
     ("input_tokens", "int32"),
     ("output_tokens", "int32"),
+    ("cached_seconds", FLOAT),
     ("status", "int16"),
     ("rating", "int8"),
     ("reason", TEXT),

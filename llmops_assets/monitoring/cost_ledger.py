@@ -20,7 +20,7 @@ NAME = "cost_ledger"
 
 
 @dg.asset(
-    deps=["use_case", "hosting_plan", "interactions"], kinds={"python"}, owners=["team:product"], code_version="2"
+    deps=["use_case", "hosting_plan", "interactions"], kinds={"python"}, owners=["team:product"], code_version="3"
 )
 def cost_ledger(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
     """What answers cost, per release: money, energy and CO2, from engine time or tokens at stated prices."""

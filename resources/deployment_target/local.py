@@ -20,7 +20,7 @@ from llmops_assets.gateway.identity.providers import IdentityProviders
 from llmops_assets.gateway.state import ServingState, read_state, write_state
 from llmops_assets.gateway.upstreams.settings import UpstreamSettings
 from llmops_assets.lib import ports
-from llmops_assets.lib.records import FileRef, ReleaseManifest, SubjectPattern
+from llmops_assets.lib.records import FileRef, HostingOption, ReleaseManifest, SubjectPattern
 from resources.deployment_target.base import DeploymentError, DeploymentTarget, TargetStatus
 from resources.lake.base import Lake
 from resources.models import Models
@@ -39,6 +39,7 @@ class LocalTarget(DeploymentTarget):
 
     `base_model` is the name by which `models` finds the base model; none: the name in the manifest. `upstreams` are
     asked for answers in place of the embedded engine, where there are any; `identity` says whose tokens let callers in.
+    `options` are further ones of the gateway's command line, `hosting` has the prices that it counts answers at.
     """
 
     name = "local"
@@ -60,6 +61,8 @@ class LocalTarget(DeploymentTarget):
         key: Path | None = None,
         upstreams: UpstreamSettings | None = None,
         identity: IdentityProviders | None = None,
+        options: Sequence[str] = (),
+        hosting: HostingOption | None = None,
     ) -> None:
         super().__init__(lake, models)
         self.root = root
@@ -74,6 +77,8 @@ class LocalTarget(DeploymentTarget):
         self._key = key
         self._upstreams = upstreams or UpstreamSettings()
         self._identity = identity or IdentityProviders()
+        self._options = tuple(options)
+        self._hosting = hosting
 
     @property
     def key(self) -> str:
@@ -125,6 +130,11 @@ class LocalTarget(DeploymentTarget):
             command += ["--identity", str(identity)]
         if self._replay:
             command += ["--replay"]
+        if self._hosting is not None:
+            hosting = self.root / "hosting.json"
+            hosting.write_text(self._hosting.model_dump_json())
+            command += ["--hosting", str(hosting)]
+        command += self._options
         if self._key is not None:
             own_key(self._key)
             command += ["--own-key", str(self._key)]

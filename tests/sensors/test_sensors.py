@@ -4,20 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import dagster as dg
 import pytest
-from support import dataset, drift_report, ref
+from recorded_support import record, serve
+from support import drift_report
 
 from llmops_assets.lib.records import (
-    Deployment,
-    ModelRef,
-    PromptRef,
-    Release,
-    ReleaseManifest,
-    RouterPolicy,
-    TrainingSet,
     UseCase,
 )
 from llmops_assets.samples import generator
@@ -33,11 +27,6 @@ DAY = date(2026, 3, 11)
 def instance():
     with dg.DagsterInstance.ephemeral() as made:
         yield made
-
-
-def record(instance, asset: str, value, partition: str | None = None) -> None:
-    metadata = {"record": dg.MetadataValue.json(value.model_dump(mode="json"))}
-    instance.report_runless_asset_event(dg.AssetMaterialization(asset, metadata=metadata, partition=partition))
 
 
 def drift_tick(instance, lake, cursor=None):
@@ -76,25 +65,6 @@ def test_after_a_rollback_drift_counts_from_what_the_release_that_serves_was_tra
     serve(instance, lake, "r-old", DAY - timedelta(days=3))
     found, _ = drift_tick(instance, lake, cursor)
     assert [request.run_key for request in found.run_requests] == [f"drift-{DAY}"]
-
-
-def serve(instance, lake, release_id: str, until: date) -> None:
-    """What a run of `deployment` leaves behind."""
-    training = TrainingSet(rows=dataset(), held_out=dataset(), reference=dataset(), until=until)
-    manifest = ReleaseManifest(
-        base=ModelRef(name="m", digest="d"),
-        prompt=PromptRef(name="p", version=1, template="t", digest="p"),
-        router=RouterPolicy(answer_above=1, hand_over_below=0),
-        handover="-",
-    )
-    release = Release(
-        release_id=release_id, manifest=manifest, manifest_ref=ref(), gate=ref(), incumbent=None, training=training
-    )
-    with lake.transaction("release", name="release") as draft:
-        draft.put(f"releases/{release_id}/release.json", release.model_dump_json().encode())
-    now = datetime(2026, 3, 11, tzinfo=UTC)
-    deployed = Deployment(release_id=release_id, stage="live", target="t", address="-", previous=None, applied_at=now)
-    record(instance, "deployment", deployed)
 
 
 def data_tick(instance, workspace, cursor=None):

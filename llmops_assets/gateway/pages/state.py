@@ -69,7 +69,7 @@ def _share(releases: Releases, stage: str) -> str:
 
 def _counts(metric: Metric, *labels: str) -> list[list[object]]:
     """Label values and count of every counted series, the most frequent first."""
-    counted = [sample for sample in metric.samples if sample.name.endswith("_total")]
+    counted = [sample for sample in metric.samples if sample.name.endswith("_total") and sample.value]
     counted.sort(key=lambda sample: -sample.value)
     return [[*(sample.labels[label] or "–" for label in labels), int(sample.value)] for sample in counted]
 

@@ -27,8 +27,9 @@ class About(TypedDict):
 
     `path` says who answered: published articles (matched), the model (generated), a person will (handover), or nobody
     had to (small_talk). A handover's citations are what the person may want to see. `language` is the question's.
-    `ai_generated` is always true: a machine chose or wrote the answer; `notice`, of a conversation's first answer, is
-    what to tell people of that, unless `noticed` says that the answer begins with it.
+    `cached_seconds` is the age of an answer that was given before to the same question, null where it was made for this
+    one. `ai_generated` is always true: a machine chose or wrote the answer; `notice`, of a conversation's first answer,
+    is what to tell people of that, unless `noticed` says that the answer begins with it.
     """
 
     interaction: str
@@ -37,6 +38,7 @@ class About(TypedDict):
     article: str | None
     similarity: float | None
     latency_seconds: float
+    cached_seconds: float | None
     citations: list[Citation]
     ignored: list[str]
     language: str
@@ -107,6 +109,7 @@ def about(exchange: Exchange) -> About:
         "article": exchange.article,
         "similarity": exchange.similarity,
         "latency_seconds": exchange.seconds,
+        "cached_seconds": exchange.recalled_after,
         "citations": [
             {"article": hit.article, "similarity": round(hit.similarity, 4), "knowledge": knowledge} for hit in cited
         ],

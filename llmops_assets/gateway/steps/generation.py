@@ -28,7 +28,12 @@ class Generate(Step):
             # What a client that leaves, or an engine that fails, has cost is counted too.
             exchange.usage = usage
 
-        made = await release.engine.generate(prompt.messages, release.bundle.manifest.generation, allowed, told)
+        release.generating += 1
+        try:
+            made = await release.engine.generate(prompt.messages, release.bundle.manifest.generation, allowed, told)
+        finally:
+            release.generating -= 1
+        exchange.first_token = made.first_seconds
         exchange.usage, exchange.shown = made.usage, prompt.shown
         exchange.answer("generated", made.text)
         exchange.cut = made.usage.cut

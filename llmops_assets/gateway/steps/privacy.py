@@ -16,4 +16,6 @@ class ClearAnswer(Step):
     async def run(self, exchange: Exchange) -> None:
         """RedactionError when the answer cannot be cleared."""
         if exchange.path == "generated" and all(exchange.draft != hit.answer for hit in exchange.hits):
-            (exchange.draft,) = await clear(self._redactor, [exchange.draft or ""])
+            (cleared,) = await clear(self._redactor, [exchange.draft or ""])
+            exchange.personal |= cleared != exchange.draft
+            exchange.draft = cleared

@@ -21,7 +21,9 @@ class ClearQuestion(Step):
     async def run(self, exchange: Exchange) -> None:
         """RedactionError when that fails, whatever the reason: nothing is answered and nothing stored."""
         ask = exchange.ask
-        *before, text = await clear(self._redactor, [*(said.text for said in ask.history), ask.text])
+        texts = [*(said.text for said in ask.history), ask.text]
+        *before, text = cleared = await clear(self._redactor, texts)
+        exchange.personal = cleared != texts
         history = tuple(Said(said.speaker, told) for said, told in zip(ask.history, before, strict=True))
         try:
             subject = self._redactor.subject(exchange.caller.person(ask.user))

@@ -43,6 +43,7 @@ class Record(Step):
             latency_seconds=exchange.seconds,
             input_tokens=exchange.usage.input_tokens,
             output_tokens=exchange.usage.output_tokens,
+            cached_seconds=exchange.recalled_after,
             # No fault of the answer's, but nothing to learn from or to judge it by either.
             status=SHORTENED if exchange.shortened and progress.status == 200 else progress.status,
         )

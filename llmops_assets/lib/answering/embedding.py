@@ -81,10 +81,8 @@ class Embedder:
 
     @functools.cached_property
     def _weights(self) -> dict[str, np.ndarray]:
-        from safetensors.numpy import load_file
-
-        loaded = load_file(self.folder / "model.safetensors")
-        return {name.removeprefix("bert."): value for name, value in loaded.items()}
+        mapped = map_tensors(self.folder / "model.safetensors")
+        return {name.removeprefix("bert."): value for name, value in mapped.items()}
 
     @functools.cached_property
     def _tokenizer(self) -> "Tokenizer":
@@ -175,6 +173,26 @@ class Embedder:
             block *= weight
             block += bias
         return x
+
+
+def map_tensors(file: Path) -> dict[str, np.ndarray]:
+    """The tensors of a safetensors file, mapped and not read (https://huggingface.co/docs/safetensors#format).
+
+    What nobody looks at, most rows of a vocabulary, takes no memory; processes share the rest. ValueError where a
+    tensor is of a type that NumPy has not.
+    """
+    data = np.asarray(np.memmap(file, np.uint8, "r"))
+    start = 8 + int.from_bytes(data[:8].tobytes(), "little")
+    header = json.loads(data[8:start].tobytes())
+    header.pop("__metadata__", None)
+    if others := sorted({about["dtype"] for about in header.values()} - set(_DTYPES)):
+        raise ValueError(f"{file}: tensors of type {', '.join(others)} are not read: give F32 weights")
+    return {
+        name: data[start + about["data_offsets"][0] : start + about["data_offsets"][1]]
+        .view(_DTYPES[about["dtype"]])
+        .reshape(about["shape"])
+        for name, about in header.items()
+    }
 
 
 class CachedEmbedder:
@@ -286,4 +304,6 @@ def _upper_tail(size: np.ndarray, term: np.ndarray, tail: np.ndarray) -> None:
     tail *= np.exp(term, out=term)
 
 
+_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "U8": "u1"}
+"""Names of types in safetensors files, as NumPy calls them."""
 _TAIL = [np.float32(c / 2) for c in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)]

@@ -30,6 +30,7 @@ class Interaction(Record):
     latency_seconds: float = Field(ge=0)
     input_tokens: int = Field(0, ge=0)
     output_tokens: int = Field(0, ge=0)
+    cached_seconds: float | None = Field(None, ge=0, description="age of the answer where it came out of the cache")
     status: int = Field(
         200, description="HTTP's: 200 whole; 206 as short as its caller wanted; 499 the client left; 5xx it failed"
     )

@@ -21,15 +21,16 @@ def ledger(interactions: Sequence[Mapping[str, Any]], option: HostingOption) -> 
         groups[row["release_id"]].append(row)
     lines = []
     for release_id, rows in sorted(groups.items()):
-        # A generated answer that could not be sent was worked for too: it is a handover with tokens.
-        generated = [row for row in rows if row["path"] == "generated" or row["output_tokens"]]
+        # A generated answer that could not be sent was worked for too: it is a handover with tokens. One that was
+        # remembered was not.
+        generated = [
+            row
+            for row in rows
+            if row["output_tokens"] or (row["path"] == "generated" and row.get("cached_seconds") is None)
+        ]
         seconds = sum(row["latency_seconds"] for row in generated)
         tokens_in, tokens_out = (sum(row[k] or 0 for row in generated) for k in ("input_tokens", "output_tokens"))
-        money = (
-            seconds / 3600 * option.currency_per_hour
-            + tokens_in / 1e6 * option.currency_per_million_input_tokens
-            + tokens_out / 1e6 * option.currency_per_million_output_tokens
-        )
+        money = price(seconds, tokens_in, tokens_out, option)
         energy = seconds * WATTS / 3.6e6 if option.kind != "api" else 0.0
         lines.append(
             CostLine(
@@ -43,6 +44,15 @@ def ledger(interactions: Sequence[Mapping[str, Any]], option: HostingOption) -> 
             )
         )
     return CostLedger(lines=tuple(lines), assumptions=assumptions(option))
+
+
+def price(seconds: float, input_tokens: int, output_tokens: int, option: HostingOption) -> float:
+    """Money for so many seconds of an engine and tokens that it read and wrote."""
+    return (
+        seconds / 3600 * option.currency_per_hour
+        + input_tokens / 1e6 * option.currency_per_million_input_tokens
+        + output_tokens / 1e6 * option.currency_per_million_output_tokens
+    )
 
 
 def assumptions(option: HostingOption) -> dict[str, float]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from llmops_assets.lib.answering import embedding
-from llmops_assets.lib.answering.embedding import BLOCK_ROWS, Embedder, find_embedder_folder
+from llmops_assets.lib.answering.embedding import BLOCK_ROWS, Embedder, find_embedder_folder, map_tensors
 
 
 @pytest.mark.parametrize("rows", [1, BLOCK_ROWS, BLOCK_ROWS + 1])
@@ -34,3 +34,27 @@ def test_tokens_are_counted_that_are_not_read():
     assert [count <= embedder.most_tokens for count in counted] == [True, True, False, False, True]
     same, longer = embedder.embed(texts[1:3])
     assert np.abs(same - longer).max() < 1e-6
+
+
+def test_mapped_tensors_are_those_of_the_file(tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    draws = np.random.default_rng(3)
+    tensors = {"a": draws.normal(size=(3, 5)).astype(np.float32), "n": np.arange(7), "h": np.ones((2, 2), np.float16)}
+    for metadata in ({}, {"odd": "x" * 3}):
+        save_file(tensors, tmp_path / "some.safetensors", metadata=metadata)
+        mapped, read = map_tensors(tmp_path / "some.safetensors"), load_file(tmp_path / "some.safetensors")
+        assert set(mapped) == set(read)
+        for name, value in read.items():
+            assert np.array_equal(mapped[name], value)
+            assert mapped[name].dtype == value.dtype
+            assert not mapped[name].flags.owndata
+        with pytest.raises(ValueError, match="read-only"):
+            mapped["a"][0, 0] = 1
+
+
+def test_tensors_of_a_type_that_numpy_lacks_are_told(tmp_path):
+    header = b'{"a":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}'
+    (tmp_path / "some.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"\0\0")
+    with pytest.raises(ValueError, match="tensors of type BF16 are not read"):
+        map_tensors(tmp_path / "some.safetensors")

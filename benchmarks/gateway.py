@@ -1,0 +1,357 @@
+"""What a request costs the gateway's process, beside a program that only passes requests on.
+
+Usage: python benchmarks/gateway.py [--requests N] [--clients N …]
+
+Every server is a process of its own on the loopback address, asked by this one. CPU is user and system time of the
+server's process, its threads included, per request; the engine answers at once and is not counted, and neither is what
+stands behind the pass-through. `of bare` is the CPU of a row over that of the pass-through of the same run: compare
+ratios, as milliseconds are a machine's. The questions are the sample's; those of the cache are asked a first time
+before. At the end the gateway's own process is started without a release: CPU and time until it answers, its memory.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psutil
+import uvicorn
+
+from llmops_assets.gateway.app import create_app
+from llmops_assets.gateway.bundle import Bundle, write_bundle
+from llmops_assets.gateway.cache import AnswerCache
+from llmops_assets.gateway.callers import Callers
+from llmops_assets.gateway.chain import Chain
+from llmops_assets.gateway.engine import Engine, Usage
+from llmops_assets.gateway.interaction_log import InteractionLog
+from llmops_assets.gateway.releases import Releases
+from llmops_assets.gateway.server import server_config
+from llmops_assets.gateway.state import ServingState, write_state
+from llmops_assets.gateway.wishes import NONE, Wishes
+from llmops_assets.lib import ports
+from llmops_assets.lib.answering.acts import Acts
+from llmops_assets.lib.answering.embedding import Embedder, find_embedder_folder
+from llmops_assets.lib.answering.knowledge import KnowledgeIndex
+from llmops_assets.lib.hashing import hash_bytes
+from llmops_assets.lib.records import (
+    FileRef,
+    GenerationSettings,
+    LakeRef,
+    ModelRef,
+    PromptRef,
+    ReleaseManifest,
+    RouterPolicy,
+)
+from llmops_assets.lib.redaction import Redactor
+from llmops_assets.samples import generator
+
+READY_SECONDS = 120.0
+LONG = "Our lamps are made of glass and steel. " * 62
+"""An answer of a hundred pieces of a stream."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One server as it is asked: the mode of its process, the questions, and how each is asked."""
+
+    name: str
+    mode: str
+    questions: Sequence[str]
+    asked_before: bool = False
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Per request: CPU, the time of the median and of the slowest hundredth, in ms; `pieces` of a stream."""
+
+    cpu: float
+    p50: float
+    p99: float
+    pieces: float
+
+
+def main() -> None:
+    """Print one table per number of clients."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--requests", type=int, default=200, help="of each row")
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 4], help="asking at a time")
+    parser.add_argument("--serve", nargs=4, metavar=("MODE", "PORT", "UPSTREAM", "ROOT"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        mode, port, upstream, root = arguments.serve
+        serve(mode, int(port), int(upstream), Path(root))
+        return
+    questions = [question for article in generator.load_articles() for question in article.questions]
+    asked = [questions[number % len(questions)] for number in range(arguments.requests)]
+    few = [questions[number % 20] for number in range(arguments.requests)]
+    rows = [
+        Row("bare pass-through", "bare", asked),
+        Row("whole chain, nothing redacted", "plain", asked),
+        Row("whole chain", "whole", asked),
+        Row("whole chain, streamed", "long", asked[:50], body={"stream": True}),
+        Row("the same, not streamed", "long", asked[:50]),
+        Row("out of the cache, nothing redacted", "plain-cache", few, asked_before=True),
+        Row("out of the cache", "whole-cache", few, asked_before=True),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        write_releases(Path(folder))
+        for clients in arguments.clients:
+            costs = {row.name: measure(row, clients, Path(folder)) for row in rows}
+            show(costs, clients)
+    show_start()
+
+
+def show(costs: Mapping[str, Cost], clients: int) -> None:
+    """Print a table."""
+    bare = costs["bare pass-through"].cpu
+    print(f"\n{clients} at a time\n{'':<36}{'CPU ms':>8}{'of bare':>9}{'p50 ms':>8}{'p99 ms':>8}")
+    for name, cost in costs.items():
+        print(f"{name:<36}{cost.cpu:>8.2f}{cost.cpu / bare:>9.1f}{cost.p50:>8.1f}{cost.p99:>8.1f}")
+    whole, plain = costs["whole chain"].cpu, costs["whole chain, nothing redacted"].cpu
+    streamed, together = costs["whole chain, streamed"], costs["the same, not streamed"]
+    print(f"redaction: {whole - plain:.2f} ms of CPU a question")
+    print(f"a piece of a stream: {1000 * (streamed.cpu - together.cpu) / streamed.pieces:.0f} µs of CPU")
+
+
+def show_start() -> None:
+    """Start the gateway's own process, which serves nothing yet."""
+    with tempfile.TemporaryDirectory() as folder:
+        port, root = ports.find_free(), Path(folder)
+        command = [sys.executable, "-m", "llmops_assets.gateway", "--root", folder, "--port", str(port)]
+        command += ["--log-url", f"sqlite:///{root / 'log.db'}", "--subject-key", str(root / "subject.key")]
+        began = time.monotonic()
+        process = subprocess.Popen(command)
+        try:
+            asyncio.run(wait(port, (503,)))
+            server = psutil.Process(process.pid)
+            used, times = server.memory_full_info(), server.cpu_times()
+            print(
+                f"\nthe process without a release: {times.user + times.system:.1f} s of CPU and "
+                f"{time.monotonic() - began:.1f} s until it answers, {used.rss / 1e6:.0f} MB resident, "
+                f"{used.uss / 1e6:.0f} MB its own"
+            )
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def measure(row: Row, clients: int, root: Path) -> Cost:
+    """Ask one server all questions of a row."""
+    started: list[subprocess.Popen] = []
+    upstream = 0
+    try:
+        if row.mode == "bare":
+            upstream = ports.find_free()
+            started.append(start("upstream", upstream, 0, root))
+            asyncio.run(wait(upstream))
+        port = ports.find_free()
+        started.append(start(row.mode, port, upstream, root))
+        asyncio.run(wait(port))
+        asyncio.run(
+            ask(port, list(dict.fromkeys(row.questions)) if row.asked_before else row.questions[:5], 1, row.body)
+        )
+        server = psutil.Process(started[-1].pid)
+        before = server.cpu_times()
+        times, pieces = asyncio.run(ask(port, row.questions, clients, row.body))
+        after = server.cpu_times()
+        spent = after.user - before.user + after.system - before.system
+        return Cost(
+            cpu=1000 * spent / len(row.questions),
+            p50=1000 * statistics.median(times),
+            p99=1000 * statistics.quantiles(times, n=100)[98],
+            pieces=pieces / len(row.questions),
+        )
+    finally:
+        for process in started:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def start(mode: str, port: int, upstream: int, root: Path) -> subprocess.Popen:
+    """A server of this file."""
+    return subprocess.Popen([sys.executable, __file__, "--serve", mode, str(port), str(upstream), str(root)])
+
+
+async def wait(port: int, statuses: Sequence[int] = (200,)) -> None:
+    """Until a server answers; one that serves nothing answers 503."""
+    deadline = time.monotonic() + READY_SECONDS
+    async with aiohttp.ClientSession() as session:
+        while True:
+            try:
+                async with session.get(f"http://127.0.0.1:{port}/healthz") as response:
+                    if response.status in statuses:
+                        return
+            except aiohttp.ClientError:
+                pass
+            assert time.monotonic() < deadline, "the server does not start"
+            await asyncio.sleep(0.02)
+
+
+async def ask(port: int, questions: Sequence[str], clients: int, more: Mapping[str, Any]) -> tuple[list[float], int]:
+    """Ask by so many clients at a time; the seconds of each request, and how many events came."""
+    waiting, times, events = list(reversed(questions)), [], 0
+    connector = aiohttp.TCPConnector(limit=clients)
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", connector=connector) as session:
+
+        async def client() -> None:
+            nonlocal events
+            while waiting:
+                body = {"messages": [{"role": "user", "content": waiting.pop()}], **more}
+                began = time.perf_counter()
+                async with session.post("/v1/chat/completions", json=body) as response:
+                    content = await response.read()
+                times.append(time.perf_counter() - began)
+                assert response.status == 200, content
+                events += content.count(b"data: ")
+
+        await asyncio.gather(*(client() for _ in range(clients)))
+    return times, events
+
+
+# -- servers ------------------------------------------------------------------------------------------------------
+
+
+def serve(mode: str, port: int, upstream: int, root: Path) -> None:
+    """Run one server until it is ended."""
+    options = {"host": "127.0.0.1", "port": port, "log_level": "error"}
+    if mode in ("upstream", "bare"):
+        app = passing(upstream) if mode == "bare" else answering()
+        uvicorn.Server(uvicorn.Config(app, access_log=False, lifespan="off", ws="none", **options)).run()
+        return
+    uvicorn.Server(server_config(create_app(chain(mode, root), Callers()), **options)).run()
+
+
+def answering() -> Callable:
+    """An upstream: one answer, whatever is asked."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Delivery takes 3 to 5 days."}}
+    answer = json.dumps({"object": "chat.completion", "choices": [choice]}).encode()
+
+    async def app(scope, receive, send) -> None:
+        await body_of(receive)
+        await reply(send, answer)
+
+    return app
+
+
+def passing(upstream: int) -> Callable:
+    """ASGI alone, with the client that the gateway has too: what it costs to pass a request on."""
+    sessions: list[aiohttp.ClientSession] = []
+
+    async def app(scope, receive, send) -> None:
+        if not sessions:
+            sessions.append(aiohttp.ClientSession())
+        body = await body_of(receive)
+        async with sessions[0].post(f"http://127.0.0.1:{upstream}{scope['path']}", data=body) as response:
+            await reply(send, await response.read())
+
+    return app
+
+
+async def body_of(receive: Callable) -> bytes:
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return body
+
+
+async def reply(send: Callable, body: bytes) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": body})
+
+
+class Untouched:
+    """A redactor that costs nothing, to see what the one that is used costs."""
+
+    def redact(self, texts: Sequence[str]) -> list[str]:
+        return list(texts)
+
+    def leaks(self, text: str) -> list[str]:
+        return []
+
+    def subject(self, raw: str) -> str:
+        return hash_bytes(raw.encode())[:16]
+
+
+class Instant(Engine):
+    """An engine that takes no time."""
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        pass
+
+    async def tokens(self, text: str) -> list[bytes]:
+        return [word.encode() for word in text.split(" ")]
+
+    async def count(self, messages: Sequence[Mapping[str, str]]) -> int:
+        return sum(len(message["content"].split()) for message in messages)
+
+    async def stream(
+        self, messages: Sequence[Mapping[str, str]], settings: GenerationSettings, wishes: Wishes = NONE
+    ) -> AsyncGenerator[str | Usage]:
+        yield LONG
+        yield Usage(100, 20)
+
+
+def write_releases(root: Path) -> None:
+    """Two releases over the sample's articles: `looking` looks every answer up, `writing` has the engine write it."""
+    embedder = Embedder(find_embedder_folder())
+    articles = generator.load_articles()
+    acts = Acts.fit(embedder, [question for article in articles for question in article.questions])
+    index = KnowledgeIndex.build(articles, embedder, acts).to_bytes()
+    (root / "base.gguf").write_bytes(b"base")
+
+    def fetch(_: FileRef, target: Path) -> None:
+        target.write_bytes(index)
+
+    routers = {
+        "looking": RouterPolicy(answer_above=0.6, hand_over_below=0.2),
+        "writing": RouterPolicy(answer_above=1, hand_over_below=0, retrieval=False),
+    }
+    for name, router in routers.items():
+        manifest = ReleaseManifest(
+            base=ModelRef(name="base", digest=hash_bytes(b"base")),
+            prompt=PromptRef(name="p", version=1, template="Be brief.", digest="p"),
+            generation=GenerationSettings(max_tokens=96),
+            knowledge_index=FileRef(
+                ref=LakeRef(repository="lake", commit="c" * 40, path="i"), sha256=hash_bytes(index), size=len(index)
+            ),
+            router=router,
+            handover="A colleague will help.",
+            language="en",
+        )
+        release = write_bundle(root / name, manifest, fetch, root / "base.gguf").release_id
+        write_state(root / name, ServingState(generation=1, live=release))
+
+
+def chain(mode: str, root: Path) -> Chain:
+    """The gateway's chain: `long` has every answer written, the others look it up; `plain` redacts nothing."""
+    kind, _, cached = mode.partition("-")
+    embedder = Embedder(find_embedder_folder())
+    redactor = Untouched() if kind in ("plain", "long") else Redactor([], b"k" * 32)
+    redactor.redact(["Loads the language model before the first customer comes."])
+
+    def engine(_: Bundle) -> Engine:
+        return Instant()
+
+    folder = root / ("writing" if kind == "long" else "looking")
+    log = InteractionLog(f"sqlite:///{root / f'{mode}.db'}")
+    cache = AnswerCache(1000, 3600.0) if cached else None
+    return Chain(redactor, embedder, log, Releases(folder, engine, embedder.digest), cache=cache)
+
+
+if __name__ == "__main__":
+    main()

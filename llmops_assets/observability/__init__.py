@@ -1,0 +1,22 @@
+"""What an operator looks at: the Grafana dashboard and the alert rules over the figures of gateway and graph.
+
+Both are files of this package (dashboards/, alerts/), to be copied by `llmops observability export`. The dashboard's
+JSON is made of the table in dashboard.py by `python -m llmops_assets.observability`.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+
+FOLDERS = ("dashboards", "alerts")
+
+
+def export(folder: Path) -> list[Path]:
+    """Copy dashboards and alert rules into a folder; the files that were written."""
+    written = []
+    for name in FOLDERS:
+        target = folder / name
+        target.mkdir(parents=True, exist_ok=True)
+        for file in sorted((files(__name__) / name).iterdir(), key=lambda found: found.name):
+            (target / file.name).write_bytes(file.read_bytes())
+            written.append(target / file.name)
+    return written
