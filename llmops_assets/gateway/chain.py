@@ -26,6 +26,7 @@ from llmops_assets.gateway.steps.fit import Fit
 from llmops_assets.gateway.steps.formed import Formed
 from llmops_assets.gateway.steps.generation import Generate
 from llmops_assets.gateway.steps.grounded import Grounded
+from llmops_assets.gateway.steps.guarding import GuardAnswer, GuardQuestion, HeedQuestion
 from llmops_assets.gateway.steps.limit import Limit
 from llmops_assets.gateway.steps.meter import Meter
 from llmops_assets.gateway.steps.notice import Notice
@@ -76,8 +77,8 @@ class Chain:
                 Fit(),
                 ReserveTokens(allowed),
             ),
-            answering=(Courtesy(), Retrieve(embedder), Route(), Generate()),
-            guards=(Grounded(), ClearAnswer(redactor), Filled(), Formed(), Shorten(), Notice()),
+            answering=(Courtesy(), GuardQuestion(), Retrieve(embedder), Route(), HeedQuestion(), Generate()),
+            guards=(GuardAnswer(), Grounded(), ClearAnswer(redactor), Filled(), Formed(), Shorten(), Notice()),
             endings=(Record(log), Meter(self.metrics)),
         )
 

@@ -27,6 +27,12 @@ class Metrics:
         self.steps = Histogram(
             "gateway_step_seconds", "Time of a step", ["step"], registry=self.registry, buckets=STEP_BUCKETS
         )
+        self.guards = Counter(
+            "gateway_guard_hits_total",
+            "What the guards found, by what was done about it",
+            ["guard", "place", "action"],
+            registry=self.registry,
+        )
         self.tokens = Counter("gateway_tokens_total", "Tokens of the engine", ["direction"], registry=self.registry)
         self.feedback = Counter("gateway_feedback_total", "Ratings", ["rating"], registry=self.registry)
         self.running = Gauge("gateway_requests_running", "Requests being answered", registry=self.registry)

@@ -5,6 +5,7 @@ import dataclasses
 from llmops_assets.gateway import budget
 from llmops_assets.gateway.exchange import Exchange
 from llmops_assets.gateway.steps.base import Step
+from llmops_assets.lib.guarding import Finding
 
 
 class Generate(Step):
@@ -18,12 +19,12 @@ class Generate(Step):
     async def run(self, exchange: Exchange) -> None:
         """Fill the answer and its token counts; EngineError when the engine does not answer."""
         release, wishes = exchange.release, exchange.ask.wishes
-        # A question that stands alone is put to the model as those that it was tuned on.
-        history = exchange.asked.history if exchange.turn is None or exchange.turn.leaning else ()
-        prompt = await budget.prompt(release, exchange.asked.text, exchange.hits, wishes, history)
+        prompt = await budget.prompt(release, exchange.asked.text, exchange.hits, wishes, exchange.read_before)
         allowed = dataclasses.replace(wishes, max_tokens=prompt.answer_tokens)
         made = await release.engine.generate(prompt.messages, release.bundle.manifest.generation, allowed)
         exchange.usage, exchange.shown = made.usage, prompt.shown
+        if any(release.read(hit) != hit for hit in prompt.shown):
+            exchange.found(Finding("passages", "article", "mask"))
         exchange.answer("generated", made.text)
         exchange.cut = made.usage.cut
         own = dataclasses.replace(wishes, max_tokens=None)

@@ -6,7 +6,7 @@ from llmops_assets.gateway.steps.base import Step
 
 
 class Meter(Step):
-    """Count requests by how they ended; the time of whole answers; tokens of all, as all cost."""
+    """Count requests by how they ended; the time of whole answers; tokens of all, as all cost; what guards found."""
 
     name = "meter"
 
@@ -19,5 +19,7 @@ class Meter(Step):
         self._metrics.requests.labels(exchange.release_id, path, str(status)).inc()
         if status == 200:
             self._metrics.latency.labels(path).observe(exchange.seconds)
+        for found in exchange.findings:
+            self._metrics.guards.labels(found.guard, found.place, found.action).inc()
         self._metrics.tokens.labels("input").inc(exchange.usage.input_tokens)
         self._metrics.tokens.labels("output").inc(exchange.usage.output_tokens)

@@ -3,6 +3,7 @@
 from llmops_assets.gateway.clearing import Redacts, clear
 from llmops_assets.gateway.exchange import Exchange
 from llmops_assets.gateway.steps.base import Step
+from llmops_assets.lib.guarding import Finding
 
 
 class ClearAnswer(Step):
@@ -16,4 +17,7 @@ class ClearAnswer(Step):
     async def run(self, exchange: Exchange) -> None:
         """RedactionError when the answer cannot be cleared."""
         if exchange.path == "generated" and all(exchange.draft != hit.answer for hit in exchange.hits):
-            (exchange.draft,) = await clear(self._redactor, [exchange.draft or ""])
+            (cleared,) = await clear(self._redactor, [exchange.draft or ""])
+            if cleared != exchange.draft:
+                exchange.found(Finding("personal_data", "answer", "mask"))
+            exchange.draft = cleared
