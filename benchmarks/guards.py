@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/guards.py [FOLDER] [--write] [--cost] [--first] [--missed]
 
-Without FOLDER: on our own lines, each voice judged by what was learned from the others. With FOLDER, which holds
+Without FOLDER: on our own lines, each voice (of topics each fifth) judged by what was learned from the others. With FOLDER, which holds
 `injection.jsonl` (text, label, family) and `hatecheck.jsonl` (text, label, functionality): its texts are halved by
 their hash; thresholds are chosen on the first half and judged on the second, beside those that ship. `--first` leaves
 the second half unread and `--missed` lists what of the first was wrong. `--write` fits the classifiers and stores them.
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from llmops_assets.lib.guarding import injection, secrets, topics, toxicity
-from llmops_assets.lib.guarding.fitted import FOLDER, HARMLESS, digest, fit, lines
+from llmops_assets.lib.guarding.fitted import FOLDER, HARMLESS, Line, fit, lines
 from llmops_assets.lib.guarding.linear import Cues
 from llmops_assets.lib.guarding.table import THRESHOLDS
 from llmops_assets.lib.statistics import wilson
@@ -68,24 +68,32 @@ def own() -> None:
     """Every voice of our own lines by what was learned from the others."""
     for name, cues in CLASSIFIERS.items():
         told, scored = lines(name), []
-        for voice in sorted({line.voice for line in told}):
-            model = fit(name, [line for line in told if line.voice != voice], cues)
+        for part in sorted({part_of(name, line) for line in told}):
+            model = fit(name, [line for line in told if part_of(name, line) != part], cues)
             for line in told:
-                if line.voice == voice:
+                if part_of(name, line) == part:
                     shares = model.likely(line.text)
                     kind = line.kind if line.kind in shares else max(shares, key=lambda key: shares[key])
                     scored.append(Scored(line.kind, line.kind not in HARMLESS, shares[kind], line.text))
-        print(f"\n{name}: {len(told)} own lines, voices not learned from, threshold {THRESHOLDS[name]}")
+        how = "fifths" if name == "topics" else "voices"
+        print(f"\n{name}: {len(told)} own lines, {how} not learned from, threshold {THRESHOLDS[name]}")
         print(table(scored, THRESHOLDS[name]))
     keys = drawn_keys(DRAWN)
     found = sum(bool(secrets.found(key)) for key in keys)
     print(f"\nsecrets: {share(found, len(keys))} of sentences with a key or password drawn by shape")
 
 
+def part_of(name: str, line: Line) -> str:
+    """What is judged together: a voice; of topics, each of which has one voice, a fifth by hash."""
+    if name != "topics" and not line.voice.startswith(("answers", "turns")):
+        return line.voice
+    return str(hashlib.sha256(line.text.encode()).digest()[0] % 5)
+
+
 def theirs(folder: Path, *, first: bool, missed: bool) -> None:
     """The two halves of a folder's texts."""
-    rows = [json.loads(line) for line in (folder / "injection.jsonl").read_text().splitlines()]
-    hate = [json.loads(line) for line in (folder / "hatecheck.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (folder / "injection.jsonl").read_text("utf-8").split("\n") if line]
+    hate = [json.loads(line) for line in (folder / "hatecheck.jsonl").read_text("utf-8").split("\n") if line]
     questions = [(row["family"], bool(row["label"]), row["text"]) for row in rows]
     spoken = [(row["functionality"], bool(row["label"]), row["text"]) for row in hate]
     harmless = [(group, False, text) for group, wrong, text in questions if not wrong]

@@ -4,6 +4,7 @@ Lines are of our own, in many voices, with harmless ones that hold the same word
 `benchmarks/guards.py --write` fits and stores; a test holds that what is stored belongs to the lines.
 """
 
+import json
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -11,7 +12,10 @@ from llmops_assets.lib.guarding.linear import Cues, Linear
 from llmops_assets.lib.hashing import hash_json
 
 FOLDER = files("llmops_assets.lib.guarding")
+NAMES = ("injection", "topics", "toxicity")
 HARMLESS = frozenset({"benign", "none", "fine"})
+ANSWERING = ("assorted", "clinic", "continental", "corporate", "everyday", "letter", "nonnative")
+"""Voices of the answers that are harmless to every guard."""
 
 
 class Line(NamedTuple):
@@ -23,12 +27,25 @@ class Line(NamedTuple):
 
 
 def lines(name: str) -> list[Line]:
-    """The lines of a classifier; those of customers' turns that teach the acts (acts.yaml) are harmless in all."""
+    """The lines of a classifier, with the harmless ones of all; what customers say in their turns (acts.yaml) and how
+    companies answer (lib/teaching/voices) is harmless to each."""
     from llmops_assets.lib.answering.acts import lines as turns
 
-    told = [Line(*row.split("\t", 2)) for row in (FOLDER / "lines" / f"{name}.tsv").read_text("utf-8").splitlines()]
-    shipped = [Line(kind, voice, text.replace("\\n", "\n")) for kind, voice, text in told]
-    return shipped + [Line("benign", "turns", text) for text, _ in turns()]
+    told = [(of, line) for of in NAMES for line in _shipped(of)]
+    known = [line for of, line in told if of == name or line.kind in HARMLESS]
+    return [*known, *(Line("none", "turns", text) for text, _ in turns()), *_answers()]
+
+
+def _shipped(name: str) -> list[Line]:
+    rows = (FOLDER / "lines" / f"{name}.tsv").read_text("utf-8").splitlines()
+    told = [row.split("\t", 2) for row in rows]
+    return [Line(kind, voice, text.replace("\\n", "\n")) for kind, voice, text in told]
+
+
+def _answers() -> list[Line]:
+    folder = files("llmops_assets.lib.teaching") / "voices"
+    rows = [json.loads(row) for voice in ANSWERING for row in (folder / f"{voice}.jsonl").read_text("utf-8").splitlines()]
+    return [Line("none", f"answers of {row['voice']}", row["answer"]) for row in rows]
 
 
 def digest(given: list[Line]) -> str:
