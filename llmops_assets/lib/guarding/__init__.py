@@ -4,7 +4,8 @@ Pure: texts in, findings out. The gateway's steps act on them (gateway/steps), t
 articles (data/knowledge_base.py). Which guard does what, and how well: docs/decisions/guards.md.
 """
 
-from llmops_assets.lib.guarding.guards import UNGUARDED, Guards, planted
+from llmops_assets.lib.guarding.guards import UNGUARDED, Guards
+from llmops_assets.lib.guarding.passages import Sifted, planted, sifted
 from llmops_assets.lib.guarding.table import GUARDS, THRESHOLDS, Finding, Guard, Place
 
-__all__ = ["GUARDS", "THRESHOLDS", "UNGUARDED", "Finding", "Guard", "Guards", "Place", "planted"]
+__all__ = ["GUARDS", "THRESHOLDS", "UNGUARDED", "Finding", "Guard", "Guards", "Place", "Sifted", "planted", "sifted"]

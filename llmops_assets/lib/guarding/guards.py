@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from llmops_assets.lib.guarding import injection, prompts, secrets, topics, toxicity
-from llmops_assets.lib.guarding.linear import sentences
 from llmops_assets.lib.guarding.table import THRESHOLDS, Finding, Place
-from llmops_assets.lib.records import GuardPolicy, PassageRule, ReleaseManifest
+from llmops_assets.lib.records import GuardPolicy, ReleaseManifest
 
 MOST_KEPT = 2000
 """Articles of which the text for the model is kept."""
@@ -102,13 +101,3 @@ UNGUARDED = Guards(
     GuardPolicy(injection=None, passages=None, topics=None, toxicity=None, secrets=None, prompt=None), prompt=""
 )
 """Those of a release that was made before there were guards, or without them."""
-
-
-def planted(text: str, rule: PassageRule) -> list[str]:
-    """The sentences of an article that speak to the assistant instead of to customers, or abuse people."""
-    least = rule.threshold or THRESHOLDS["passages"]
-    return [
-        sentence
-        for sentence in sentences(text)
-        if injection.likely(sentence) >= least or toxicity.likely(sentence) >= THRESHOLDS["toxicity"]
-    ]
