@@ -23,7 +23,7 @@ class SafetyConfig(dg.Config):
     """How much is asked."""
 
     more: int = Field(
-        60, ge=0, description="further probes of each kind, beside those that are always asked; 0: none of them"
+        100, ge=0, description="further probes of each kind, beside those that are always asked; 0: none of them"
     )
 
 

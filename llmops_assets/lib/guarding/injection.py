@@ -100,4 +100,4 @@ def without(text: str, threshold: float) -> str:
     """A text without the sentences that are `planted` in it; nothing else of it changes, also not where it breaks."""
     for sentence in planted(text, threshold):
         text = text.replace(sentence, "")
-    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]{2,}", " ", text)).strip()
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+(?=\n)", "", re.sub(r"[ \t]{2,}", " ", text))).strip()

@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 
 WINDOW = 240
 """Characters of a window: about as long as the longer lines that it is fitted on."""
-MOST_WINDOWS = 40
+SHORTEST = 12
+"""Characters of a sentence that says something alone."""
+MOST_WINDOWS = 60
 """Windows that are read of a text; of longer ones the first and the last."""
 PIECE = 4
 """Characters of the pieces of words, which find their word through a typing error."""
@@ -129,10 +131,11 @@ def features(text: str, cues: Cues) -> dict[str, float]:
 
 
 def windows(text: str) -> Collection[str]:
-    """A text in sentences, joined as far as they fit into a window; a longer sentence is cut into several."""
-    if len(text) <= WINDOW:
+    """The sentences of a text, and what of them fits together; a sentence longer than a window is cut into several."""
+    parts = sentences(text)
+    if len(parts) < 2 and len(text) <= WINDOW:
         return (text,)
-    made = list(joined(sentences(text)))
+    made = list(dict.fromkeys((*joined(parts), *(part for part in parts if len(part) >= SHORTEST))))
     half = MOST_WINDOWS // 2
     return made if len(made) <= MOST_WINDOWS else (*made[:half], *made[-half:])
 

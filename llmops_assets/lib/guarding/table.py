@@ -6,7 +6,7 @@ from typing import Literal
 
 Place = Literal["question", "history", "article", "answer"]
 """Where something was found: in what is asked, in the turns before it, in the knowledge, in what the assistant says."""
-THRESHOLDS: Mapping[str, float] = {"injection": 0.7, "passages": 0.7, "topics": 0.75, "toxicity": 0.6}
+THRESHOLDS: Mapping[str, float] = {"injection": 0.7, "passages": 0.7, "topics": 0.8, "toxicity": 0.85}
 """Likelihood from which a guard alarms, where its policy says nothing; chosen by benchmarks/guards.py."""
 
 
