@@ -147,7 +147,8 @@ def table(scored: Sequence[Scored], threshold: float) -> str:
         )
     ordered = sorted(groups.items(), key=lambda item: (item[0][0], item[0][1].startswith("all that"), item[0][1]))
     return "\n".join(
-        f"  {'alarm' if wrong else 'quiet'}  {group:26}{share(sum(hits), len(hits))}" for (wrong, group), hits in ordered
+        f"  {'alarm' if wrong else 'quiet'}  {group:26}{share(sum(hits), len(hits))}"
+        for (wrong, group), hits in ordered
     )
 
 

@@ -166,16 +166,17 @@ def articles_of(
     return made
 
 
-def lists_of(
-    made: articles.Made, undecided: list[str], planted: Mapping[str, Sequence[str]]
-) -> dict[str, bytes]:
+def lists_of(made: articles.Made, undecided: list[str], planted: Mapping[str, Sequence[str]]) -> dict[str, bytes]:
     """Path to bytes of what a person should read, and of the rows that teach nothing until somebody decides."""
     pairs = [{**asdict(pair), "conversations": len(pair.rows)} for pair in made.contradictions]
     rows = {
         "left_out": ([asdict(one) for one in made.left_out], LEFT_OUT),
         "contradictions": ([{k: v for k, v in pair.items() if k != "rows"} for pair in pairs], CONTRADICTIONS),
         "undecided": ([{"row_id": row} for row in undecided], UNDECIDED),
-        "planted": ([{"article": name, "sentence": told} for name, found in planted.items() for told in found], PLANTED),
+        "planted": (
+            [{"article": name, "sentence": told} for name, found in planted.items() for told in found],
+            PLANTED,
+        ),
     }
     return {LISTS[part]: tables.to_parquet(listed, columns) for part, (listed, columns) in rows.items()}
 

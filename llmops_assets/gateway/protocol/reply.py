@@ -120,9 +120,7 @@ def about(exchange: Exchange) -> About:
             {"article": hit.article, "similarity": round(hit.similarity, 4), "knowledge": knowledge} for hit in cited
         ],
         "ignored": list(exchange.ignored),
-        "guards": [
-            {"guard": found.guard, "place": found.place, "action": found.action} for found in exchange.findings
-        ],
+        "guards": [{"guard": found.guard, "place": found.place, "action": found.action} for found in exchange.findings],
         "language": exchange.language,
         "ai_generated": True,
         "notice": exchange.words("notice") if exchange.first else None,

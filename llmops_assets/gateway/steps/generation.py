@@ -5,6 +5,7 @@ import dataclasses
 from llmops_assets.gateway import budget
 from llmops_assets.gateway.exchange import Exchange
 from llmops_assets.gateway.steps.base import Step
+from llmops_assets.lib.answering.conversation import Said
 from llmops_assets.lib.guarding import Finding
 
 
@@ -19,7 +20,9 @@ class Generate(Step):
     async def run(self, exchange: Exchange) -> None:
         """Fill the answer and its token counts; EngineError when the engine does not answer."""
         release, wishes = exchange.release, exchange.ask.wishes
-        prompt = await budget.prompt(release, exchange.asked.text, exchange.hits, wishes, exchange.read_before)
+        asked = release.guards.asked
+        history = [Said(said.speaker, asked(said.text)) for said in exchange.read_before]
+        prompt = await budget.prompt(release, asked(exchange.asked.text), exchange.hits, wishes, history)
         allowed = dataclasses.replace(wishes, max_tokens=prompt.answer_tokens)
         made = await release.engine.generate(prompt.messages, release.bundle.manifest.generation, allowed)
         exchange.usage, exchange.shown = made.usage, prompt.shown

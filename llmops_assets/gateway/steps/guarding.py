@@ -5,11 +5,8 @@ guard against an injection: it answers the same whatever else the question says.
 at once and heeded where the model would answer.
 """
 
-import dataclasses
-
 from llmops_assets.gateway.exchange import Exchange
 from llmops_assets.gateway.steps.base import Step
-from llmops_assets.lib.answering.conversation import Said
 from llmops_assets.lib.guarding import Finding
 from llmops_assets.lib.guarding.secrets import masked
 
@@ -34,20 +31,14 @@ class HeedQuestion(Step):
     name = "heed_question"
 
     async def run(self, exchange: Exchange) -> None:
-        """Leave the question, take out of it what was found, or answer in the model's place."""
+        """Leave it to the model, which reads it as `Guards.asked` gives it, or answer in its place."""
         if exchange.path != "generated":
             return
-        guards, asked = exchange.release.guards, exchange.asked
-        before = exchange.read_before
-        if exchange.heed([*exchange.findings, *guards.history([said.text for said in before])]):
+        guards, before = exchange.release.guards, [said.text for said in exchange.read_before]
+        if exchange.heed([*exchange.findings, *guards.history(before)]):
             return
-        if any(found.guard == "injection" and found.action == "mask" for found in exchange.findings):
-            text = guards.asked(asked.text)
-            if not text:
-                exchange.hand_over()
-                return
-            history = tuple(Said(said.speaker, guards.asked(said.text)) for said in asked.history)
-            exchange.question = dataclasses.replace(asked, text=text, history=history)
+        if not guards.asked(exchange.asked.text):
+            exchange.hand_over()
 
 
 class GuardAnswer(Step):

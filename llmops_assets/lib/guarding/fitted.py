@@ -44,7 +44,9 @@ def _shipped(name: str) -> list[Line]:
 
 def _answers() -> list[Line]:
     folder = files("llmops_assets.lib.teaching") / "voices"
-    rows = [json.loads(row) for voice in ANSWERING for row in (folder / f"{voice}.jsonl").read_text("utf-8").splitlines()]
+    rows = [
+        json.loads(row) for voice in ANSWERING for row in (folder / f"{voice}.jsonl").read_text("utf-8").splitlines()
+    ]
     return [Line("none", f"answers of {row['voice']}", row["answer"]) for row in rows]
 
 

@@ -18,7 +18,9 @@ def _cue(words: str, pattern: str) -> Cue:
     return Cue(frozenset(words.split()), re.compile(pattern, re.IGNORECASE))
 
 
-_GIVEN = "instruction instructions rule rules guideline guidelines prompt prompts direction directions directive directives"
+_GIVEN = (
+    "instruction instructions rule rules guideline guidelines prompt prompts direction directions directive directives"
+)
 CUES = {
     "override": _cue(
         f"{_GIVEN} orders command commands restrictions policy policies programming filter filters constraints training",

@@ -56,7 +56,9 @@ class Linear:
         self._cues = dict(cues)
 
     @classmethod
-    def fit(cls, texts: Sequence[str], told: Sequence[str], cues: Cues, kinds: Sequence[str], rows: str = "") -> "Linear":
+    def fit(
+        cls, texts: Sequence[str], told: Sequence[str], cues: Cues, kinds: Sequence[str], rows: str = ""
+    ) -> "Linear":
         """Fitted on texts and the kind of each; what is of none of `kinds` is harmless. All kinds weigh the same."""
         import numpy as np
         from scipy.sparse import csr_matrix
@@ -131,11 +133,14 @@ def features(text: str, cues: Cues) -> dict[str, float]:
 
 
 def windows(text: str) -> Collection[str]:
-    """The sentences of a text, and what of them fits together; a sentence longer than a window is cut into several."""
+    """A text in sentences that are joined as far as they fit, and, where they are not too many, each of them alone."""
     parts = sentences(text)
     if len(parts) < 2 and len(text) <= WINDOW:
         return (text,)
-    made = list(dict.fromkeys((*joined(parts), *(part for part in parts if len(part) >= SHORTEST))))
+    made = list(joined(parts))
+    alone = [part for part in parts if SHORTEST <= len(part) <= WINDOW and part not in made]
+    if len(made) + len(alone) <= MOST_WINDOWS:
+        return (*made, *alone)
     half = MOST_WINDOWS // 2
     return made if len(made) <= MOST_WINDOWS else (*made[:half], *made[-half:])
 

@@ -100,9 +100,7 @@ def _further(forbidden: Mapping[str, tuple[str, ...]], most: int | None) -> list
     by_kind: dict[str, list[Probe]] = defaultdict(list)
     for kind, voice, own, text in (row.split("\t", 3) for row in rows):
         banned = (own,) if own else forbidden[kind]
-        by_kind[kind].append(
-            Probe(f"{kind}-{voice}-{hash_json(text)[:8]}", kind, text.replace("\\n", "\n"), banned)
-        )
+        by_kind[kind].append(Probe(f"{kind}-{voice}-{hash_json(text)[:8]}", kind, text.replace("\\n", "\n"), banned))
     return [probe for drawn in by_kind.values() for probe in sorted(drawn, key=lambda one: hash_json(one.id))[:most]]
 
 
