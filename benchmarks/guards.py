@@ -2,7 +2,8 @@
 
 Usage: python benchmarks/guards.py [FOLDER] [--write] [--cost] [--first] [--missed]
 
-Without FOLDER: on our own lines, each voice (of topics each fifth) judged by what was learned from the others. With FOLDER, which holds
+Without FOLDER: on our own lines, each voice (of topics each fifth) judged by what was learned from the others. With
+FOLDER, which holds
 `injection.jsonl` (text, label, family) and `hatecheck.jsonl` (text, label, functionality): its texts are halved by
 their hash; thresholds are chosen on the first half and judged on the second, beside those that ship. `--first` leaves
 the second half unread and `--missed` lists what of the first was wrong. `--write` fits the classifiers and stores them.
@@ -14,7 +15,6 @@ import hashlib
 import json
 import random
 import string
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -179,14 +179,6 @@ def drawn_keys(count: int) -> list[str]:
         lambda: f"eyJ{some(mixed, 20)}.eyJ{some(mixed, 30)}.{some(mixed, 40)}",
     )
     return [draw.choice(shapes)() for _ in range(count)]
-
-
-def microseconds(work: Callable[[str], object], texts: Sequence[str]) -> float:
-    """CPU time of a text."""
-    started = time.process_time()
-    for text in texts:
-        work(text)
-    return (time.process_time() - started) / max(1, len(texts)) * 1e6
 
 
 if __name__ == "__main__":

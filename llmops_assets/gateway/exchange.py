@@ -68,10 +68,10 @@ class Exchange:
     """One request and its answer. `id` names the interaction from the beginning on.
 
     `question` and `serving` are set when admitted; `turn` is how the question was read, `decision` how it is answered;
-    `shown` are the articles that the engine was shown; `findings` is what the guards found; `notice` is what the draft begins with to say that a machine
-    writes; `path` says where `draft`, the answer as it shall be sent, comes
-    from, `cut` whether a limit of tokens ended it, `shortened` whether its caller's limit or stop did. `usage` is what
-    the engine read and wrote, `counted` what the caller is told, None where nobody could count. `held` frees what the
+    `shown` are the articles that the engine was shown; `findings` is what the guards found; `notice` is what the draft
+    begins with to say that a machine writes; `path` says where `draft`, the answer as it shall be sent, comes from;
+    `cut` whether a limit of tokens ended it, `shortened` whether its caller's limit or stop did. `usage` is what the
+    engine read and wrote, `counted` what the caller is told, None where nobody could count. `held` frees what the
     exchange occupies; `closing` is the task that does so.
     """
 

@@ -115,8 +115,8 @@ def test_turns_before_the_question_are_looked_at_where_the_model_reads_them(serv
     ).json()
     assert response["llmops"]["path"] == "handover"
     assert {"guard": "injection", "place": "history", "action": "hand_over"} in response["llmops"]["guards"]
-    # A question that stands alone is put to the model without them.
-    messages = [*before, {"role": "user", "content": "How long does the delivery of a lamp take to Poland?"}]
+    before[1] = {"role": "assistant", "content": ARTICLES[0].answer}
+    messages = [*before, {"role": "user", "content": "and to Poland?"}]
     response = requests.post(
         f"{gateway.address}/v1/chat/completions", json={"model": "assistant", "messages": messages}, timeout=20
     ).json()

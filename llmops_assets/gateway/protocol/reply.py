@@ -34,9 +34,10 @@ class About(TypedDict):
     """What is ours in an answer. `ignored` names the parameters of the request that changed nothing.
 
     `path` says who answered: published articles (matched), the model (generated), a person will (handover), nobody
-    had to (small_talk), or nobody may (refused). `guards` names the guards that found something. A handover's citations are what the person may want to see. `language` is the question's.
-    `ai_generated` is always true: a machine chose or wrote the answer; `notice`, of a conversation's first answer, is
-    what to tell people of that, unless `noticed` says that the answer begins with it.
+    had to (small_talk), or nobody may (refused). `guards` names the guards that found something.
+    A handover's citations are what the person may want to see. `language` is the question's. `ai_generated`
+    is always true: a machine chose or wrote the answer; `notice`, of a conversation's first answer, is what to tell
+    people of that, unless `noticed` says that the answer begins with it.
     """
 
     interaction: str

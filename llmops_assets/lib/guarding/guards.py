@@ -82,9 +82,9 @@ class Guards:
     def answer(self, text: str) -> list[Finding]:
         """What is found in a text that the model wrote."""
         policy, found = self.policy, []
-        if policy.toxicity is not None:
-            if toxicity.likely(text) >= (policy.toxicity.threshold or THRESHOLDS["toxicity"]):
-                found.append(Finding("toxicity", "answer", policy.toxicity.action))
+        rule = policy.toxicity
+        if rule is not None and toxicity.likely(text) >= (rule.threshold or THRESHOLDS["toxicity"]):
+            found.append(Finding("toxicity", "answer", rule.action))
         if policy.secrets is not None and secrets.found(text):
             found.append(Finding("secrets", "answer", policy.secrets.action))
         if policy.prompt is not None and prompts.quotes(text, self._prompt):

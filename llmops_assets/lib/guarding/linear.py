@@ -10,6 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 WINDOW = 240
@@ -117,7 +118,7 @@ class Linear:
 def features(text: str, cues: Cues) -> dict[str, float]:
     """Words and runs of up to three, pieces of words, each group of unit length together; and the cues found."""
     words = _WORD.findall(text.lower().replace("’", "'"))
-    runs = {*words, *map(" ".join, zip(words, words[1:], strict=False))}
+    runs = {*words, *map(" ".join, pairwise(words))}
     runs.update(map(" ".join, zip(words, words[1:], words[2:], strict=False)))
     pieces: set[str] = set()
     for word in set(words):

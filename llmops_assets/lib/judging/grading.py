@@ -34,8 +34,8 @@ class Graded:
 def grade(item: EvalItem, answer: str, path: str, article: str | None) -> bool:
     """Whether an answer is right: every fact in it, or ROUGE-L at least 0.3, or the right article.
 
-    Out of scope only a handover is right, or a guard's refusal, of small talk only a word or two. Neither is an answer to anything else, and
-    none is right in another language than the customer's.
+    Out of scope only a handover is right, or a guard's refusal, of small talk only a word or two. None of them is an
+    answer to anything else, and none is right in another language than the customer's.
     """
     if item.language and tongue(answer, "") != item.language:
         return False

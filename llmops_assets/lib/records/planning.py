@@ -109,8 +109,8 @@ class UseCase(Record):
     handover: str = Field(description="what the assistant says when a person must take over")
     replies: dict[str, dict[str, str]] = Field(
         {},
-        description="language to kind (greeting, thanks, goodbye, nod, sorry, person, own_case, refusal, handover, notice) to "
-        "what the assistant says, in place of the built-in text",
+        description="language to kind (greeting, thanks, goodbye, nod, sorry, person, own_case, refusal, handover, "
+        "notice) to what the assistant says, in place of the built-in text",
     )
     ai_notice: Literal["first_answer", "client"] = Field(
         "first_answer", description="who tells customers that they talk to a machine: the assistant, or the client"
