@@ -1,7 +1,8 @@
 """CPU time of a message with the guards and without: what `--cost` of benchmarks/guards.py prints.
 
-The sample's questions pass the gateway's whole chain in this process: with the installed embedder, redaction by
-patterns, the log on a disk and an engine that answers at once. What is left out is HTTP and the model.
+The sample's questions pass the gateway's whole chain in this process, read without the classifier of acts: with the
+installed embedder, redaction by patterns, the log on a disk and an engine that answers at once. What is left out is
+HTTP and the model.
 """
 
 import asyncio
@@ -20,7 +21,6 @@ from llmops_assets.gateway.exchange import Ask
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.gateway.serving import Serving
 from llmops_assets.gateway.wishes import NONE, Wishes
-from llmops_assets.lib.answering.acts import Acts
 from llmops_assets.lib.answering.embedding import Embedder, find_embedder_folder
 from llmops_assets.lib.answering.knowledge import KnowledgeIndex, calibrate
 from llmops_assets.lib.guarding import UNGUARDED, Guards
@@ -35,8 +35,8 @@ from llmops_assets.lib.records import (
 from llmops_assets.lib.redaction import Redactor
 from llmops_assets.samples import generator
 
-QUESTIONS = 60
-ROUNDS = 5
+QUESTIONS = 30
+ROUNDS = 4
 
 
 class Ready(Engine):
@@ -74,7 +74,7 @@ def costs() -> str:
     """CPU microseconds of a message, guards off and on, by path; and of the guards' own work."""
     embedder, articles = Embedder(find_embedder_folder()), generator.load_articles()
     questions = [article.questions[0] for article in articles][:QUESTIONS]
-    index = KnowledgeIndex.build(articles, embedder, Acts.fit(embedder, questions))
+    index = KnowledgeIndex.build(articles, embedder)
     router = calibrate(index)
     guards = Guards(GuardPolicy(), generator.load_use_case().system_prompt)
     lines = [

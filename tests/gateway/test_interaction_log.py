@@ -91,18 +91,18 @@ def test_a_log_of_an_earlier_version_is_taken_over(tmp_path):
     )
     engine = sa.create_engine(url)
     old.metadata.create_all(engine)
-    known = interaction("a").model_dump(exclude={"turn", "caller", "owner"})
+    known = interaction("a").model_dump(exclude=set(ADDED))
     row = {**known, "time": "2026-03-02T08:00:00.000000+00:00", "input_tokens": 1, "output_tokens": 2}
     with engine.begin() as connection:
         connection.execute(sa.insert(old).values(row))
     for _ in range(2):
         log = InteractionLog(url)
         [found] = log.find("a")
-        assert (found.turn, found.caller, found.owner) == (0, "", "")
+        assert (found.turn, found.caller, found.owner, found.guards) == (0, "", "", "")
         log.close()
     log = InteractionLog(url)
-    log.append(found.model_copy(update={"id": "b", "turn": 3, "caller": "k", "owner": "shop"}))
-    assert log.find("b")[0].turn == 3
+    log.append(found.model_copy(update={"id": "b", "turn": 3, "caller": "k", "owner": "shop", "guards": "x:y:z"}))
+    assert (log.find("b")[0].turn, log.find("b")[0].guards) == (3, "x:y:z")
     assert log.tokens_of("k", date(2026, 3, 2)) == 3
     log.close()
 
