@@ -5,6 +5,7 @@ download. A long text is read in windows and is as likely as its likeliest windo
 attack and a thousand harmless ones must not hide it.
 """
 
+import functools
 import json
 import math
 import re
@@ -117,6 +118,18 @@ class Linear:
 
 def features(text: str, cues: Cues) -> dict[str, float]:
     """Words and runs of up to three, pieces of words, each group of unit length together; and the cues found."""
+    read = _read(text)
+    found = {
+        f"={name}": CUE
+        for name, cue in cues.items()
+        if not (cue.words and cue.words.isdisjoint(read)) and cue.pattern.search(text)
+    }
+    return {**read, **found} if found else read
+
+
+@functools.lru_cache(maxsize=64)
+def _read(text: str) -> dict[str, float]:
+    """The features that are the same for every classifier; several read a text one after the other."""
     words = _WORD.findall(text.lower().replace("’", "'"))
     runs = {*words, *map(" ".join, pairwise(words))}
     runs.update(map(" ".join, zip(words, words[1:], words[2:], strict=False)))
@@ -127,9 +140,6 @@ def features(text: str, cues: Cues) -> dict[str, float]:
             pieces.update(padded[at : at + PIECE] for at in range(1, len(padded) - PIECE + 1))
     found = dict.fromkeys(runs, 1 / math.sqrt(len(runs) or 1))
     found.update(dict.fromkeys(("_" + piece for piece in pieces), 0.7 / math.sqrt(len(pieces) or 1)))
-    for name, cue in cues.items():
-        if not (cue.words and cue.words.isdisjoint(runs)) and cue.pattern.search(text):
-            found[f"={name}"] = CUE
     return found
 
 
