@@ -89,7 +89,7 @@ check: install ## ruff, ty, import-linter, floors, definitions
 	@$(BIN)/python -m pytest -q tests/test_layers.py
 	@$(BIN)/dg check defs
 
-BENCHMARKS ?= redaction name_detector labels articles augmentation adapter_augmentation deduplication sources data archive drift gate lake lineage training
+BENCHMARKS ?= redaction name_detector guards labels articles augmentation adapter_augmentation deduplication sources data archive drift gate lake lineage training
 
 bench: install ## The benchmarks behind the figures in the docs (hours), or BENCHMARKS="lake redaction"
 	@for name in $(BENCHMARKS); do echo "-- $$name" && $(BIN)/python benchmarks/$$name.py || exit 1; done

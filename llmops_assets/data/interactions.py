@@ -75,7 +75,8 @@ def interactions(
     yield from claims.results()
     claims.insist(f"The interactions of {day} must not be used")
     paths = {
-        name: sum(row["path"] == name for row in rows) for name in ("matched", "generated", "handover", "small_talk")
+        name: sum(row["path"] == name for row in rows)
+        for name in ("matched", "generated", "handover", "small_talk", "refused")
     }
     counts = {**paths, "rated": sum(bool(row["rating"]) for row in rows), "leaking": left_out}
     record = DatasetRef(name=NAME, ref=ref, digest=tables.digest(rows), rows=len(rows), counts=counts)

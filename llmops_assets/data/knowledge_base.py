@@ -3,7 +3,7 @@
 Evaluation is built from the trusted ones alone, so that wrong feedback cannot teach the test its answers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 
@@ -19,9 +19,10 @@ from llmops_assets.handover.display import address, counted
 from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.lib import tables
 from llmops_assets.lib.corpus import articles
+from llmops_assets.lib.guarding import sifted
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.markup import untagged
-from llmops_assets.lib.records import DatasetRef, KnowledgeBase
+from llmops_assets.lib.records import DatasetRef, KnowledgeBase, UseCase
 from llmops_assets.lib.teaching import Judge
 from resources.embedder import InstalledEmbedder
 from resources.lake.base import Lake
@@ -30,31 +31,43 @@ from resources.workspace import Workspace
 
 NAME = "knowledge_base"
 PATHS = {part: f"data/{NAME}/{part}.jsonl" for part in ("articles", "trusted")}
-LISTS = {part: f"data/{NAME}/{part}.parquet" for part in ("left_out", "contradictions", "undecided")}
+LISTS = {part: f"data/{NAME}/{part}.parquet" for part in ("left_out", "contradictions", "undecided", "planted")}
 """For a person: answers that are no knowledge, with the reason; pairs of sentences that cannot both hold; the ids of
-rows that hold one of them."""
+rows that hold one of them; sentences of answers that speak to the assistant, or abuse people."""
 LEFT_OUT: tables.Columns = tuple((n, tables.TEXT) for n in ("row_id", "question", "answer", "intent", "kind", "reason"))
 CONTRADICTIONS: tables.Columns = (
     *((name, tables.TEXT) for name in ("intent", "one", "other", "reason")),
     ("conversations", "int64"),
 )
 UNDECIDED: tables.Columns = (("row_id", tables.TEXT),)
+PLANTED: tables.Columns = (("article", tables.TEXT), ("sentence", tables.TEXT))
 CONSIDERED = 50_000
 """Conversations that articles are made of; of more, a sample by hash."""
 
 
 @dg.asset(
-    deps=[labelled_conversations, feedback_examples],
+    deps=["use_case", labelled_conversations, feedback_examples],
     kinds={"jsonl"},
     owners=["team:data-engineering"],
-    code_version="4",
+    code_version="5",
     check_specs=[
         dg.AssetCheckSpec(
             "every_slot_is_filled",
             asset=NAME,
             blocking=True,
             description="No stored answer holds a placeholder, a template variable or HTML.",
-        )
+        ),
+        dg.AssetCheckSpec(
+            "articles_speak_to_customers",
+            asset=NAME,
+            description="No answer holds instructions to the assistant, or abuses people.",
+        ),
+        dg.AssetCheckSpec(
+            "no_refused_article",
+            asset=NAME,
+            blocking=True,
+            description="The same, where the use case's guards refuse such articles.",
+        ),
     ],
 )
 def knowledge_base(
@@ -66,14 +79,19 @@ def knowledge_base(
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """The articles as of the day: trusted, and as served with agreeing corrections from feedback."""
     day, claims = run_day(context), Claims(context)
+    guards = reading.read(context, "use_case", UseCase).guards
+    rule = guards.passages if guards else None
     judge = Judge(embedder)
     made = articles_of(context, lake, use_case, embedder, workspace, judge, day)
-    trusted = articles.without_leaks(made.articles, embedder.vectors)
+    written = sifted(articles.without_leaks(made.articles, embedder.vectors), rule)
+    trusted = written.articles
     examples = read_days(context, lake, "feedback_examples", day)
     revision = articles.worked_in(trusted, examples, embedder.vectors, judge)
-    files = {PATHS["articles"]: articles.to_jsonl(revision.articles), PATHS["trusted"]: articles.to_jsonl(trusted)}
+    serving = sifted(revision.articles, rule)
+    planted = {**written.planted, **serving.planted}
+    files = {PATHS["articles"]: articles.to_jsonl(serving.articles), PATHS["trusted"]: articles.to_jsonl(trusted)}
     undecided = sorted({row for pair in made.contradictions for row in pair.rows})
-    commit = publish(context, lake, {**files, **lists_of(made, undecided)}, articles=len(revision.articles))
+    commit = publish(context, lake, {**files, **lists_of(made, undecided, planted)}, articles=len(serving.articles))
     served, source = (
         DatasetRef(name=NAME, ref=lake.uri(commit, path), digest=hash_json(data.decode()), rows=data.count(b"\n"))
         for path, data in files.items()
@@ -81,8 +99,11 @@ def knowledge_base(
     unfilled = articles.unfilled(read_articles(lake, served.ref))
     told = f"unfilled slots or HTML in {', '.join(unfilled)}"
     claims.hold("every_slot_is_filled", not unfilled, told, articles=unfilled)
+    told = f"instructions or abuse in {', '.join(planted)}: read {LISTS['planted']}"
+    claims.hold("articles_speak_to_customers", not planted, told, articles=list(planted))
+    claims.hold("no_refused_article", not planted or rule is None or rule.action != "refuse", told)
     yield from claims.results()
-    claims.insist("Fill them in the knowledge base: nobody may be served a template")
+    claims.insist("Mend the knowledge base: nobody may be served a template, or what the guards refuse")
     changed = len(revision.added) + len(revision.replaced) + len(revision.extended)
     yield materialized(
         context,
@@ -100,6 +121,8 @@ def knowledge_base(
         contradictions=len(made.contradictions),
         undecided_conversations=len(undecided),
         answers_left_out=address(lake, lake.uri(commit, LISTS["left_out"])),
+        planted_instructions=address(lake, lake.uri(commit, LISTS["planted"])),
+        articles_with_instructions=list(planted),
         contradictory_answers=address(lake, lake.uri(commit, LISTS["contradictions"])),
         added_by_feedback=list(revision.added),
         replaced_by_feedback=list(revision.replaced),
@@ -143,13 +166,17 @@ def articles_of(
     return made
 
 
-def lists_of(made: articles.Made, undecided: list[str]) -> dict[str, bytes]:
+def lists_of(made: articles.Made, undecided: list[str], planted: Mapping[str, Sequence[str]]) -> dict[str, bytes]:
     """Path to bytes of what a person should read, and of the rows that teach nothing until somebody decides."""
     pairs = [{**asdict(pair), "conversations": len(pair.rows)} for pair in made.contradictions]
     rows = {
         "left_out": ([asdict(one) for one in made.left_out], LEFT_OUT),
         "contradictions": ([{k: v for k, v in pair.items() if k != "rows"} for pair in pairs], CONTRADICTIONS),
         "undecided": ([{"row_id": row} for row in undecided], UNDECIDED),
+        "planted": (
+            [{"article": name, "sentence": told} for name, found in planted.items() for told in found],
+            PLANTED,
+        ),
     }
     return {LISTS[part]: tables.to_parquet(listed, columns) for part, (listed, columns) in rows.items()}
 

@@ -1,6 +1,7 @@
 """Whether a candidate withstands injection, fishing for secrets, requests for harm, and treats people alike."""
 
 import dagster as dg
+from pydantic import Field
 
 from llmops_assets.evaluation.asking import ask
 from llmops_assets.evaluation.candidate import candidate
@@ -18,16 +19,25 @@ from resources.lake.base import Lake
 NAME = "safety_report"
 
 
-@dg.asset(deps=[candidate], kinds={"html"}, owners=["team:ml-engineering"], code_version="2", pool="serving")
+class SafetyConfig(dg.Config):
+    """How much is asked."""
+
+    more: int = Field(
+        100, ge=0, description="further probes of each kind, beside those that are always asked; 0: none of them"
+    )
+
+
+@dg.asset(deps=[candidate], kinds={"html"}, owners=["team:ml-engineering"], code_version="3", pool="serving")
 def safety_report(
     context: dg.AssetExecutionContext,
+    config: SafetyConfig,
     lake: dg.ResourceParam[Lake],
     target: dg.ResourceParam[DeploymentTarget],
 ) -> dg.MaterializeResult:
     """The share of safety probes the candidate passes, by kind, with every failed answer to read."""
     entering = read(context, "candidate", Candidate)
     name, prompt = entering.release_id, entering.manifest.prompt.template
-    asked = safety.probes(prompt)
+    asked = safety.probes(prompt, config.more)
     memory = Memory(context, lake, name, asked, entering.knowledge.digest)
     if memory.result is not None:
         return memory.result
@@ -62,6 +72,7 @@ def safety_report(
         memory=memory,
         candidate=name,
         failed=len(failures),
+        asked_of_the_model=sum(reply.path == "generated" for reply in replies),
         answers=address(lake, record.answers),
         figures={f"passed_{kind}": round(score.accuracy, 4) for kind, score in scores.items()},
     )

@@ -61,7 +61,8 @@ async def prompt(
     shown = passage_hits(hits, manifest.router)
 
     def chat(before: Sequence[Said]) -> list[dict[str, str]]:
-        return build_messages(manifest.prompt.template, question, passages(shown, manifest.router), before)
+        read = [hit for hit in map(release.read, shown) if hit.answer]
+        return build_messages(manifest.prompt.template, question, passages(read, manifest.router), before)
 
     while shown and await _over(release.engine, chat(()), room) > 0:
         shown = shown[:-1]

@@ -31,6 +31,7 @@ from llmops_assets.gateway.steps.fit import Fit
 from llmops_assets.gateway.steps.formed import Formed
 from llmops_assets.gateway.steps.generation import Generate
 from llmops_assets.gateway.steps.grounded import Grounded
+from llmops_assets.gateway.steps.guarding import GuardAnswer, GuardQuestion, HeedQuestion
 from llmops_assets.gateway.steps.limit import Limit
 from llmops_assets.gateway.steps.meter import Meter
 from llmops_assets.gateway.steps.money import ReserveMoney
@@ -93,8 +94,25 @@ class Chain:
                 ReserveTokens(allowed),
                 *((ReserveMoney(budgets),) if budgets else ()),
             ),
-            answering=(*recall, Courtesy(), Retrieve(embedder), Route(), Generate()),
-            guards=(Grounded(), ClearAnswer(redactor), Filled(), Formed(), Shorten(), *remember, Notice()),
+            answering=(
+                *recall,
+                Courtesy(),
+                GuardQuestion(),
+                Retrieve(embedder),
+                Route(),
+                HeedQuestion(),
+                Generate(),
+            ),
+            guards=(
+                GuardAnswer(),
+                Grounded(),
+                ClearAnswer(redactor),
+                Filled(),
+                Formed(),
+                Shorten(),
+                *remember,
+                Notice(),
+            ),
             endings=(Record(log), Meter(self.metrics, hosting), Report()),
         )
 

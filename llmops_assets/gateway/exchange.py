@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import time
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -22,6 +23,7 @@ from llmops_assets.lib.answering.deciding import Decision
 from llmops_assets.lib.answering.knowledge import AnswerPath, Hit
 from llmops_assets.lib.answering.reading import Turn
 from llmops_assets.lib.answering.wordings import Kind, wording
+from llmops_assets.lib.guarding import Finding
 
 Which = Literal["live", "canary", "shadow", "preview"]
 
@@ -67,14 +69,14 @@ class Exchange:
     """One request and its answer. `id` names the interaction from the beginning on.
 
     `question` and `serving` are set when admitted; `turn` is how the question was read, `decision` how it is answered;
-    `shown` are the articles that the engine was shown; `notice` is what the draft begins with to say that a machine
-    writes; `path` says where `draft`, the answer as it shall be sent, comes
-    from, `cut` whether a limit of tokens ended it, `shortened` whether its caller's limit or stop did. `usage` is what
-    the engine read and wrote, of an answer that broke off until then; `counted` what the caller is told, None where
-    nobody could count; `first_token` is how many seconds the engine took to its first piece. `personal` says that
-    something was taken out of the conversation or the answer; `recalled_after` is the age of an answer out of the
-    cache, in seconds. `held` frees what the exchange occupies; `closing` is the task that does so; `span` is the
-    exchange as it is traced.
+    `shown` are the articles that the engine was shown; `findings` is what the guards found; `notice` is what the draft
+    begins with to say that a machine writes; `path` says where `draft`, the answer as it shall be sent, comes from,
+    `cut` whether a limit of tokens ended it, `shortened` whether its caller's limit or stop did. `usage` is what the
+    engine read and wrote, of an answer that broke off until then; `counted` what the caller is told, None where nobody
+    could count; `first_token` is how many seconds the engine took to its first piece. `personal` says that something
+    was taken out of the conversation or the answer; `recalled_after` is the age of an answer out of the cache, in
+    seconds. `held` frees what the exchange occupies; `closing` is the task that does so; `span` is the exchange as it
+    is traced.
     """
 
     caller: Caller
@@ -85,6 +87,7 @@ class Exchange:
     turn: Turn | None = None
     decision: Decision | None = None
     shown: list[Hit] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     notice: str = ""
     path: AnswerPath | None = None
     draft: str | None = None
@@ -126,6 +129,11 @@ class Exchange:
         return self.turn.found.hits if self.turn else []
 
     @property
+    def read_before(self) -> tuple[Said, ...]:
+        """The turns before that the model reads: none where the question stands alone, as those it was tuned on."""
+        return self.asked.history if self.turn is None or self.turn.leaning else ()
+
+    @property
     def article(self) -> str | None:
         """The one article whose answer was given as it stands."""
         return self.cited[0].article if len(self.cited) == 1 and self.path == "matched" else None
@@ -149,8 +157,8 @@ class Exchange:
 
     @property
     def refused(self) -> bool:
-        """Whether a person's answer is announced to a caller that reads JSON: it is no answer in that form."""
-        return bool(self.ask.wishes.grammar) and self.path == "handover"
+        """Whether a caller that reads JSON is told that a person answers, or nobody: it is no answer in that form."""
+        return bool(self.ask.wishes.grammar) and self.path in ("handover", "refused")
 
     @property
     def finish(self) -> Literal["stop", "length"]:
@@ -179,6 +187,26 @@ class Exchange:
     def hand_over(self, reason: str = "") -> None:
         """Let a person answer: with the release's handover, after the reason where there is one."""
         self.answer("handover", f"{reason} {self.words('handover')}".strip())
+
+    def found(self, finding: Finding) -> None:
+        """Note what a guard found, once."""
+        if finding not in self.findings:
+            self.findings.append(finding)
+
+    def heed(self, findings: Iterable[Finding]) -> bool:
+        """Note what guards found and let nobody or a person answer where one of them says so; whether one did.
+
+        Who refuses comes before who hands over.
+        """
+        actions = set()
+        for finding in findings:
+            self.found(finding)
+            actions.add(finding.action)
+        if "refuse" in actions:
+            self.answer("refused", self.words("refusal"))
+        elif "hand_over" in actions:
+            self.hand_over()
+        return bool(actions & {"refuse", "hand_over"})
 
     def words(self, kind: Kind) -> str:
         """What the release says where it answers nothing, in the question's language where it knows it."""

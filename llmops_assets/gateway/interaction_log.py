@@ -31,6 +31,7 @@ INTERACTIONS = sa.Table(
     sa.Column("turn", sa.Integer, nullable=False, server_default="0"),
     sa.Column("caller", sa.String(40), nullable=False, server_default=""),
     sa.Column("owner", sa.String(200), nullable=False, server_default=""),
+    sa.Column("guards", sa.String(400), nullable=False, server_default=""),
     sa.Column("article", sa.String(200)),
     sa.Column("similarity", sa.Float),
     sa.Column("latency_seconds", sa.Float, nullable=False),
@@ -44,6 +45,7 @@ ADDED = {
     "caller": "VARCHAR(40) NOT NULL DEFAULT ''",
     "owner": "VARCHAR(200) NOT NULL DEFAULT ''",
     "cached_seconds": "FLOAT",
+    "guards": "VARCHAR(400) NOT NULL DEFAULT ''",
 }
 """Columns of interactions that a table of an earlier version lacks."""
 FEEDBACK = sa.Table(

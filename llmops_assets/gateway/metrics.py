@@ -46,6 +46,9 @@ class Metrics:
         self.refusals = counter(
             "gateway_refusals_total", "Requests that a step refused or failed, by HTTP status", "step", "status"
         )
+        self.guards = counter(
+            "gateway_guard_hits_total", "What the guards found, by what was done about it", "guard", "place", "action"
+        )
         self.feedback = counter("gateway_feedback_total", "Ratings", "rating")
         self.cost = counter("gateway_cost_total", "Money that answers cost, by release", "release")
         self.budget = gauge("gateway_budget_per_day", "Money that a day may cost; 0: no limit was set")

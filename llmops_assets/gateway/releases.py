@@ -11,6 +11,7 @@ from llmops_assets.gateway.engine import Engine
 from llmops_assets.gateway.serving import Serving
 from llmops_assets.gateway.state import ServingState, read_state
 from llmops_assets.lib.answering.knowledge import KnowledgeIndex
+from llmops_assets.lib.guarding import Guards
 
 POLL_SECONDS = 0.1
 DRAIN_SECONDS = 150.0
@@ -101,13 +102,14 @@ class Releases:
             raise ValueError(f"the index of {release_id} was made by another embedder: build it again")
         if index is not None:
             await asyncio.to_thread(index.warm_up)
+        guards = await asyncio.to_thread(Guards.of, bundle.manifest)
         engine = self._make_engine(bundle)
         try:
             await engine.start()
         except BaseException:
             await engine.stop()
             raise
-        return Serving(bundle, engine, index)
+        return Serving(bundle, engine, index, guards=guards)
 
     @staticmethod
     async def _drain(serving: Serving) -> None:

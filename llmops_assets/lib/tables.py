@@ -96,6 +96,7 @@ INTERACTIONS: Columns = (
     ("turn", "int32"),
     ("caller", TEXT),
     ("owner", TEXT),
+    ("guards", TEXT),
     ("article", TEXT),
     ("similarity", FLOAT),
     ("latency_seconds", FLOAT),

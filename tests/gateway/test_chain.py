@@ -199,8 +199,8 @@ def test_the_steps_stand_in_one_table_in_their_order(gateway):
     steps = gateway.chain.steps
     assert {place.name: [s.name for s in getattr(steps, place.name)] for place in dataclasses.fields(steps)} == {
         "admission": ["requests", "limit", "question", "release", "fit", "tokens"],
-        "answering": ["courtesy", "retrieve", "route", "generate"],
-        "guards": ["grounded", "privacy", "filled", "formed", "shorten", "notice"],
+        "answering": ["courtesy", "guard_question", "retrieve", "route", "heed_question", "generate"],
+        "guards": ["guard_answer", "grounded", "privacy", "filled", "formed", "shorten", "notice"],
         "endings": ["log", "meter", "report"],
     }
 

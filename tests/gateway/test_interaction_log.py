@@ -99,10 +99,11 @@ def test_a_log_of_an_earlier_version_is_taken_over(tmp_path):
         log = InteractionLog(url)
         [found] = log.find("a")
         assert (found.turn, found.caller, found.owner, found.cached_seconds) == (0, "", "", None)
+        assert found.guards == ""
         log.close()
     log = InteractionLog(url)
-    log.append(found.model_copy(update={"id": "b", "turn": 3, "caller": "k", "owner": "shop"}))
-    assert log.find("b")[0].turn == 3
+    log.append(found.model_copy(update={"id": "b", "turn": 3, "caller": "k", "owner": "shop", "guards": "x:y:z"}))
+    assert (log.find("b")[0].turn, log.find("b")[0].guards) == (3, "x:y:z")
     assert log.tokens_of("k", date(2026, 3, 2)) == 3
     log.close()
 

@@ -6,6 +6,7 @@ const PATHS = {
   generated: "written by the model",
   handover: "a colleague takes over",
   small_talk: "courtesy",
+  refused: "not answered",
 };
 const at = (id) => document.getElementById(id);
 let turns = [];

@@ -22,14 +22,23 @@ class Citation(TypedDict):
     knowledge: str | None
 
 
+class Guarded(TypedDict):
+    """A guard that found something: in the question, the history, an article or the answer, and what was done."""
+
+    guard: str
+    place: str
+    action: str
+
+
 class About(TypedDict):
     """What is ours in an answer. `ignored` names the parameters of the request that changed nothing.
 
-    `path` says who answered: published articles (matched), the model (generated), a person will (handover), or nobody
-    had to (small_talk). A handover's citations are what the person may want to see. `language` is the question's.
-    `cached_seconds` is the age of an answer that was given before to the same question, null where it was made for this
-    one. `ai_generated` is always true: a machine chose or wrote the answer; `notice`, of a conversation's first answer,
-    is what to tell people of that, unless `noticed` says that the answer begins with it.
+    `path` says who answered: published articles (matched), the model (generated), a person will (handover), nobody
+    had to (small_talk), or nobody may (refused). `guards` names the guards that found something. A handover's citations
+    are what the person may want to see. `language` is the question's. `cached_seconds` is the age of an answer that was
+    given before to the same question, null where it was made for this one. `ai_generated` is always true: a machine
+    chose or wrote the answer; `notice`, of a conversation's first answer, is what to tell people of that, unless
+    `noticed` says that the answer begins with it.
     """
 
     interaction: str
@@ -41,6 +50,7 @@ class About(TypedDict):
     cached_seconds: float | None
     citations: list[Citation]
     ignored: list[str]
+    guards: list[Guarded]
     language: str
     ai_generated: bool
     notice: str | None
@@ -114,6 +124,7 @@ def about(exchange: Exchange) -> About:
             {"article": hit.article, "similarity": round(hit.similarity, 4), "knowledge": knowledge} for hit in cited
         ],
         "ignored": list(exchange.ignored),
+        "guards": [{"guard": found.guard, "place": found.place, "action": found.action} for found in exchange.findings],
         "language": exchange.language,
         "ai_generated": True,
         "notice": exchange.words("notice") if exchange.first else None,

@@ -56,7 +56,8 @@ class Remember(Step):
     async def run(self, exchange: Exchange) -> None:
         """Leave the answer as it is."""
         key = _key(exchange)
-        if key is None or exchange.path not in KEPT or exchange.recalled_after is not None:
+        # What guards found something about is looked at, and told, each time.
+        if key is None or exchange.path not in KEPT or exchange.recalled_after is not None or exchange.findings:
             return
         known = Remembered(
             path=exchange.path,

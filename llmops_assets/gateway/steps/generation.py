@@ -6,6 +6,8 @@ from llmops_assets.gateway import budget
 from llmops_assets.gateway.engine import Usage
 from llmops_assets.gateway.exchange import Exchange
 from llmops_assets.gateway.steps.base import Step
+from llmops_assets.lib.answering.conversation import Said
+from llmops_assets.lib.guarding import Finding
 
 
 class Generate(Step):
@@ -19,9 +21,9 @@ class Generate(Step):
     async def run(self, exchange: Exchange) -> None:
         """Fill the answer and its token counts; EngineError when the engine does not answer."""
         release, wishes = exchange.release, exchange.ask.wishes
-        # A question that stands alone is put to the model as those that it was tuned on.
-        history = exchange.asked.history if exchange.turn is None or exchange.turn.leaning else ()
-        prompt = await budget.prompt(release, exchange.asked.text, exchange.hits, wishes, history)
+        asked = release.guards.asked
+        history = [Said(said.speaker, asked(said.text)) for said in exchange.read_before]
+        prompt = await budget.prompt(release, asked(exchange.asked.text), exchange.hits, wishes, history)
         allowed = dataclasses.replace(wishes, max_tokens=prompt.answer_tokens)
 
         def told(usage: Usage) -> None:
@@ -35,6 +37,8 @@ class Generate(Step):
             release.generating -= 1
         exchange.first_token = made.first_seconds
         exchange.usage, exchange.shown = made.usage, prompt.shown
+        if any(release.read(hit) != hit for hit in prompt.shown):
+            exchange.found(Finding("passages", "article", "mask"))
         exchange.answer("generated", made.text)
         exchange.cut = made.usage.cut
         own = dataclasses.replace(wishes, max_tokens=None)

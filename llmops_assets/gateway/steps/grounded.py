@@ -3,6 +3,7 @@
 from llmops_assets.gateway.exchange import Exchange
 from llmops_assets.gateway.steps.base import Step
 from llmops_assets.lib.answering.explanations import support
+from llmops_assets.lib.guarding import Finding
 
 
 class Grounded(Step):
@@ -21,4 +22,4 @@ class Grounded(Step):
             return
         said = [hit.answer for hit in exchange.hits]
         if support(exchange.draft or "", [*said, exchange.asked.text]).together < least:
-            exchange.hand_over()
+            exchange.heed([Finding("grounded", "answer", "hand_over")])

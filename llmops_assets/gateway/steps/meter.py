@@ -8,7 +8,8 @@ from llmops_assets.lib.watching.costs import price
 
 
 class Meter(Step):
-    """Count requests by how they ended; the time of whole answers; tokens and money of all, as all cost.
+    """Count requests by how they ended; the time of whole answers; tokens and money of all, as all cost; what guards
+    found.
 
     Money is counted at the prices of `hosting`, as the cost ledger does; without them it is not.
     """
@@ -28,6 +29,8 @@ class Meter(Step):
             metrics.latency.labels(path).observe(exchange.seconds)
             if path == "handover":
                 metrics.handovers.labels(_reason(exchange)).inc()
+        for found in exchange.findings:
+            metrics.guards.labels(found.guard, found.place, found.action).inc()
         if exchange.first_token is not None:
             metrics.first_token.observe(exchange.first_token)
         if exchange.similarity is not None and exchange.recalled_after is None:

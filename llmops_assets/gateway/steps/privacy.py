@@ -3,6 +3,7 @@
 from llmops_assets.gateway.clearing import Redacts, clear
 from llmops_assets.gateway.exchange import Exchange
 from llmops_assets.gateway.steps.base import Step
+from llmops_assets.lib.guarding import Finding
 
 
 class ClearAnswer(Step):
@@ -17,5 +18,7 @@ class ClearAnswer(Step):
         """RedactionError when the answer cannot be cleared."""
         if exchange.path == "generated" and all(exchange.draft != hit.answer for hit in exchange.hits):
             (cleared,) = await clear(self._redactor, [exchange.draft or ""])
-            exchange.personal |= cleared != exchange.draft
+            if cleared != exchange.draft:
+                exchange.personal = True
+                exchange.found(Finding("personal_data", "answer", "mask"))
             exchange.draft = cleared

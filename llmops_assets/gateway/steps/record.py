@@ -38,6 +38,7 @@ class Record(Step):
             turn=exchange.ask.turn,
             caller=exchange.caller.name,
             owner=exchange.caller.owner,
+            guards=",".join(map(str, exchange.findings)),
             article=exchange.article,
             similarity=exchange.similarity,
             latency_seconds=exchange.seconds,

@@ -24,7 +24,7 @@ from llmops_assets.lib.records import Article, RouterPolicy
 PASSAGE_CHARACTERS = 320
 LETTERS = 0.3
 """Weight of likeness in letters beside that in meaning: docs/decisions/conversation.md has what others do."""
-AnswerPath = Literal["matched", "generated", "handover", "small_talk"]
+AnswerPath = Literal["matched", "generated", "handover", "small_talk", "refused"]
 
 
 @dataclass(frozen=True)

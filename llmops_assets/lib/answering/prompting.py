@@ -9,16 +9,18 @@ from collections.abc import Sequence
 from llmops_assets.lib.answering.conversation import Said
 
 _MARK = re.compile(r"<\|[\w-]{0,40}\|>")
+_LINES = re.compile(r"\s*[\n\r\v\f\x85\u2028\u2029]\s*")
 
 
 def user_message(question: str, passages: Sequence[str] = ()) -> str:
     """The user turn: the question alone, or the retrieved passages (best first) and the question.
 
-    Neither can end the turn: marks of the template are taken out of both.
+    Neither can end the turn: marks of the template are taken out of both. A passage is one line behind a dash, so that
+    none can open a line of its own and pass for a question or an instruction.
     """
     if not passages:
         return unmarked(question)
-    listed = "\n".join(f"- {unmarked(passage)}" for passage in passages)
+    listed = "\n".join(f"- {_LINES.sub(' ', unmarked(passage))}" for passage in passages)
     return f"Known answers:\n{listed}\n\nQuestion: {unmarked(question)}"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-Kind = Literal["greeting", "thanks", "goodbye", "nod", "sorry", "person", "own_case", "handover", "notice"]
+Kind = Literal["greeting", "thanks", "goodbye", "nod", "sorry", "person", "own_case", "refusal", "handover", "notice"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Wordings = Mapping[str, Mapping[str, str]]
 """Language (two letters) to kind to text."""
@@ -16,6 +16,7 @@ BUILT_IN: dict[str, dict[Kind, str]] = {
         "sorry": "I am sorry about that. Please tell me what happened, so that I can help or bring in a colleague.",
         "person": "Of course.",
         "own_case": "I cannot look into orders, payments or accounts from here.",
+        "refusal": "I cannot help with that.",
         "handover": "I am handing you over to a colleague who will help you.",
         "notice": "You are chatting with an automated assistant.",
     },
@@ -27,6 +28,7 @@ BUILT_IN: dict[str, dict[Kind, str]] = {
         "sorry": "Das tut mir leid. Bitte erzählen Sie, was passiert ist, dann helfe ich oder hole jemanden dazu.",
         "person": "Natürlich.",
         "own_case": "Bestellungen, Zahlungen und Konten kann ich von hier aus nicht einsehen.",
+        "refusal": "Dabei kann ich nicht helfen.",
         "handover": "Ich übergebe an eine Kollegin oder einen Kollegen, die Ihnen weiterhelfen.",
         "notice": "Sie schreiben mit einem automatischen Assistenten.",
     },
@@ -38,6 +40,7 @@ BUILT_IN: dict[str, dict[Kind, str]] = {
         "sorry": "J'en suis désolé. Dites-moi ce qui s'est passé, je vous aiderai ou je ferai venir quelqu'un.",
         "person": "Bien sûr.",
         "own_case": "Je n'ai pas accès aux commandes, aux paiements ni aux comptes.",
+        "refusal": "Je ne peux pas vous aider sur ce point.",
         "handover": "Je vous transmets à un collègue qui vous aidera.",
         "notice": "Vous échangez avec un assistant automatique.",
     },
@@ -49,6 +52,7 @@ BUILT_IN: dict[str, dict[Kind, str]] = {
         "sorry": "Lo siento. Cuénteme qué ha pasado y le ayudaré o llamaré a alguien.",
         "person": "Por supuesto.",
         "own_case": "Desde aquí no puedo consultar pedidos, pagos ni cuentas.",
+        "refusal": "No puedo ayudarle con eso.",
         "handover": "Le paso con un compañero que le ayudará.",
         "notice": "Está hablando con un asistente automático.",
     },
@@ -60,6 +64,7 @@ BUILT_IN: dict[str, dict[Kind, str]] = {
         "sorry": "Dat spijt me. Vertel me wat er is gebeurd, dan help ik u of haal ik er iemand bij.",
         "person": "Natuurlijk.",
         "own_case": "Ik kan van hieruit geen bestellingen, betalingen of accounts inzien.",
+        "refusal": "Daar kan ik niet bij helpen.",
         "handover": "Ik geef u door aan een collega die u verder helpt.",
         "notice": "U chat met een automatische assistent.",
     },

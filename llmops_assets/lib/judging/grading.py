@@ -34,14 +34,14 @@ class Graded:
 def grade(item: EvalItem, answer: str, path: str, article: str | None) -> bool:
     """Whether an answer is right: every fact in it, or ROUGE-L at least 0.3, or the right article.
 
-    Out of scope only a handover is right, of small talk only a word or two. Neither is an answer to anything else, and
-    none is right in another language than the customer's.
+    Out of scope only a handover is right, or a guard's refusal, of small talk only a word or two. None of them is an
+    answer to anything else, and none is right in another language than the customer's.
     """
     if item.language and tongue(answer, "") != item.language:
         return False
     if item.article is None:
-        return path == ("small_talk" if item.small_talk else "handover")
-    if path in ("handover", "small_talk"):
+        return path == "small_talk" if item.small_talk else path in ("handover", "refused")
+    if path in ("handover", "small_talk", "refused"):
         return False
     if item.facts:
         return has_facts(answer, item.facts)

@@ -51,6 +51,7 @@ def assemble(
         language=use_case.language,
         replies=use_case.replies,
         ai_notice=use_case.ai_notice,
+        guards=use_case.guards,
     )
 
 

@@ -9,6 +9,7 @@ from llmops_assets.lib.hashing import canonical_json, hash_json
 from llmops_assets.lib.records.base import Growing, LakeRef, Record, later
 from llmops_assets.lib.records.data import DatasetRef, TrainingSet
 from llmops_assets.lib.records.evaluation import Approval
+from llmops_assets.lib.records.guards import GuardPolicy
 from llmops_assets.lib.records.training import FileRef, ModelRef, PromptRef, TunedModel
 
 AiNotice = Literal["first_answer", "client"]
@@ -55,6 +56,7 @@ class ReleaseManifest(Growing):
         {}, description="language to what is said (greeting, thanks, own_case …) to its text, before the built-in one"
     )
     ai_notice: AiNotice = later("client")
+    guards: GuardPolicy | None = later(None, description="none: made before there were guards, or without them")
     cache_namespace: str = ""
 
     @property

@@ -11,7 +11,7 @@ from llmops_assets.lib.records.base import LakeRef, Record
 class Interaction(Record):
     """One request/response of the gateway; text is redacted before this record exists.
 
-    `answer` is what was sent. `path` "refused": it ended before it was known how to answer.
+    `answer` is what was sent. `path` "refused": a guard let nothing be answered, or it ended before it was known how.
     """
 
     id: str
@@ -25,6 +25,7 @@ class Interaction(Record):
     turn: int = Field(0, ge=0, description="questions of the conversation before this one, as its sender sent them")
     caller: str = Field("", description="id of the key it was asked with")
     owner: str = Field("", description="whom that key is for")
+    guards: str = Field("", description="what the guards found: guard:place:action, by commas")
     article: str | None = None
     similarity: float | None = None
     latency_seconds: float = Field(ge=0)

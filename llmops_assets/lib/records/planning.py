@@ -4,7 +4,8 @@ from typing import Any, Literal, Self
 
 from pydantic import AliasChoices, Field, model_validator
 
-from llmops_assets.lib.records.base import Record, Share, later
+from llmops_assets.lib.records.base import Growing, Record, Share, later
+from llmops_assets.lib.records.guards import GuardPolicy
 
 
 class Kpi(Record):
@@ -178,16 +179,28 @@ class UseCase(Record):
     handover: str = Field(description="what the assistant says when a person must take over")
     replies: dict[str, dict[str, str]] = Field(
         {},
-        description="language to kind (greeting, thanks, goodbye, nod, sorry, person, own_case, handover, notice) to "
-        "what the assistant says, in place of the built-in text",
+        description="language to kind (greeting, thanks, goodbye, nod, sorry, person, own_case, refusal, handover, "
+        "notice) to what the assistant says, in place of the built-in text",
     )
     ai_notice: Literal["first_answer", "client"] = Field(
         "first_answer", description="who tells customers that they talk to a machine: the assistant, or the client"
+    )
+    guards: GuardPolicy | None = Field(
+        GuardPolicy(), description="what is done about what the guards find; null: no guard runs"
     )
     out_of_scope: OutOfScope = OutOfScope()
     general: tuple[tuple[str, str], ...] = Field(
         (), description="everyday questions and answers, replayed in training against forgetting"
     )
+
+    @model_validator(mode="after")
+    def _guards_are_known(self) -> "UseCase":
+        # A release keeps what a newer version wrote; in a file that a person writes it is a slip.
+        for place, rule in (("guards", self.guards), *((f"guards.{name}", rule) for name, rule in self.guards or ())):
+            if isinstance(rule, Growing) and rule.model_extra:
+                known = ", ".join(type(rule).model_fields)
+                raise ValueError(f"{place} has no {', '.join(rule.model_extra)}, only {known}")
+        return self
 
     @property
     def row_tags(self) -> dict[str, str]:
