@@ -53,7 +53,7 @@ def main() -> None:
         for name, cues in CLASSIFIERS.items():
             stored = fit(name, lines(name), cues).stored()
             Path(str(FOLDER / f"{name}.json")).write_text(stored)
-            print(f"{name}: {stored.count(': [') - 2} weights written")
+            print(f"{name}: {stored.count(chr(10)) - 2} features written")
     elif arguments.cost:
         from guard_costs import costs
 

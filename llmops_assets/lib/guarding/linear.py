@@ -96,7 +96,9 @@ class Linear:
             if max(abs(value) for value in values) >= SMALLEST
         }
         about: dict[str, Any] = {"rows": self.rows, "kinds": self.kinds, "bias": [round(b, 3) for b in self._bias]}
-        return json.dumps({**about, "weights": weights}, ensure_ascii=False, indent=0) + "\n"
+        # One feature a line, so that a diff shows what was learned anew.
+        rows = ",\n".join(f"{json.dumps(name, ensure_ascii=False)}: {values}" for name, values in weights.items())
+        return f'{json.dumps(about)[:-1]}, "weights": {{\n{rows}\n}}}}\n'
 
     def likely(self, text: str) -> dict[str, float]:
         """How likely a text is of each kind (0 to 1), by its likeliest window."""
