@@ -80,6 +80,7 @@ class DriftReport(Record):
     p: float = later(1.0, description="share of days drawn from the reference that look as unusual")
     window: int = later(0, description="interactions per window; a small reference allows smaller ones only")
     p_values: dict[str, float] = later({}, description="smallest p of each detector over the day's looks")
+    level: float = later(0.0, description="p at or below which the day alarms")
     cannot: dict[str, str] = later({}, description="detectors that could not fire, and why; they are not counted")
     novel: tuple[str, ...] = Field((), description="ids of interactions, farthest from everything known first")
     report: LakeRef

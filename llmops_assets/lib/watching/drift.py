@@ -71,8 +71,9 @@ class DayJudgement:
 
     `outcome` is "judged", "no traffic" or "too few questions". `alarm_at` is the number of questions after which the
     calibrated alarm came, `by` are the detectors that gave it, `p` is the share of clean days that look as unusual.
-    `p_values` are each detector's smallest, `cannot` says which ones could not fire and why. `novel` are indices of
-    questions, most novel first; `distances` and `intents` are those of the nearest reference question.
+    `p_values` are each detector's smallest, `level` is the one at or below which the day alarms, `cannot` says which
+    detectors could not fire and why. `novel` are indices of questions, most novel first; `distances` and `intents` are
+    those of the nearest reference question.
     """
 
     windows: tuple[DriftWindow, ...]
@@ -88,11 +89,14 @@ class DayJudgement:
     p: float = 1.0
     window: int = 0
     p_values: Mapping[str, float] | None = None
+    level: float = 0.0
     cannot: Mapping[str, str] | None = None
 
 
-def fit_reference(vectors: np.ndarray, intents: Sequence[str], *, embedder: str = "", seed: int = 0) -> DriftReference:
-    """The reference of the training questions, unit vectors (n, d) with their intents, a sample of more than 3000.
+def fit_reference(
+    vectors: np.ndarray, intents: Sequence[str], *, embedder: str = "", most: int = MOST_REFERENCE, seed: int = 0
+) -> DriftReference:
+    """The reference of the training questions, unit vectors (n, d) with their intents; of more than `most` a sample.
 
     Duplicates count: how often a question comes is part of the distribution, and a day has duplicates of the reference
     just as often as the reference itself. `embedder` is the digest of what made the vectors. DriftError below 60
@@ -105,8 +109,8 @@ def fit_reference(vectors: np.ndarray, intents: Sequence[str], *, embedder: str 
         raise ValueError("vectors and intents must have one row per question")
     _whole("the reference", vectors)
     chosen = np.arange(count)
-    if count > MOST_REFERENCE:
-        chosen = np.sort(np.random.default_rng(seed).permutation(count)[:MOST_REFERENCE])
+    if count > most:
+        chosen = np.sort(np.random.default_rng(seed).permutation(count)[:most])
     names = tuple(intents[n] for n in chosen)
     known = Reference(vectors[chosen], names)
     distances = 1.0 - known.own.similarity[:, 0]
@@ -169,6 +173,7 @@ def judge_day(
         p=round(calibration.day_p(least), 6),
         window=window,
         p_values={name: float(found.min()) for name, found in p.items()},
+        level=calibration.level,
         cannot=dict(calibration.cannot),
     )
 
