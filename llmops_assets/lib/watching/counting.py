@@ -18,8 +18,8 @@ from llmops_assets.lib.answering.smalltalk import probe, small_talk, words
 UNREADABLE = ("incomplete", "duplicate row", "other day")
 """Why a row cannot be judged at all."""
 REASONS = ("small talk", "probe", "follow-up", "repeated", "one sender")
-PER_SENDER = 5
-"""Different questions of one person a day that count."""
+PER_SENDER = 3
+"""Different questions of one person a day that count: five like ones among thirty are a topic of their own."""
 SENDERS = 10
 """Fewer than so many senders are applications that name themselves, not people: nothing is limited by sender."""
 MACHINE = 5

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from llmops_assets.lib.watching.detection.base import Detector
-from llmops_assets.lib.watching.detection.questions import Questions, Reference, Windows
+from llmops_assets.lib.watching.detection.questions import INFLATION, Questions, Reference, Windows
 
 DRAWN = 300
 """Days that are drawn from the reference."""
@@ -81,12 +81,22 @@ def measure(
             found[name][:, columns] = np.concatenate(figures).reshape(len(streams), len(columns))
     for detector in detectors:
         if hasattr(detector, "path"):
-            path, begin = detector.path(questions.rank[streams]), 0
+            path = detector.path(_ranks(rng, questions, streams))
             for number, check in enumerate(checks):
-                # Several looks may end at the same question: each of them has the sums since the look before it.
-                begin = max([other.end for other in checks if other.end < check.end], default=0)
-                found[detector.name][:, number] = path[:, begin : check.end].max(axis=1)
+                found[detector.name][:, number] = path[:, check.start : check.end].max(axis=1)
     return found
+
+
+def _ranks(rng: np.random.Generator, questions: Questions, streams: np.ndarray) -> np.ndarray:
+    """The ranks (b, n) of streams; for drawn ones among ranks that are drawn, too, as a reference is a sample."""
+    ranks = questions.rank[streams]
+    if not questions.drawn:
+        return ranks
+    # Drawn without repetition, a stream varies by one reference's share less than a new one.
+    size = max(1, round(len(questions.rank) / (1 + INFLATION)))
+    samples = np.sort(rng.choice(questions.rank, (len(streams), size)), axis=1)
+    found = np.stack([np.searchsorted(sample, row) for sample, row in zip(samples, ranks, strict=True)])
+    return (found + 0.5) / (size + 1)
 
 
 def _left_out(rng: np.random.Generator, known: Reference, members: np.ndarray) -> np.ndarray:
@@ -163,7 +173,7 @@ class Calibration:
 
     def day_p(self, smallest: float) -> float:
         """Share of drawn days, made as long as the day, whose smallest p is as small."""
-        return float((1 + (self.days <= smallest * self.scale).sum()) / (1 + len(self.days)))
+        return float((1 + (self.days <= smallest * self.scale * (1 + 1e-9)).sum()) / (1 + len(self.days)))
 
 
 def draw_days(count: int, length: int, days: int, rng: np.random.Generator) -> np.ndarray:

@@ -25,7 +25,7 @@ class Classifier:
         halves = windows.members[:, ::2], windows.members[:, 1::2]
         areas = np.zeros(len(windows.members))
         for learned, scored in (halves, halves[::-1]):
-            directions = asked[learned].mean(axis=1)
+            directions = asked[learned].mean(axis=1) - windows.moved
             found = np.einsum("bwc,bc->bw", asked[scored], directions)
             before = directions @ own.T
             for number, (scores, others) in enumerate(zip(found, before, strict=True)):

@@ -152,6 +152,12 @@ class Windows:
         return lost
 
     @functools.cached_property
+    def moved(self) -> np.ndarray:
+        """(b, c) mean components of the reference questions that count."""
+        own = self.questions.known.own.components
+        return (own.sum(axis=0) - own[self.left_out].sum(axis=1)) / self.rest
+
+    @functools.cached_property
     def within(self) -> np.ndarray:
         """(b, w, w) cosines of a window's questions."""
         if self.questions.drawn:

@@ -19,6 +19,9 @@ class Shift:
         return ""
 
     def statistic(self, windows: Windows) -> np.ndarray:
-        """Sum over components of the squared standardised difference of means."""
-        means = windows.questions.components[windows.members].mean(axis=1)
-        return (means**2).sum(axis=1) / windows.spread**2
+        """Sum over components of the squared difference of means."""
+        means = windows.questions.components[windows.members].mean(axis=1) - windows.moved
+        count, kept = len(windows.questions.known), means.shape[1]
+        # The components were standardised on the reference: on its own questions they vary less than on new ones.
+        fresh = 1.0 if windows.questions.drawn else max(count - kept - 2, 1) / (count - 1)
+        return fresh * (means**2).sum(axis=1)
