@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 import numpy as np
 
@@ -43,6 +44,9 @@ FARTHER = 0.01
 """p below which the questions of grown intents are farther from the reference than its own: not known topics."""
 DISTANT = ("novelty", "sums")
 """Detectors that see questions far from everything known: what they see is never a matter of volume."""
+
+
+Outcome = Literal["judged", "no traffic", "too few questions"]
 
 
 class DriftError(LlmopsError, ValueError):
@@ -83,7 +87,7 @@ class DayJudgement:
     novel: tuple[int, ...]
     distances: np.ndarray
     intents: tuple[str, ...] = ()
-    outcome: str = "judged"
+    outcome: Outcome = "judged"
     alarm_at: int | None = None
     by: tuple[str, ...] = ()
     p: float = 1.0

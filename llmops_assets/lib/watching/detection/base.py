@@ -1,17 +1,18 @@
-"""What a detector is. One file each beside this one, and one line in the table of `__init__`."""
+"""What a detector is: it measures by how much windows differ from the reference; the larger, the more.
 
-from typing import Protocol
+One file each beside this one, and one line in the table of `__init__`. What is much: calibration.py.
+"""
+
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from llmops_assets.lib.watching.detection.questions import Questions, Windows
 
 
-class Detector(Protocol):
-    """Measures by how much windows differ from the reference; the larger, the more. What is much: calibration.py.
-
-    A detector of windows has `statistic`, one that reads question after question has `path` instead.
-    """
+@runtime_checkable
+class WindowDetector(Protocol):
+    """A detector that looks at a window as a whole."""
 
     name: str
 
@@ -19,18 +20,24 @@ class Detector(Protocol):
         """Why it can notice nothing on this reference; "" where it can."""
         ...
 
-
-class WindowDetector(Detector, Protocol):
-    """A detector that looks at a window as a whole."""
-
     def statistic(self, windows: Windows) -> np.ndarray:
         """(b,) one figure for every window."""
         ...
 
 
-class PathDetector(Detector, Protocol):
+@runtime_checkable
+class PathDetector(Protocol):
     """A detector that sums up while questions come."""
+
+    name: str
+
+    def cannot(self, questions: Questions) -> str:
+        """Why it can notice nothing on this reference; "" where it can."""
+        ...
 
     def path(self, ranks: np.ndarray) -> np.ndarray:
         """(b, n) the sum after each question of b streams, from the ranks of their distances (0 near to 1 far)."""
         ...
+
+
+Detector = WindowDetector | PathDetector

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from llmops_assets.lib.watching.detection.base import Detector
+from llmops_assets.lib.watching.detection.base import Detector, PathDetector, WindowDetector
 from llmops_assets.lib.watching.detection.questions import INFLATION, Questions, Reference, Windows
 
 DRAWN = 300
@@ -66,7 +66,7 @@ def measure(
     """Each detector's figures (b, checks) of streams (b, n) of indices of questions."""
     found = {detector.name: np.empty((len(streams), len(checks))) for detector in detectors}
     rng = np.random.default_rng(seed)
-    by_window = [detector for detector in detectors if hasattr(detector, "statistic")]
+    by_window = [detector for detector in detectors if isinstance(detector, WindowDetector)]
     for size in sorted({check.size for check in checks}) if by_window else ():
         columns = [number for number, check in enumerate(checks) if check.size == size]
         members = np.stack([streams[:, checks[n].start : checks[n].end] for n in columns], axis=1).reshape(-1, size)
@@ -80,7 +80,7 @@ def measure(
         for name, figures in parts.items():
             found[name][:, columns] = np.concatenate(figures).reshape(len(streams), len(columns))
     for detector in detectors:
-        if hasattr(detector, "path"):
+        if isinstance(detector, PathDetector):
             path = detector.path(_ranks(rng, questions, streams))
             for number, check in enumerate(checks):
                 found[detector.name][:, number] = path[:, check.start : check.end].max(axis=1)
