@@ -24,7 +24,7 @@ LONGEST = 12
 """Windows of the longest day that is drawn; a longer one has its level scaled by its length."""
 BUDGET_SHARE = 0.8
 """Share of the budget that drawn days may use: the reference is a sample itself, of which drawn days know only a part.
-Chosen on banking77; what it leads to elsewhere: docs/decisions/drift-detector.md."""
+Chosen on clean days of banking77 and clinc150: docs/decisions/drift-detector.md."""
 TAIL = 0.05
 """Share of the largest figures whose tail is taken for exponential; smaller p are read off it."""
 CHUNK = 1_500_000
