@@ -396,7 +396,8 @@ class Demo:
         """What the last drift report found."""
         report = self.record("drift_report", DriftReport)
         windows = sum(window.drifted for window in report.windows)
-        alarm = f", alarm after {report.cusum_alarm_at} questions" if report.cusum_alarm_at else ""
+        first = min((at for at in (report.alarm_at, report.cusum_alarm_at) if at is not None), default=None)
+        alarm = f", alarm after {first} questions" if first else ""
         return f"{windows} of {len(report.windows)} windows drifted{alarm}"
 
     def summary(self) -> None:
@@ -440,11 +441,10 @@ class Demo:
 
 
 def detection_delay(reports: Sequence[DriftReport]) -> int | None:
-    """Questions since the first day began until the first window that drifted was full, or a CUSUM alarmed."""
+    """Questions since the first day began until the first alarm, or until the first window that drifted was full."""
     candidates, count = [], 0
     for report in reports:
-        if report.cusum_alarm_at is not None:
-            candidates.append(count + report.cusum_alarm_at)
+        candidates += [count + at for at in (report.alarm_at, report.cusum_alarm_at) if at is not None]
         for window in report.windows:
             count += window.size
             if window.drifted:

@@ -218,30 +218,6 @@ def wilson(right: int, total: int, z: float = 1.96) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def fisher_more(hits: int, size: int, base_hits: int, base_size: int) -> float:
-    """One-sided p that a share of hits is not above a measured base share (Fisher's exact test)."""
-    from scipy.stats import fisher_exact
-
-    table = [[hits, size - hits], [base_hits, base_size - base_hits]]
-    return float(fisher_exact(table, alternative="greater").pvalue)
-
-
-def chi_square(reference: Sequence[str], window: Sequence[str], minimum_expected: float = 5.0) -> float:
-    """p that two samples of categories are of one distribution; categories too rare for the test are pooled."""
-    import numpy as np
-    from scipy.stats import chi2_contingency
-
-    if not reference or not window:
-        return 1.0
-    share = len(window) / (len(window) + len(reference))
-    names = sorted(set(reference) | set(window))
-    counts = np.array([[reference.count(n), window.count(n)] for n in names], float)
-    rare = counts.sum(axis=1) * share < minimum_expected
-    pooled = np.vstack([counts[~rare], counts[rare].sum(axis=0, keepdims=True)]) if rare.any() else counts
-    pooled = pooled[pooled.sum(axis=1) > 0]
-    return 1.0 if len(pooled) < 2 else float(chi2_contingency(pooled).pvalue)
-
-
 def more_distant(window: "np.ndarray", base: "np.ndarray") -> float:
     """One-sided p that distances of a window are not larger than the base's (Mann-Whitney)."""
     from scipy.stats import mannwhitneyu

@@ -27,39 +27,47 @@ if TYPE_CHECKING:
 
 NAME = "drift_report"
 NOVEL: tables.Columns = (("id", tables.TEXT), ("question", tables.TEXT), ("distance", tables.FLOAT))
-NO_TRAFFIC = b"<!doctype html><title>No traffic</title><p>No interactions on this day.</p>"
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A day's judgement: against which reference, of which of its rows, with their texts and predicted intents."""
+    """A day's judgement: against which reference, of which of its rows, with their texts, and what was left out."""
 
     reference: "DriftReference"
     day: "DayJudgement"
     counted: "Counted"
     rows: list[dict]
-    intents: list[str]
+    left_out: dict[str, int]
 
 
 def judged(
-    known: list[dict], rows: list[dict], policy: DriftPolicy, embedder: InstalledEmbedder, unnamed: Collection[str] = ()
+    known: list[dict],
+    rows: list[dict],
+    policy: DriftPolicy,
+    embedder: InstalledEmbedder,
+    unnamed: Collection[str] = (),
+    day: date | None = None,
 ) -> Judged:
-    """Judge the rows that count against the reference made of known questions; `unnamed` are nobody's pseudonyms."""
+    """Judge the rows that count against the reference made of known questions; `unnamed` are nobody's pseudonyms.
+
+    Rows of another day than `day` do not count.
+    """
     from llmops_assets.lib.labelling import IntentClassifier
     from llmops_assets.lib.watching import drift
-    from llmops_assets.lib.watching.counting import Forms, counted
+    from llmops_assets.lib.watching.counting import Forms, counted, readable
 
     forms = Forms(row["question"] for row in known)
     vectors = embedder.embed([forms.message(row["question"]) for row in known])
     classifier = IntentClassifier(vectors, [row["intent"] for row in known])
-    reference = drift.fit_reference(vectors, classifier.fill(vectors, [row["intent"] for row in known]))
+    intents = classifier.fill(vectors, [row["intent"] for row in known])
+    reference = drift.fit_reference(vectors, intents, embedder=embedder.digest)
+    rows, unreadable = readable(rows, day)
     count = counted(rows, unnamed=unnamed)
     kept = [rows[n] for n in count.kept]
+    times, poor = [datetime.fromisoformat(row["time"]) for row in kept], [poorly_answered(row) for row in kept]
     asked = embedder.embed(list(count.texts))
-    intents = [intent for intent, _ in classifier.predict(asked)] if kept else []
-    times = [datetime.fromisoformat(row["time"]) for row in kept]
-    day = drift.judge_day(reference, times, asked, intents, policy, poor=[poorly_answered(row) for row in kept])
-    return Judged(reference, day, count, kept, intents)
+    found = drift.judge_day(reference, times, asked, policy, poor=poor, embedder=embedder.digest)
+    return Judged(reference, found, count, kept, {**unreadable, **count.left_out})
 
 
 def poorly_answered(row: Mapping[str, Any]) -> bool:
@@ -72,7 +80,7 @@ def poorly_answered(row: Mapping[str, Any]) -> bool:
     partitions_def=DAILY,
     kinds={"evidently", "html"},
     owners=["team:operations"],
-    code_version="3",
+    code_version="4",
 )
 def drift_report(
     context: dg.AssetExecutionContext,
@@ -89,13 +97,13 @@ def drift_report(
         raise dg.Failure(f"{release.release_id} names no training dataset: there is nothing to compare with")
     rows, known = read_day(context, lake, "interactions", day), release.training.reference
     nobody = redactor.of(case).subjects(ANONYMOUS)
-    found = judged(read_rows(lake, known.ref), rows, case.drift, embedder, nobody)
-    page = NO_TRAFFIC
-    if found.rows:
-        texts, alpha = found.counted.texts, case.drift.alpha
-        page = evidently_report.build(found.reference, found.day, texts, found.intents, alpha)[0].encode()
+    found = judged(read_rows(lake, known.ref), rows, case.drift, embedder, nobody, day)
+    page = not_judged(found, len(rows))
+    if found.day.outcome == "judged":
+        texts = found.counted.texts
+        page = evidently_report.build(found.reference, found.day, texts, case.drift.alpha)[0]
     folder = f"monitoring/{NAME}/{day}"
-    files = {f"{folder}.html": page, f"{folder}.parquet": tables.to_parquet(novel(found), NOVEL)}
+    files = {f"{folder}.html": page.encode(), f"{folder}.parquet": tables.to_parquet(novel(found), NOVEL)}
     commit = publish(context, lake, files, interactions=len(rows))
     record = make_record(day, known, found, len(rows), case.drift.alpha, lake.uri(commit, f"{folder}.html"))
     return materialized(
@@ -109,6 +117,12 @@ def drift_report(
     )
 
 
+def not_judged(found: Judged, interactions: int) -> str:
+    """The page of a day on which too little was asked to say anything."""
+    told = f"{len(found.rows)} of {interactions} interactions count. Nothing is said about drift."
+    return f"<!doctype html><title>Not judged</title><p>Not judged: {found.day.outcome}. {told}</p>"
+
+
 def novel(found: Judged) -> list[dict]:
     """The day's questions that nothing known comes near, farthest first."""
     return [
@@ -120,8 +134,16 @@ def novel(found: Judged) -> list[dict]:
 def figures_of(record: DriftReport) -> dict[str, Any]:
     """What the UI shows of a day."""
     windows = record.windows
+    cannot = {f"cannot_fire_{name}": reason for name, reason in record.cannot.items()}
     return {
         "drifted": record.drifted,
+        "outcome": record.outcome,
+        "alarm_at": record.alarm_at or 0,
+        "alarm_by": ", ".join(record.by) or "none",
+        "p": record.p,
+        "window": record.window,
+        **{f"p_{name}": p for name, p in record.p_values.items()},
+        **cannot,
         "interactions": record.interactions,
         "left_out": sum(record.left_out.values()),
         **{f"left_out_{reason.replace(' ', '_').replace('-', '_')}": n for reason, n in record.left_out.items()},
@@ -145,7 +167,7 @@ def make_record(
     return DriftReport(
         day=day,
         reference=known.ref,
-        reference_size=len(found.reference.vectors),
+        reference_size=len(found.reference.known),
         calibration_size=len(found.reference.distances),
         novelty_threshold=round(found.reference.threshold, 6),
         alpha=alpha,
@@ -153,8 +175,16 @@ def make_record(
         cusum=found.day.cusum,
         cusum_alarm_at=found.day.cusum_alarm_at,
         interactions=interactions,
-        left_out=dict(found.counted.left_out),
+        left_out=found.left_out,
         drifted=found.day.drifted,
+        outcome=found.day.outcome,
+        alarm_at=found.day.alarm_at,
+        by=found.day.by,
+        p=found.day.p,
+        window=found.day.window,
+        p_values={name: round(p, 9) for name, p in (found.day.p_values or {}).items()},
+        level=found.day.level,
+        cannot=dict(found.day.cannot or {}),
         novel=tuple(found.rows[i]["id"] for i in found.day.novel[:EXAMPLES]),
         report=report,
     )

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from llmops_assets.lib.statistics import chi_square, cusum, fisher_more, holm, mcnemar_exact, more_distant, wilson
+from llmops_assets.lib.statistics import cusum, holm, mcnemar_exact, more_distant, wilson
 
 
 @pytest.mark.parametrize(("won", "lost", "p"), [(0, 0, 1.0), (5, 5, 1.0), (0, 6, 0.03125), (1, 9, 0.021484375)])
@@ -22,20 +22,6 @@ def test_wilson_contains_the_share_and_is_known_for_a_textbook_case():
     assert wilson(0, 0) == (0.0, 1.0)
     assert wilson(0, 5)[0] == 0.0
     assert wilson(5, 5)[1] == 1.0
-
-
-def test_fisher_sees_more_hits_but_not_fewer():
-    assert fisher_more(20, 60, 20, 400) < 1e-6
-    assert fisher_more(1, 60, 40, 400) > 0.9
-
-
-def test_chi_square_pools_rare_categories_and_needs_both_samples():
-    assert chi_square(["a"] * 50 + ["b"] * 50, ["a"] * 50 + ["b"] * 50) == pytest.approx(1.0)
-    assert chi_square(["a"] * 90 + ["b"] * 10, ["a"] * 10 + ["b"] * 90) < 1e-6
-    assert chi_square([], ["a"]) == 1.0
-    assert chi_square(["a"] * 100, ["a"] * 100) == 1.0
-    rare = [f"rare {n}" for n in range(20)]
-    assert chi_square(["a"] * 100 + rare, ["a"] * 100 + rare) == pytest.approx(1.0)
 
 
 def test_more_distant_is_one_sided():

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from llmops_assets.lib.records.base import LakeRef, Record
+from llmops_assets.lib.records.base import LakeRef, Record, later
 
 
 class Interaction(Record):
@@ -58,6 +58,7 @@ class DriftWindow(Record):
     intents_p: float
     drifted: bool
     volume: bool = Field(False, description="known topics are asked more often and are answered well: no drift")
+    p: float = later(1.0, description="share of windows drawn from the reference that look as unusual")
 
 
 class DriftReport(Record):
@@ -75,6 +76,14 @@ class DriftReport(Record):
     interactions: int
     left_out: dict[str, int] = Field({}, description="messages that say nothing about what is asked, by reason")
     drifted: bool
+    outcome: Literal["judged", "no traffic", "too few questions"] = later("judged")
+    alarm_at: int | None = later(None, description="counted interactions until the calibrated alarm")
+    by: tuple[str, ...] = later((), description="the detectors that gave the alarm")
+    p: float = later(1.0, description="share of days drawn from the reference that look as unusual")
+    window: int = later(0, description="interactions per window; a small reference allows smaller ones only")
+    p_values: dict[str, float] = later({}, description="smallest p of each detector over the day's looks")
+    level: float = later(0.0, description="p at or below which the day alarms")
+    cannot: dict[str, str] = later({}, description="detectors that could not fire, and why; they are not counted")
     novel: tuple[str, ...] = Field((), description="ids of interactions, farthest from everything known first")
     report: LakeRef
 

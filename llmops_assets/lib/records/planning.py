@@ -114,7 +114,7 @@ class GatePolicy(Record):
 class DriftPolicy(Record):
     """How drift is judged and when it retrains."""
 
-    alpha: float = Field(0.05, gt=0, lt=1, description="false-alarm rate of one window, after Bonferroni")
+    alpha: float = Field(0.05, gt=0, lt=1, description="share of days without drift that may alarm")
     window: int = Field(100, ge=20, description="interactions per window")
     n_of_m: tuple[int, int] = (2, 3)
     cusum_threshold: float = Field(8.0, gt=0)

@@ -8,16 +8,18 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from statistics import mean, median, pstdev
 from typing import Any
 
 from llmops_assets.lib.answering.smalltalk import probe, small_talk, words
 
+UNREADABLE = ("incomplete", "duplicate row", "other day")
+"""Why a row cannot be judged at all."""
 REASONS = ("small talk", "probe", "follow-up", "repeated", "one sender")
-PER_SENDER = 5
-"""Different questions of one person a day that count."""
+PER_SENDER = 3
+"""Different questions of one person a day that count: five like ones among thirty are a topic of their own."""
 SENDERS = 10
 """Fewer than so many senders are applications that name themselves, not people: nothing is limited by sender."""
 MACHINE = 5
@@ -29,6 +31,9 @@ BURST = 0.05
 FORM = 10
 """So many messages with the same label or line are a form's."""
 PROSE_WORDS = 4
+SKEW = timedelta(hours=1)
+"""By how much a clock may be wrong at either end of a day."""
+NEEDED = ("id", "time", "subject", "conversation", "question", "path")
 
 _FOLLOW_UP_WORDS = 9
 _OPENS = re.compile(
@@ -51,6 +56,44 @@ class Counted:
     kept: tuple[int, ...]
     texts: tuple[str, ...]
     left_out: Mapping[str, int]
+
+
+def readable(rows: Iterable[Mapping[str, Any]], day: date | None = None) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """The rows that can be judged, in order of time, and how many cannot, by reason (`UNREADABLE`).
+
+    Incomplete is a row without one of `NEEDED` or with a time that is none; a row whose id came before is a duplicate;
+    one whose time is more than an hour off `day` is of another day (None: every day will do). Times without an offset
+    are UTC's.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    left_out: Counter[str] = Counter()
+    for row in rows:
+        moment = _moment(row.get("time"))
+        if moment is None or not row.get("question") or any(row.get(name) is None for name in NEEDED):
+            left_out["incomplete"] += 1
+        elif row["id"] in found:
+            left_out["duplicate row"] += 1
+        elif day is not None and not _of_day(moment, day):
+            left_out["other day"] += 1
+        else:
+            found[row["id"]] = {"rating": 0, "correction": "", **row, "time": moment.isoformat()}
+    ordered = sorted(found.values(), key=lambda row: datetime.fromisoformat(row["time"]))
+    return ordered, {reason: left_out[reason] for reason in UNREADABLE if left_out[reason]}
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return None
+    if not isinstance(moment, datetime):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _of_day(moment: datetime, day: date) -> bool:
+    begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return begin - SKEW <= moment < begin + timedelta(days=1) + SKEW
 
 
 class Forms:

@@ -1,29 +1,52 @@
-"""Have customers' questions changed? A day's windows against the reference of the training data.
+"""Have customers' questions changed? A day's questions in order of time against the reference of the training data.
 
-Which messages count is decided in counting.py. Novelty (distance to the nearest reference question, against a
-calibration set that is disjoint from the reference) with Fisher's exact and the Mann-Whitney test, predicted intents
-with chi-square, Bonferroni over the three; a CUSUM on the novelty indicator for the fastest alarm. Why these:
-docs/decisions/drift-detector.md, figures: benchmarks/drift.py.
+Which messages count is decided in counting.py, what is measured in `detection`, and what of it is unusual is learned
+from days that are drawn from the reference (detection/calibration.py), so that the day alarms falsely about as often as
+the policy says. Why so: docs/decisions/drift-detector.md, figures: benchmarks/drift.py.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 import numpy as np
 
 from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.records import DriftPolicy, DriftWindow
-from llmops_assets.lib.statistics import chi_square, cusum, fisher_more, more_distant
+from llmops_assets.lib.statistics import cusum, more_distant
+from llmops_assets.lib.watching.detection import DETECTORS, JUDGES, Reference
+from llmops_assets.lib.watching.detection.calibration import (
+    Calibration,
+    Check,
+    Drawn,
+    bounds,
+    calibrate,
+    drawn_days,
+    measure,
+    plan,
+)
 from llmops_assets.lib.watching.trigger import n_of_m
 
 NOVEL_QUANTILE = 0.95
-CALIBRATION_SHARE = 0.4
 MINIMUM_REFERENCE = 60
+MOST_REFERENCE = 3000
+"""Of a larger reference a sample is compared with: memory grows with its square."""
+MINIMUM_DAY = 20
+"""Fewer questions say nothing about a day."""
 EXAMPLES = 8
 POOR_SHARE = 0.25
 """Share of poorly answered questions among the intents that grew, up to which more of them is a matter of volume."""
+GROWN = 2.0
+"""Standard deviations by which an intent is asked more than expected when it counts as grown."""
+FARTHER = 0.01
+"""p below which the questions of grown intents are farther from the reference than its own: not known topics."""
+DISTANT = ("novelty", "sums")
+"""Detectors that see questions far from everything known: what they see is never a matter of volume."""
+
+
+Outcome = Literal["judged", "no traffic", "too few questions"]
 
 
 class DriftError(LlmopsError, ValueError):
@@ -32,26 +55,30 @@ class DriftError(LlmopsError, ValueError):
 
 @dataclass(frozen=True)
 class DriftReference:
-    """What a window is compared with: reference vectors, the calibration's distances to them, and its intents."""
+    """What a day is compared with: questions, their distances to the nearest other one, their intents, the embedder."""
 
-    vectors: np.ndarray
+    known: Reference
     distances: np.ndarray
     threshold: float
     intents: tuple[str, ...]
+    embedder: str = ""
 
     @property
     def base_rate(self) -> float:
-        """Share of calibration questions beyond the threshold."""
+        """Share of the reference's questions beyond the threshold."""
         return float((self.distances > self.threshold).mean())
-
-    def distance(self, vectors: np.ndarray) -> np.ndarray:
-        """Cosine distance (n,) of each row to its nearest reference question."""
-        return 1.0 - (vectors @ self.vectors.T).max(axis=1)
 
 
 @dataclass(frozen=True)
 class DayJudgement:
-    """A day's windows, the running sum and which questions were novel (indices, most novel first)."""
+    """What was found on a day.
+
+    `outcome` is "judged", "no traffic" or "too few questions". `alarm_at` is the number of questions after which the
+    calibrated alarm came, `by` are the detectors that gave it, `p` is the share of clean days that look as unusual.
+    `p_values` are each detector's smallest, `level` is the one at or below which the day alarms, `cannot` says which
+    detectors could not fire and why. `novel` are indices of questions, most novel first; `distances` and `intents` are
+    those of the nearest reference question.
+    """
 
     windows: tuple[DriftWindow, ...]
     cusum: float
@@ -59,92 +86,209 @@ class DayJudgement:
     drifted: bool
     novel: tuple[int, ...]
     distances: np.ndarray
+    intents: tuple[str, ...] = ()
+    outcome: Outcome = "judged"
+    alarm_at: int | None = None
+    by: tuple[str, ...] = ()
+    p: float = 1.0
+    window: int = 0
+    p_values: Mapping[str, float] | None = None
+    level: float = 0.0
+    cannot: Mapping[str, str] | None = None
 
 
-def fit_reference(vectors: np.ndarray, intents: Sequence[str], *, seed: int = 0) -> DriftReference:
-    """Split the training questions at random into reference and calibration (40 %) and measure the latter.
+def fit_reference(
+    vectors: np.ndarray, intents: Sequence[str], *, embedder: str = "", most: int = MOST_REFERENCE, seed: int = 0
+) -> DriftReference:
+    """The reference of the training questions, unit vectors (n, d) with their intents; of more than `most` a sample.
 
-    Duplicates count: how often a question comes is part of the distribution, and a window has duplicates of the
-    reference just as often as the calibration has. DriftError below 60 questions.
+    Duplicates count: how often a question comes is part of the distribution, and a day has duplicates of the reference
+    just as often as the reference itself. `embedder` is the digest of what made the vectors. DriftError below 60
+    questions, or where vectors are no numbers.
     """
     count = len(vectors)
     if count < MINIMUM_REFERENCE:
         raise DriftError(f"the reference has {count} questions; drift needs at least {MINIMUM_REFERENCE}")
-    order = np.random.default_rng(seed).permutation(count)
-    calibration, reference = np.split(order, [int(count * CALIBRATION_SHARE)])
-    distances = 1.0 - (vectors[calibration] @ vectors[reference].T).max(axis=1)
-    threshold = float(np.quantile(distances, NOVEL_QUANTILE))
-    return DriftReference(vectors[reference], distances, threshold, tuple(intents[i] for i in calibration))
+    if count != len(intents):
+        raise ValueError("vectors and intents must have one row per question")
+    _whole("the reference", vectors)
+    chosen = np.arange(count)
+    if count > most:
+        chosen = np.sort(np.random.default_rng(seed).permutation(count)[:most])
+    names = tuple(intents[n] for n in chosen)
+    known = Reference(vectors[chosen], names)
+    distances = 1.0 - known.own.similarity[:, 0]
+    return DriftReference(known, distances, float(np.quantile(distances, NOVEL_QUANTILE)), names, embedder)
 
 
 def judge_day(
     reference: DriftReference,
     times: Sequence[datetime],
     vectors: np.ndarray,
-    intents: Sequence[str],
     policy: DriftPolicy,
     *,
     poor: Sequence[bool] | None = None,
+    embedder: str = "",
+    calibration: Calibration | None = None,
 ) -> DayJudgement:
-    """Judge a day's questions in order of time. The day has drifted when n of its last m windows have, or on an alarm.
+    """Judge a day's questions, unit vectors (n, d) in order of time.
 
-    `poor` says which were answered poorly: known topics that are asked more often and answered well are a matter of
-    volume, which nothing is to be learned from. Without it every change of the intents' shares is drift. A rest of at
-    least half a window is a window of its own; a smaller one joins the window before it.
+    The day has drifted on a calibrated alarm, when n of its last m windows have drifted, or when the CUSUM exceeds the
+    policy's threshold; together they do so falsely on at most about `alpha` of days. `poor` says which questions were
+    answered poorly: known topics that are asked more often and answered well are a matter of volume, which nothing is
+    to be learned from. Without it every change of the intents' shares is drift. `calibration` is that of another day as
+    long as this one. DriftError where the vectors are of
+    another embedder than the reference, or no numbers.
     """
-    answered = [True] * len(times) if poor is None else list(poor)
-    if not len(times) == len(vectors) == len(intents) == len(answered):
-        raise ValueError("times, vectors, intents and poor must have one row per question")
-    distances = reference.distance(vectors) if len(vectors) else np.zeros(0)
-    novel = distances > reference.threshold
-    windows = tuple(
-        _window(reference, times[start:end], distances[start:end], intents[start:end], answered[start:end], policy)
-        for start, end in _bounds(len(times), policy.window)
+    count = len(times)
+    if not count == len(vectors) == (count if poor is None else len(poor)):
+        raise ValueError("times, vectors and poor must have one row per question")
+    _comparable(reference, vectors, embedder)
+    if count == 0:
+        return DayJudgement((), 0.0, None, False, (), np.zeros(0), outcome="no traffic")
+    seen = reference.known.see(vectors)
+    distances = 1.0 - seen.similarity[:, 0]
+    intents = tuple(reference.known.names[code] for code in seen.intents)
+    ranked = tuple(int(i) for i in np.argsort(-distances, kind="stable") if distances[i] > reference.threshold)
+    if count < MINIMUM_DAY:
+        return DayJudgement((), 0.0, None, False, ranked, distances, intents, outcome="too few questions")
+    window = window_of(reference, policy)
+    asked = [DETECTORS[name] for name in JUDGES]
+    calibration = calibration or calibrated(reference, count, policy)
+    checks = plan(count, window)
+    p = {n: x[0] for n, x in calibration.p(measure(asked, seen, np.arange(count)[None], checks), checks).items()}
+    day = _Day(reference, checks, p, distances, intents, poor)
+    windows = tuple(_window(day, calibration, check, times, policy.alpha) for check in bounds(count, window))
+    running = cusum([bool(d > reference.threshold) for d in distances], reference.base_rate, policy.cusum_threshold)
+    alarm = next(
+        (n for n in range(len(checks)) if day.by(n, calibration.level) and not day.volume(n, calibration.level)), None
     )
-    running = cusum([bool(x) for x in novel], reference.base_rate, policy.cusum_threshold)
-    drifted = n_of_m([w.drifted for w in windows], *policy.n_of_m) or running.alarm_at is not None
-    ranked = [int(i) for i in np.argsort(-distances, kind="stable") if novel[i]]
-    return DayJudgement(windows, round(running.value, 4), running.alarm_at, drifted, tuple(ranked), distances)
+    least = float(day.smallest.min())
+    return DayJudgement(
+        windows,
+        round(running.value, 4),
+        running.alarm_at,
+        n_of_m([w.drifted for w in windows], *policy.n_of_m) or running.alarm_at is not None or alarm is not None,
+        ranked,
+        distances,
+        intents,
+        alarm_at=None if alarm is None else checks[alarm].end,
+        by=() if alarm is None else day.by(alarm, calibration.level),
+        p=round(calibration.day_p(least), 6),
+        window=window,
+        p_values={name: float(found.min()) for name, found in p.items()},
+        level=calibration.level,
+        cannot=dict(calibration.cannot),
+    )
 
 
-def _window(
-    reference: DriftReference,
-    times: Sequence[datetime],
-    distances: np.ndarray,
-    intents: Sequence[str],
-    poor: Sequence[bool],
-    policy: DriftPolicy,
-) -> DriftWindow:
-    hits, size = int((distances > reference.threshold).sum()), len(distances)
-    base_hits, base = int((reference.distances > reference.threshold).sum()), len(reference.distances)
-    novelty = fisher_more(hits, size, base_hits, base)
-    shifted = more_distant(distances, reference.distances)
-    changed = chi_square(reference.intents, list(intents))
-    level = policy.alpha / 3
-    served = changed < level and _answered_well(reference.intents, intents, poor)
+def window_of(reference: DriftReference, policy: DriftPolicy) -> int:
+    """Questions per window: the policy's, or half of a small reference, of which windows must be drawn."""
+    return min(policy.window, len(reference.known) // 2)
+
+
+def calibrated(
+    reference: DriftReference, count: int, policy: DriftPolicy, *, drawn: Drawn | None = None
+) -> Calibration:
+    """What a day of `count` questions is judged by; the rules on windows and on the CUSUM are part of its budget.
+
+    `drawn`: days of this length that the detectors have measured.
+    """
+    hits = reference.distances > reference.threshold
+    judges = [DETECTORS[name] for name in JUDGES]
+
+    def fires(flags: np.ndarray, streams: np.ndarray) -> np.ndarray:
+        windows = np.array([n_of_m(row.tolist(), *policy.n_of_m) for row in flags])
+        sums = [cusum(row, reference.base_rate, policy.cusum_threshold).alarm_at for row in hits[streams].tolist()]
+        return windows | np.array([alarm is not None for alarm in sums])
+
+    drawn = drawn or drawn_days(judges, reference.known, count, window_of(reference, policy))
+    return calibrate(drawn, count, policy.alpha, fires=fires)
+
+
+@dataclass(frozen=True)
+class _Day:
+    """The p of every look at a day, and what it takes to tell a new topic from more of a known one."""
+
+    reference: DriftReference
+    checks: Sequence[Check]
+    p: Mapping[str, np.ndarray]
+    distances: np.ndarray
+    intents: Sequence[str]
+    poor: Sequence[bool] | None
+
+    @property
+    def smallest(self) -> np.ndarray:
+        """The smallest p of each look."""
+        return np.minimum.reduce(list(self.p.values())) if self.p else np.ones(len(self.checks))
+
+    def by(self, number: int, level: float) -> tuple[str, ...]:
+        """The detectors whose p is at or below a level."""
+        return tuple(name for name, found in self.p.items() if found[number] <= level)
+
+    def volume(self, number: int, level: float) -> bool:
+        """Whether what was seen is more of known topics that are answered well.
+
+        No detector of distance saw it, the questions of the intents that grew are no farther from the reference than
+        its own, and few of them were answered poorly.
+        """
+        if self.poor is None or set(self.by(number, level)) & set(DISTANT):
+            return False
+        start, end = self.checks[number].start, self.checks[number].end
+        grown = _grown(self.reference.intents, self.intents[start:end])
+        of_them = [n for n in range(start, end) if self.intents[n] in grown]
+        if more_distant(self.distances[of_them], self.reference.distances) <= FARTHER:
+            return False
+        return sum(self.poor[n] for n in of_them) <= POOR_SHARE * len(of_them)
+
+
+def _window(day: _Day, calibration: Calibration, check: Check, times: Sequence[datetime], alpha: float) -> DriftWindow:
+    number = day.checks.index(check)
+    level = calibration.window_level(check.size, alpha)
+    unusual = bool(day.smallest[number] <= level)
+    served = unusual and day.volume(number, level)
+    novel = day.distances[check.start : check.end] > day.reference.threshold
+    p = {name: round(float(found[number]), 6) for name, found in day.p.items()}
     return DriftWindow(
-        start=times[0],
-        end=times[-1],
-        size=size,
-        novelty_share=round(hits / size, 4),
-        novelty_p=round(min(1.0, 2 * min(novelty, shifted)), 6),
-        intents_p=round(changed, 6),
-        drifted=min(novelty, shifted) < level or (changed < level and not served),
+        start=times[check.start],
+        end=times[check.end - 1],
+        size=check.size,
+        novelty_share=round(float(novel.mean()), 4),
+        novelty_p=p.get("novelty", 1.0),
+        intents_p=p.get("intents", 1.0),
+        p=round(calibration.window_p(float(day.smallest[number]), check.size), 6),
+        drifted=unusual and not served,
         volume=served,
     )
 
 
-def _answered_well(reference: Sequence[str], intents: Sequence[str], poor: Sequence[bool]) -> bool:
-    """Whether the questions of intents that are asked more often than before were answered well."""
-    before, now = Counter(reference), Counter(intents)
-    grown = {i for i in now if now[i] / len(intents) > before[i] / len(reference)}
-    badly = [bad for intent, bad in zip(intents, poor, strict=True) if intent in grown]
-    return sum(badly) <= POOR_SHARE * len(badly)
+def _grown(before: Sequence[str], now: Sequence[str]) -> set[str]:
+    """Intents that are asked clearly more often than before; of none, the one that grew most."""
+    counted, usual = Counter(now), Counter(before)
+    expected = {intent: usual[intent] * len(now) / len(before) for intent in counted}
+    rise = {intent: (counted[intent] - expected[intent]) / (expected[intent] + 0.5) ** 0.5 for intent in counted}
+    return {intent for intent in rise if rise[intent] >= min(GROWN, max(rise.values()))}
 
 
-def _bounds(count: int, window: int) -> list[tuple[int, int]]:
-    bounds = [(start, min(start + window, count)) for start in range(0, count, window)]
-    if len(bounds) > 1 and bounds[-1][1] - bounds[-1][0] < window / 2:
-        last = bounds.pop()
-        bounds[-1] = (bounds[-1][0], last[1])
-    return bounds
+def _comparable(reference: DriftReference, vectors: np.ndarray, embedder: str) -> None:
+    if reference.embedder != embedder:
+        raise DriftError(
+            f"the reference was embedded with {reference.embedder[:12] or 'an unknown embedder'}, the day with "
+            f"{embedder[:12] or 'an unknown one'}: embed both with the same"
+        )
+    dimensions = reference.known.vectors.shape[1]
+    if len(vectors) and vectors.shape[1] != dimensions:
+        raise DriftError(
+            f"the day's vectors have {vectors.shape[1]} dimensions, the reference's {dimensions}: "
+            "embed both with the same embedder"
+        )
+    _whole("the day", vectors)
+
+
+def _whole(what: str, vectors: np.ndarray) -> None:
+    broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1)) if len(vectors) else []
+    if len(broken):
+        raise DriftError(
+            f"{len(broken)} of {len(vectors)} vectors of {what} are no numbers, the first is row {broken[0]}: "
+            "embed these questions again"
+        )

@@ -1,7 +1,8 @@
-"""A day's drift as an Evidently report: our calibrated statistics through a metric and a test of our own.
+"""A day's drift as an Evidently report: our calibrated statistics through metrics and tests of our own.
 
-Evidently's own text and embedding drift methods cannot trigger retraining (they fire on clean windows): they are left
-out; the report, its rendering and its history are Evidently's. https://docs.evidentlyai.com/metrics/introduction
+Every detector's smallest p stands beside the level at which the day alarms. Evidently's own text and embedding drift
+methods cannot trigger retraining (they fire on clean windows): they are left out; the report, its rendering and its
+history are Evidently's. https://docs.evidentlyai.com/metrics/introduction
 """
 
 import functools
@@ -18,40 +19,37 @@ def build(
     reference: DriftReference,
     judgement: DayJudgement,
     questions: Sequence[str],
-    intents: Sequence[str],
     alpha: float,
 ) -> tuple[str, dict[str, Any]]:
-    """(HTML page, report as a dict) of a day against the calibration set.
+    """(HTML page, report as a dict) of a day that was judged against the reference.
 
-    Columns: distance to the nearest known question, whether it is novel, predicted intent, length of the question
-    (current side only tells length and text of redacted questions).
+    Columns: distance to the nearest known question, whether it is novel, the intent of that question.
     """
     os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ.setdefault("ITERATIVE_DO_NOT_TRACK", "1")
     with warnings.catch_warnings():
         # Evidently and its dependencies warn about their own internals at import.
         warnings.simplefilter("ignore")
-        return _build(reference, judgement, questions, intents, alpha)
+        return _build(reference, judgement, questions, alpha)
 
 
 def _build(
     reference: DriftReference,
     judgement: DayJudgement,
     questions: Sequence[str],
-    intents: Sequence[str],
     alpha: float,
 ) -> tuple[str, dict[str, Any]]:
     import pandas as pd
     from evidently import DataDefinition, Dataset, Report
     from evidently.metrics import MeanValue, RowCount, ValueDrift
-    from evidently.tests import lte
+    from evidently.tests import gt, lte
 
     definition = DataDefinition(numerical_columns=["distance", "novel"], categorical_columns=["intent"])
     current = pd.DataFrame(
         {
             "distance": judgement.distances.astype(float),
             "novel": (judgement.distances > reference.threshold).astype(float),
-            "intent": list(intents),
+            "intent": list(judgement.intents),
         }
     )
     base = pd.DataFrame(
@@ -62,12 +60,18 @@ def _build(
         }
     )
     drifted = sum(window.drifted for window in judgement.windows)
+    windows_metric, detector_metric = _metrics()
     metrics = [
-        _drifted_windows()(drifted=drifted, windows=len(judgement.windows), tests=[lte(0)]),
+        windows_metric(drifted=drifted, windows=len(judgement.windows), tests=[lte(0)]),
+        *(
+            detector_metric(detector=name, p=p, tests=[gt(judgement.level)])
+            for name, p in (judgement.p_values or {}).items()
+        ),
         RowCount(tests=[]),
         MeanValue(column="novel", tests=[]),
-        ValueDrift(column="distance", method="ks", threshold=alpha / 3),
-        ValueDrift(column="intent", method="chisquare", threshold=alpha / 3),
+        # Evidently's own p beside ours; they know nothing of how often the day is looked at, so no test rests on them.
+        ValueDrift(column="distance", method="ks", threshold=alpha, tests=[]),
+        ValueDrift(column="intent", method="chisquare", threshold=alpha, tests=[]),
     ]
     report = Report(metrics, include_tests=True, metadata={"questions": str(len(questions))})
     snapshot = report.run(
@@ -77,8 +81,8 @@ def _build(
 
 
 @functools.cache
-def _drifted_windows() -> Any:
-    """The metric class; made on first use, since importing Evidently takes seconds."""
+def _metrics() -> tuple[Any, Any]:
+    """The metric classes; made on first use, since importing Evidently takes seconds."""
     from evidently.core.metric_types import SingleValueCalculation, SingleValueMetric
 
     class DriftedWindows(SingleValueMetric):
@@ -94,6 +98,21 @@ def _drifted_windows() -> Any:
             return self.result(self.metric.drifted), None
 
         def display_name(self) -> str:
-            return f"Drifted windows of {self.metric.windows} (novelty, distance and intents, Bonferroni)"
+            return f"Drifted windows of {self.metric.windows}"
 
-    return DriftedWindows
+    class SmallestP(SingleValueMetric):
+        """A detector's smallest p over all looks at the day, as llmops_assets.lib.watching.detection calibrates it."""
+
+        detector: str
+        p: float
+
+    class SmallestPCalculation(SingleValueCalculation[SmallestP]):
+        """Publishes the figure; it was computed before."""
+
+        def calculate(self, context: Any, current_data: Any, reference_data: Any) -> Any:
+            return self.result(self.metric.p), None
+
+        def display_name(self) -> str:
+            return f"Smallest p of {self.metric.detector}"
+
+    return DriftedWindows, SmallestP

@@ -1,7 +1,7 @@
 """Whether drift calls for retraining: a pure N-of-M decision on the reported windows, with a stable name for the cause.
 
-The rule (at least N of the last M windows, and the latest one) is that of Databricks' mlops-stacks; a CUSUM alarm of
-the newest day fires as well. Why: docs/decisions/drift-detector.md.
+The rule (at least N of the last M windows, and the latest one) is that of Databricks' mlops-stacks; a calibrated
+alarm of the newest day fires as well. Why: docs/decisions/drift-detector.md.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,18 @@ def n_of_m(flags: Sequence[bool], needed: int, of: int) -> bool:
     return bool(latest) and latest[-1] and sum(latest) >= needed
 
 
+def alarm(report: DriftReport) -> str:
+    """What of a day's alarms stands in a sentence."""
+    told = ""
+    if report.alarm_at is not None:
+        told += f", alarm of {' and '.join(report.by)} after {report.alarm_at} interactions (p {report.p:.3f})"
+    if report.cusum_alarm_at is not None:
+        told += f", CUSUM alarm after {report.cusum_alarm_at} interactions"
+    return f"{told}, CUSUM {report.cusum:.1f}"
+
+
 def decide(reports: Sequence[DriftReport], trained_until: date | None, policy: DriftPolicy) -> TriggerDecision:
-    """Fire when the windows since the last training drifted, n of the last m, or the newest day's CUSUM alarmed.
+    """Fire when the windows since the last training drifted, n of the last m, or the newest day alarmed.
 
     `reports` in any order, one per day; days on or before `trained_until` (the last day in the serving release's
     training data) do not count. The cause is the first day of the unbroken run of drifted days that ends with the
@@ -30,9 +40,12 @@ def decide(reports: Sequence[DriftReport], trained_until: date | None, policy: D
     if not fresh:
         return TriggerDecision(fire=False, cause="", reasons=("no day since the last training",), violated=0, of=0)
     newest = fresh[-1]
-    alarm = f", CUSUM alarm after {newest.cusum_alarm_at} interactions" if newest.cusum_alarm_at is not None else ""
-    reason = f"{newest.day}: {violated} of the last {len(windows)} windows drifted{alarm}, CUSUM {newest.cusum:.1f}"
-    fire = bool(newest.windows) and (n_of_m(windows, needed, of) or newest.cusum_alarm_at is not None)
+    reason = f"{newest.day}: {violated} of the last {len(windows)} windows drifted{alarm(newest)}"
+    if newest.outcome != "judged":
+        counts = newest.interactions - sum(newest.left_out.values())
+        reason = f"{newest.day} was not judged: {newest.outcome} ({counts} of {newest.interactions} interactions count)"
+    alarmed = newest.cusum_alarm_at is not None or newest.alarm_at is not None
+    fire = bool(newest.windows) and (n_of_m(windows, needed, of) or alarmed)
     if not fire:
         return TriggerDecision(fire=False, cause="", reasons=(reason,), violated=violated, of=len(windows))
     start = newest.day

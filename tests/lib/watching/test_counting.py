@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from llmops_assets.lib.watching.counting import PER_SENDER, counted, follow_up
+from llmops_assets.lib.watching.counting import PER_SENDER, counted, follow_up, readable
 
 START = datetime(2026, 5, 4, 8, tzinfo=UTC)
 TOPICS = ("Which bulb fits", "How warm is the light of", "Can I dim", "Is there a stand for", "How heavy is")
@@ -144,3 +144,35 @@ def test_a_colon_in_a_few_messages_is_no_form():
 
 def test_a_day_without_messages_counts_none():
     assert counted([]).kept == ()
+
+
+def test_rows_that_cannot_be_judged_are_left_out_by_reason_and_the_others_come_in_order_of_time():
+    day = START.date()
+    whole = {**row(5, "Which bulb fits?"), "id": "a", "path": "matched"}
+    early = {**whole, "id": "b", "time": START.replace(tzinfo=None).isoformat()}
+    rows = [
+        whole,
+        {**whole, "question": "the same row again"},
+        {**whole, "id": "c", "question": ""},
+        {**whole, "id": "d", "time": "yesterday"},
+        {**whole, "id": "e", "time": None},
+        {name: value for name, value in whole.items() if name != "subject"} | {"id": "f"},
+        {**whole, "id": "g", "time": (START + timedelta(days=1)).isoformat()},
+        {**whole, "id": "h", "time": (START - timedelta(days=1)).isoformat()},
+        early,
+    ]
+    found, left_out = readable(rows, day)
+    assert [r["id"] for r in found] == ["b", "a"]
+    assert found[0]["time"] == START.isoformat()
+    assert (found[1]["rating"], found[1]["correction"]) == (0, "")
+    assert left_out == {"incomplete": 4, "duplicate row": 1, "other day": 2}
+    assert readable(rows)[1] == {"incomplete": 4, "duplicate row": 1}
+
+
+def test_a_clock_may_be_an_hour_wrong_at_either_end_of_the_day():
+    midnight = datetime(2026, 5, 4, tzinfo=UTC)
+    moments = {-61: False, -60: True, 0: True, 24 * 60 + 59: True, 25 * 60: False}
+    for minutes, counts in moments.items():
+        one = {**row(0, "Which bulb fits?"), "id": "a", "path": "matched"}
+        one["time"] = (midnight + timedelta(minutes=minutes)).isoformat()
+        assert bool(readable([one], midnight.date())[0]) is counts, minutes

@@ -91,3 +91,21 @@ def test_an_alarm_without_a_window_fires_nothing_and_one_on_the_first_interactio
     assert decide(drift_report(MONDAY, [False], alarm=1)).fire
     assert trigger.n_of_m([], 0, 3) is False
     assert trigger.n_of_m([False], 0, 1) is False
+
+
+def test_a_calibrated_alarm_of_the_newest_day_fires_alone_and_is_told_with_its_figures():
+    quiet = drift_report(MONDAY, [False])
+    alarmed = quiet.model_copy(update={"alarm_at": 45, "by": ("novelty", "crowding"), "p": 0.003, "drifted": True})
+    decision = decide(alarmed)
+    assert decision.fire
+    assert "alarm of novelty and crowding after 45 interactions (p 0.003)" in decision.reasons[0]
+    assert not decide(alarmed, drift_report(TUESDAY, [False])).fire
+
+
+def test_a_day_that_was_not_judged_fires_nothing_and_says_so():
+    day = drift_report(MONDAY, []).model_copy(
+        update={"outcome": "too few questions", "interactions": 12, "left_out": {"probe": 5}}
+    )
+    decision = decide(day)
+    assert not decision.fire
+    assert decision.reasons == ("2026-03-09 was not judged: too few questions (7 of 12 interactions count)",)
