@@ -55,7 +55,9 @@ def render(folder: Path) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise LlmopsError(f"kubectl did not render {folder}: {error}") from None
     if done.returncode:
-        raise LlmopsError(f"{folder}: {' '.join(done.stderr.split('E1')[0].split())}")
+        # Its log says the same once more in another form.
+        said = re.search(r"error: (.*?)(?=\n[EWI]\d{4} |\Z)", done.stderr, re.DOTALL)
+        raise LlmopsError(f"{folder}: {' '.join((said[1] if said else done.stderr).split())}")
     return done.stdout
 
 

@@ -4,18 +4,19 @@ Pure arithmetic on bytes; that a GPU has this much is not checked here but by th
 precision are counted as in ZeRO (https://arxiv.org/abs/1910.02054, section 3.1).
 """
 
+import contextlib
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
 
+from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.records import Recipe
 from llmops_assets.lib.records.base import Record
 
 GIB = 1024**3
 TRAINED = {"adapter": "lora", "preference_adapter": "dpo", "distilled_model": "distil"}
-"""Asset to the method of its recipe: the steps that are placed."""
+"""Asset to the method of its recipe: the steps that are placed. The first is the one that every release needs."""
 BYTES = {"fp32": 4, "bf16": 2}
 STATES = 16
 """Bytes that a trained parameter keeps: gradient, master copy and two moments of Adam, in fp32."""
@@ -27,6 +28,10 @@ LIBRARIES = 3 * GIB
 """torch, transformers, tables and the copies that a step makes of a dataset."""
 USABLE = 0.9
 """Share of a GPU's memory that a process can have."""
+
+
+class PlacementError(LlmopsError, ValueError):
+    """A recipe does not fit into what a step may take; the message says what it needs."""
 
 
 class Profile(Record):
@@ -63,13 +68,13 @@ def needed_bytes(recipe: Recipe, parameters: int) -> int:
 
 
 def placement(recipe: Recipe, profile: Profile) -> Placement:
-    """Where a recipe can be trained. ValueError when the GPUs that a step may take are too small together."""
+    """Where a recipe can be trained. PlacementError when the GPUs that a step may take are too small."""
     bytes_needed = needed_bytes(recipe, profile.parameters)
     if profile.gpus == 0:
         return Placement(gpus=0, cpu=4, memory=math.ceil((bytes_needed + LIBRARIES) / GIB))
     gpus = max(1, math.ceil(bytes_needed / (profile.gpu_memory * USABLE * GIB)))
     if gpus > profile.gpus:
-        raise ValueError(
+        raise PlacementError(
             f"{recipe.method} of {profile.parameters:,} parameters needs {bytes_needed / GIB:.0f} GiB, "
             f"{gpus} GPUs of {profile.gpu_memory:g} GiB; a step may take {profile.gpus} (LLMOPS_GPUS)"
         )
@@ -92,7 +97,26 @@ def pod_of(found: Placement, profile: Profile) -> dict[str, Any]:
     return {"container_config": container, "pod_spec_config": pod} if pod else {"container_config": container}
 
 
-def steps(profile: Profile, recipes: Mapping[str, Recipe] | None = None) -> dict[str, dict[str, Any]]:
-    """Asset to what its step's pod needs, for every asset that trains; `recipes` are those that differ from default."""
-    given = {name: Recipe(method=method) for name, method in TRAINED.items()} | dict(recipes or {})
-    return {name: pod_of(placement(recipe, profile), profile) for name, recipe in given.items()}
+def steps(profile: Profile) -> dict[str, dict[str, Any]]:
+    """Asset to what its step's pod needs, for every asset that trains. PlacementError when the adapter does not fit.
+
+    Another method that does not fit is left out: that nobody can train a student must not keep adapters from training.
+    Its step gets the pod of any step, and is ended there for want of memory; `misfits` says so before.
+    """
+    needed, *others = TRAINED
+    placed = {needed: placement(Recipe(method=TRAINED[needed]), profile)}
+    for name in others:
+        with contextlib.suppress(PlacementError):
+            placed[name] = placement(Recipe(method=TRAINED[name]), profile)
+    return {name: pod_of(found, profile) for name, found in placed.items()}
+
+
+def misfits(profile: Profile) -> list[str]:
+    """The assets that a step cannot train with what it may take, a sentence each."""
+    told = []
+    for name, method in TRAINED.items():
+        try:
+            placement(Recipe(method=method), profile)
+        except PlacementError as error:
+            told.append(f"{name} cannot be trained here: {error}")
+    return told

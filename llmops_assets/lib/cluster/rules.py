@@ -110,7 +110,7 @@ def spread_budgets(objects: Sequence[Object]) -> Iterator[str]:
     """What runs more than once survives the drain of a node."""
     budgets = of_kind(objects, "PodDisruptionBudget")
     for workload in of_kind(objects, "Deployment"):
-        several = workload.spec.get("replicas", 1) > 1
+        several = workload.spec.get("replicas", 1) not in (0, 1)
         if several and not any(
             b.namespace == workload.namespace and selects(b.spec.get("selector"), workload.pod_labels) for b in budgets
         ):
