@@ -168,7 +168,9 @@ PLANTED: dict[str, tuple[Callable[[Objects], object], str]] = {
 
 MORE: dict[str, tuple[Callable[[Objects], object], str]] = {
     "a second daemon beside the first": (
-        lambda o: o.append({**copy.deepcopy(one(o, "Deployment", "daemon")), "metadata": {"name": "daemon-b", "namespace": "llmops"}}),
+        lambda o: o.append(
+            {**copy.deepcopy(one(o, "Deployment", "daemon")), "metadata": {"name": "daemon-b", "namespace": "llmops"}}
+        ),
         r"2 workloads run Dagster's daemon",
     ),
     "two daemons during an upgrade": (
@@ -204,7 +206,9 @@ MORE: dict[str, tuple[Callable[[Objects], object], str]] = {
         r"of 70,000,000,000 parameters needs \d+ GiB, \d+ GPUs of 24 GiB; a step may take 1",
     ),
     "the training image of another version": (
-        lambda o: one(o, "ConfigMap", "llmops-environment")["data"].update(LLMOPS_TRAINING_IMAGE="x/llmops-training:0.0.9"),
+        lambda o: one(o, "ConfigMap", "llmops-environment")["data"].update(
+            LLMOPS_TRAINING_IMAGE="x/llmops-training:0.0.9"
+        ),
         r"the image x/llmops-training:0.0.9 is not of this package's version",
     ),
     "a key that the secret has not": (
@@ -320,7 +324,11 @@ def test_a_kustomization_that_does_not_render_is_a_sentence(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("a: b\n", "document 1 is no object"), ("[", "no YAML"), ("{apiVersion: v1, kind: Pod}", r"\(Pod\) has no metadata.name")],
+    [
+        ("a: b\n", "document 1 is no object"),
+        ("[", "no YAML"),
+        ("{apiVersion: v1, kind: Pod}", r"\(Pod\) has no metadata.name"),
+    ],
 )
 def test_a_text_without_objects_is_told(text, told):
     with pytest.raises(LlmopsError, match=told):

