@@ -330,6 +330,8 @@ class Handler(BaseHTTPRequestHandler):
 
     server_of: KubernetesServer
     protocol_version = "HTTP/1.1"
+    # In one piece: in two, every answer would wait for the client's delayed acknowledgement.
+    wbufsize = -1
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))

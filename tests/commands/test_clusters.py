@@ -196,7 +196,7 @@ LACKING = {
     "a secret": ("local", lose_secret, "There is no secret llmops-serving/gateway-secrets: create it"),
     "a key": ("local", lose_key, "The secret llmops/llmops-secrets has no key PGPASSWORD"),
     "a key that is one": ("local", spoil_key, "The key LLMOPS_SUBJECT_KEY of the secret llmops/llmops-secrets is no 32-byte key"),
-    "one key in two places": ("local", change_key, "gateway.key differs between the secrets llmops-serving/gateway-key and llmops/gateway-key"),
+    "one key in two places": ("local", change_key, "gateway.key differs between the secrets llmops/gateway-key and llmops-serving/gateway-key"),
     "a value": ("local", empty_key, "The key gateway.key of the secret llmops/gateway-key is empty."),
     "a storage class": ("production", lose_storage, "wants the storage class fast, which is not there: the cluster has standard"),
     "a default storage class": ("gpu", lose_default_storage, "names no storage class and the cluster has no default"),
@@ -282,7 +282,7 @@ def test_a_stale_object_is_refused_and_an_unknown_one_is_none(server):
     assert server.find("ConfigMap", "c", "n")["data"] == {"a": "2"}
     assert cluster.get("v1", "ConfigMap", "d", "n") is None
     with pytest.raises(ClusterError, match=r"the cluster knows no Widget of acme.example/v1"):
-        cluster.get("acme.example/v1", "Widget", "w", "n")
+        cluster.find("acme.example/v1", "Widget", "n")
 
 
 # -- status and doctor ----------------------------------------------------------------------------------------------

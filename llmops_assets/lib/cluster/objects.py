@@ -12,6 +12,7 @@ import yaml
 
 from llmops_assets.lib.errors import LlmopsError
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob")
 
 
@@ -78,7 +79,7 @@ class Object:
 def parse(text: str) -> list[Object]:
     """The objects of a YAML text with several documents. ManifestError names the document that is none."""
     try:
-        documents = [document for document in yaml.safe_load_all(text) if document is not None]
+        documents = [document for document in yaml.load_all(text, LOADER) if document is not None]
     except yaml.YAMLError as error:
         raise ManifestError(f"no YAML: {' '.join(str(error).split())}") from error
     for number, document in enumerate(documents, 1):
