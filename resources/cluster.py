@@ -102,6 +102,16 @@ class Cluster:
         path = self._path(changed["apiVersion"], changed["kind"], metadata.get("namespace", ""), metadata["name"])
         return self._request("PUT", path, [("fieldManager", manager)], changed, "application/json")
 
+    def scale(self, api_version: str, kind: str, name: str, namespace: str) -> dict[str, Any]:
+        """How many pods a workload has, and shall have (its subresource `scale`)."""
+        return self._request("GET", f"{self._path(api_version, kind, namespace, name)}/scale")
+
+    def rescale(self, api_version: str, kind: str, changed: Mapping[str, Any]) -> None:
+        """Replace a scale that was read before."""
+        metadata = changed["metadata"]
+        path = f"{self._path(api_version, kind, metadata['namespace'], metadata['name'])}/scale"
+        self._request("PUT", path, [], changed, "application/json")
+
     # -- the connection -------------------------------------------------------------------------------------------
 
     def _path(self, api_version: str, kind: str, namespace: str, name: str = "") -> str:

@@ -132,6 +132,8 @@ class KubernetesServer:
             api_version, rest = self._split(parts.path)
             if not rest:
                 return self._discover(api_version)
+            if rest[-1] == "scale":
+                return self._scale((api_version, rest[2], rest[1], rest[3]), method, body)
             plural, namespace, name = self._place(rest)
             if plural in self.forbidden:
                 raise Refusal(403, f'{plural} is forbidden: User "operator" cannot {method} resource "{plural}"')
@@ -242,6 +244,14 @@ class KubernetesServer:
         if "dryRun" not in query:
             self.owners[key] = owners | dict.fromkeys(paths, manager)
         return made
+
+    def _scale(self, key: Key, method: str, body: bytes) -> dict[str, Any]:
+        found = self._get(key)
+        if method == "PUT":
+            found["spec"]["replicas"] = json.loads(body)["spec"]["replicas"]
+        metadata = {name: found["metadata"].get(name) for name in ("name", "namespace", "resourceVersion")}
+        spec = {"replicas": found["spec"].get("replicas", 1)}
+        return {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": spec}
 
     def _write(self, key: Key, made: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
         made = copy.deepcopy(made)

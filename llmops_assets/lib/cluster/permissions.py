@@ -16,7 +16,10 @@ ALLOWED: Mapping[tuple[str, str], frozenset[str]] = {
     ("", "events"): frozenset({"list"}),
 }
 """(API group, resource) to the verbs that a role may grant on all of a namespace."""
-ALLOWED_BY_NAME: Mapping[tuple[str, str], frozenset[str]] = {("", "configmaps"): frozenset({"get", "update"})}
+ALLOWED_BY_NAME: Mapping[tuple[str, str], frozenset[str]] = {
+    ("", "configmaps"): frozenset({"get", "update"}),
+    ("apps", "deployments/scale"): frozenset({"get", "update"}),
+}
 """The same for roles that name their objects (`resourceNames`)."""
 
 
