@@ -44,7 +44,7 @@ class NoValues(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> Any:
         """ValueHandedOverError: nothing was stored."""
         raise ValueHandedOverError(
-            f"{context.step_key} takes {context.name} as a value: name it in deps and read its record"
+            f"{context.op_def.name} takes {context.name} as a value: name it in deps and read its record"
         )
 
 

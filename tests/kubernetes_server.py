@@ -210,8 +210,8 @@ class KubernetesServer:
         if version and version != before["metadata"]["resourceVersion"]:
             raise Refusal(
                 409,
-                f'Operation cannot be fulfilled on {key[1]} "{key[3]}": the object has been modified; please apply your '
-                "changes to the latest version and try again",
+                f'Operation cannot be fulfilled on {key[1]} "{key[3]}": the object has been modified; please '
+                "apply your changes to the latest version and try again",
             )
         return self._write(key, given, query)
 

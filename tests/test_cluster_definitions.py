@@ -217,3 +217,12 @@ def test_a_value_that_an_asset_returns_is_refused_in_its_run():
     with pytest.raises(ValueHandedOverError, match="number returns a int: put it into the lake"):
         dg.materialize([number], resources=resources)
     assert isinstance(cluster_defs().resources["io_manager"], NoValues)
+
+
+def test_a_value_that_an_asset_takes_is_refused_in_its_run():
+    @dg.asset
+    def adapter() -> dg.MaterializeResult:
+        return dg.MaterializeResult()
+
+    with pytest.raises(ValueHandedOverError, match=r"half takes adapter as a value: name it in deps"):
+        dg.materialize([adapter, half], resources={"io_manager": NoValues()})

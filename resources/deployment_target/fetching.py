@@ -43,8 +43,8 @@ class Fetcher:
     def step(self) -> bool:
         """Take over what is routed now; whether there is anything at all.
 
-        LakeError when the lake does not answer: what was served still is, and the next step tries again. A release whose
-        files are not what its manifest names is told to the gateway all the same, which refuses the whole state.
+        LakeError when the lake does not answer: what was served still is, and the next step tries again. A release
+        whose files are not what its manifest names is told to the gateway all the same, which refuses the whole state.
         """
         routes = from_folder(self.routes)
         if routes is None:
@@ -68,7 +68,8 @@ class Fetcher:
             unfinished.replace(file)
         elif file.read_text() != rules:
             raise RedactionChangedError(
-                "the rules of redaction changed: kubectl rollout restart deployment/gateway; until then nothing new is served"
+                "the rules of redaction changed: kubectl rollout restart deployment/gateway; until then nothing new is "
+                "served"
             )
 
     def _bring(self, release_id: str, routes: Routes) -> None:

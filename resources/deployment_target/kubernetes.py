@@ -107,7 +107,7 @@ class KubernetesTarget(DeploymentTarget):
         healths = [health for health in self._healths().values() if health is not None]
         if not healths:
             raise DeploymentError(
-                f"no gateway answers in the namespace {self._namespace}: start it (`llmops cluster apply`, then deploy; "
+                f"no gateway answers in the namespace {self._namespace}: start it (`llmops cluster apply`, deploy; "
                 "`llmops cluster doctor` says what its pods wait for)"
             )
         last = min(healths, key=lambda health: health["generation"])

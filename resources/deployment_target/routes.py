@@ -20,7 +20,7 @@ KEPT = 20
 
 @dataclass(frozen=True)
 class Routes:
-    """The state that shall be served, what gateways redact by, and the releases that the state can name, oldest first."""
+    """The state that shall be served, what gateways redact by, and the releases that a state can name, oldest first."""
 
     state: ServingState
     redaction: dict[str, Any]

@@ -30,8 +30,12 @@ WRITERS = {"demo", "init"}
 """Commands that write the settings of their installation themselves."""
 
 
+STRANGERS = {"cluster render", "cluster diff", "cluster apply", "cluster status", "cluster doctor"}
+"""Commands of an installation elsewhere, whose settings are in its manifests."""
+
+
 def test_every_command_is_known_here():
-    assert READERS.keys() | WRITERS == set(commands_of())
+    assert READERS.keys() | WRITERS | STRANGERS == set(commands_of())
 
 
 def sentence(command: str) -> str:

@@ -48,7 +48,8 @@ class Gateway:
     def health(self) -> dict:
         config = self.server.find("ConfigMap", "routes", NAMESPACE) or {}
         routes = from_data(config.get("data"))
-        if routes is not None and not self.asleep and routes.state.generation not in (self.state.generation, self.failed):
+        seen = (self.state.generation, self.failed)
+        if routes is not None and not self.asleep and routes.state.generation not in seen:
             if self.refuses in routes.state.releases():
                 self.failed, self.error = routes.state.generation, "BundleError: broken"
             else:

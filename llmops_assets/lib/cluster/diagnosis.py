@@ -54,8 +54,8 @@ def missing_devices(objects: Iterable[Object], nodes: Sequence[Mapping[str, Any]
             has = f"has more than {most}" if most else "has any"
             yield (
                 f"No node {has} of {name}, of which {short[0]}"
-                f"{f' and {len(short) - 1} more' if short[1:] else ''} wants {needs[short[0]]}: add a node with GPUs and "
-                "its device plugin, or take the overlay without."
+                f"{f' and {len(short) - 1} more' if short[1:] else ''} wants {needs[short[0]]}: add a node with GPUs "
+                "and its device plugin, or take the overlay without."
             )
 
 
@@ -111,7 +111,8 @@ def wrong_secrets(secrets: Values) -> Iterator[str]:
             if not value:
                 yield f"The key {key} of the secret {namespace}/{name} is empty."
             elif key == "LLMOPS_SUBJECT_KEY" and not _is_key(value):
-                yield f"The key {key} of the secret {namespace}/{name} is no 32-byte key: openssl rand -hex 32 makes one."
+                made = "openssl rand -hex 32 makes one"
+                yield f"The key {key} of the secret {namespace}/{name} is no 32-byte key: {made}."
             places.setdefault(key, {})[f"{namespace}/{name}"] = value
     for key, what in SAME:
         if len(set(places.get(key, {}).values())) > 1:
@@ -132,7 +133,8 @@ def missing_storage(objects: Sequence[Object], classes: Sequence[Mapping[str, An
     for claim in of_kind(objects, "PersistentVolumeClaim"):
         wanted = claim.spec.get("storageClassName")
         if wanted is None and not default:
-            yield f"{claim.place} names no storage class and the cluster has no default: set storageClassName to one of {_of(names)}."
+            what = f"set storageClassName to one of {_of(names)}"
+            yield f"{claim.place} names no storage class and the cluster has no default: {what}."
         elif wanted is not None and wanted not in names:
             yield f"{claim.place} wants the storage class {wanted}, which is not there: the cluster has {_of(names)}."
 
@@ -181,7 +183,8 @@ def _pod(place: str, status: Mapping[str, Any]) -> Iterator[str]:
         return
     for condition in status.get("conditions") or ():
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            yield f"{place} finds no node: {_short(condition.get('message', ''))}{_advice(condition.get('message', ''))}"
+            message = condition.get("message", "")
+            yield f"{place} finds no node: {_short(message)}{_advice(message)}"
     for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
         waits = (container.get("state") or {}).get("waiting") or {}
         reason, message = waits.get("reason", ""), waits.get("message", "")
