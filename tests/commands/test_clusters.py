@@ -198,14 +198,14 @@ LACKING = {
     ),
     "a secret": ("local", lose_secret, "There is no secret llmops-serving/gateway-secrets: create it"),
     "a key": ("local", lose_key, "The secret llmops/llmops-secrets has no key PGPASSWORD"),
-    "a key that is one": ("local", spoil_key, "LLMOPS_SUBJECT_KEY of the secret llmops/llmops-secrets is no 32-byte key"),
+    "a key that is one": ("local", spoil_key, "LLMOPS_SUBJECT_KEY of the secret llmops/llmops-secrets is no 32"),
     "one key in two places": (
         "local", change_key,
         "gateway.key differs between the secrets llmops/gateway-key and "
         "llmops-serving/gateway-key",
     ),
     "a value": ("local", empty_key, "The key gateway.key of the secret llmops/gateway-key is empty."),
-    "a storage class": ("production", lose_storage, "the storage class fast, which is not there: the cluster has standard"),
+    "a storage class": ("production", lose_storage, "the storage class fast, which is not there"),
     "a default storage class": ("gpu", lose_default_storage, "names no storage class and the cluster has no default"),
 }  # fmt: skip
 
