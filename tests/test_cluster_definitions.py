@@ -1,7 +1,10 @@
 """What a cluster has instead of the embedded instance: its dagster.yaml, where steps run, and that no value is handed
 over between pods."""
 
+import os
 import re
+import subprocess
+import sys
 from typing import Any
 
 import dagster as dg
@@ -85,6 +88,32 @@ def test_no_secret_stands_in_it(config):
     assert database["password"] == {"env": "PGPASSWORD"}
     launcher = config["run_launcher"]["config"]
     assert [name for name in launcher["env_vars"] if "=" in name] == ["HOME=/tmp", "DAGSTER_DISABLE_TELEMETRY=1"]
+
+
+def test_the_driver_of_the_database_is_the_one_that_dagster_knows(config):
+    # dagster-postgres catches psycopg2's errors; SQLAlchemy 2.1 takes psycopg 3 for a bare `postgresql`.
+    assert config["storage"]["postgres"]["postgres_db"]["scheme"] == "postgresql+psycopg2"
+
+
+def test_the_migration_needs_no_account(root, config, environment, tmp_path):
+    """Its pod has no token, so it must not open the run launcher; here there is no cluster at all."""
+    (job,) = (
+        o
+        for o in yaml.safe_load_all((root / "k8s" / "rendered" / "local.yaml").read_text())
+        if o["kind"] == "Job" and o["metadata"]["name"].startswith("dagster-migrate")
+    )
+    pod = job["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    kept = {**config, "storage": {"sqlite": {"base_dir": str(tmp_path / "storage")}}}
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(kept))
+    interpreter, *rest = pod["containers"][0]["command"]
+    assert interpreter == "python"
+    done = subprocess.run(
+        [sys.executable, *rest],
+        env={**os.environ, "DAGSTER_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Updating run storage" in done.stdout
 
 
 def test_a_tag_of_a_run_reaches_neither_image_nor_account_nor_host(config):
