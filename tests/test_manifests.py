@@ -336,12 +336,12 @@ def test_a_text_without_objects_is_told(text, told):
 
 
 def secrets_in(page: str) -> Iterator[tuple[str, str, str]]:
-    for line in re.findall(r"kubectl create secret generic [^`]*?(?=\n\n|\n```|\nkubectl)", page, re.DOTALL):
-        words = line.replace("\\\n", " ").split()
-        namespace, name = words[words.index("-n") + 1], words[4]
-        for word in words:
-            if found := re.match(r"--from-(?:literal|file)=([\w.-]+)=", word):
-                yield namespace, name, found[1]
+    """(namespace, name, key) of every secret that the page tells to create."""
+    for line in page.replace("\\\n", " ").splitlines():
+        words = line.split()
+        if words[:4] == ["kubectl", "create", "secret", "generic"]:
+            for key in re.findall(r"--from-literal=([\w.-]+)=", line):
+                yield words[words.index("-n") + 1], words[4], key
 
 
 def test_the_list_of_secrets_is_what_the_vault_gives_and_the_guide_makes(root: Path):
