@@ -178,6 +178,16 @@ def test_of_two_deployers_at_once_one_is_refused_and_nothing_is_lost(server, gat
     assert (routes(server).state.live, routes(server).state.canary) == (one.release_id, two.release_id)
 
 
+def test_a_state_that_was_decided_on_before_another_deployment_is_refused(server, gateways, make):
+    mine, other, one, two = make(), make(), release("one"), release("two")
+    mine.apply(one, "live")
+    before = mine._state()
+    other.apply(two, "canary", share=0.5)
+    with pytest.raises(DeploymentError, match="somebody else changed what is served meanwhile"):
+        mine._serve(before, before.model_copy(update={"generation": before.generation + 1, "previous": None}))
+    assert routes(server).state.canary == two.release_id
+
+
 def test_a_write_whose_answer_was_lost_is_no_conflict(server, gateways, make):
     target = make()
     target.start()
