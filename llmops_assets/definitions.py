@@ -33,11 +33,13 @@ def build_defs(
     groups: Iterable[str] = (),
     jobs: Iterable[Any] = (),
     sensors: Iterable[dg.SensorDefinition] = (),
+    executor: dg.ExecutorDefinition = dg.in_process_executor,
 ) -> dg.Definitions:
     """The code location of the installation in `home` (none: `home_folder()` when a run starts), and what is added.
 
     `groups` are packages of your own whose assets are loaded as ours are, `assets` single ones, `jobs` and `sensors`
-    come beside ours, `resources` take the place of ours of the same key. An asset that reads one of ours names it in
+    come beside ours, `resources` take the place of ours of the same key. `executor` runs the jobs that name none: those
+    that train (llmops_assets/cluster_definitions.py). An asset that reads one of ours names it in
     `deps` by its key. An executed example: docs/extending.md#a-package-of-your-own.
     """
     own = [f"llmops_assets.{group}" for group in GROUPS]
@@ -47,7 +49,7 @@ def build_defs(
         schedules=SCHEDULES,
         sensors=[*triggers.SENSORS, *sensors],
         resources={**build_resources(home), **(resources or {})},
-        executor=dg.in_process_executor,
+        executor=executor,
     )
 
 

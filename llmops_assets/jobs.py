@@ -1,7 +1,8 @@
 """Jobs by selection, and schedules. A job says what is run together; when, and why, say schedules and sensors.
 
 Concept: https://docs.dagster.io/guides/build/jobs/asset-jobs. Every job but
-`roll_back`, `approve` and `reject` is partitioned by day: the day it is about.
+`roll_back`, `approve` and `reject` is partitioned by day: the day it is about. Light jobs run in one process wherever
+they run; those that train take the code location's executor, and say by a tag that they want a GPU where there are some.
 """
 
 from datetime import timedelta
@@ -11,6 +12,8 @@ import dagster as dg
 KNOWLEDGE = ["knowledge_base", "knowledge_index", "eval_suite", "augmented_conversations", "training_dataset"]
 JUDGEMENT = ["candidate", "quality_report", "safety_report", "gate"]
 ROLLOUT = ["release", "deployment"]
+TRAINS = {"llmops/steps": "gpu"}
+"""Tag of the jobs that train: a cluster runs as many of them at once as it has GPUs (`tag_concurrency_limits`)."""
 
 
 def assets(*names: str) -> dg.AssetSelection:
@@ -22,6 +25,7 @@ ingest_day = dg.define_asset_job(
     "ingest_day",
     selection=assets("use_case", "redacted_conversations", "labelled_conversations"),
     description="One day of conversations, redacted and labelled.",
+    executor_def=dg.in_process_executor,
 )
 build_release = dg.define_asset_job(
     "build_release",
@@ -41,6 +45,7 @@ build_release = dg.define_asset_job(
         *ROLLOUT,
     ),
     description="From the plan to a served release: the adapter is trained from the base model.",
+    tags=TRAINS,
 )
 retrain = dg.define_asset_job(
     "retrain",
@@ -61,17 +66,20 @@ retrain = dg.define_asset_job(
         }
     ),
     description="A new candidate from the serving adapter, with the day's conversations, feedback and knowledge.",
+    tags=TRAINS,
 )
 monitor_day = dg.define_asset_job(
     "monitor_day",
     selection=assets("interactions", "feedback_examples", "drift_report", "kpi_report", "cost_ledger"),
     description="One day of traffic: interactions, feedback, drift, KPIs and costs.",
+    executor_def=dg.in_process_executor,
 )
 roll_back = dg.define_asset_job(
     "roll_back",
     selection=assets("deployment"),
     config=dg.RunConfig(ops={"deployment": {"config": {"roll_back": True}}}),
     description="Serve the release before the live one again, or the one that `roll_back_to` names.",
+    executor_def=dg.in_process_executor,
 )
 approve = dg.define_asset_job(
     "approve",

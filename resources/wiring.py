@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 HOME_VARIABLE = "LLMOPS_HOME"
 LAKE_VARIABLE = "LAKE"
 """`embedded` (default) or `lakefs`."""
+TARGET_VARIABLE = "LLMOPS_TARGET"
+"""`local` (default) or `kubernetes`, with LLMOPS_TARGET_NAMESPACE and LLMOPS_TARGET_ADDRESS."""
 LAKEFS_VARIABLES = ("LAKEFS_ENDPOINT", "LAKEFS_ACCESS_KEY_ID", "LAKEFS_SECRET_ACCESS_KEY")
 
 
@@ -82,15 +84,35 @@ def open_models(workspace: Workspace) -> Models:
 def open_target(
     workspace: Workspace, *, lake: Lake | None = None, models: Models | None = None, replay: bool = False
 ) -> "DeploymentTarget":
-    """The deployment target of an installation: a gateway on this machine.
+    """The deployment target of an installation: a gateway on this machine, or with LLMOPS_TARGET=kubernetes gateways
+    on a cluster.
 
     `replay` lets the gateway take the time of a request from a header, which the demonstration's past days need; a
     gateway that serves customers must not.
     """
     from resources.deployment_target import LocalTarget
 
+    kind = dg.EnvVar(TARGET_VARIABLE).get_value("local")
+    if kind not in ("local", "kubernetes"):
+        raise SettingsError(f"{TARGET_VARIABLE}={kind}: there is no such target, only local and kubernetes")
     files = UseCaseFiles(workspace.settings)
     case = files.read()
+    allow = Redactors(workspace.subject_key, files).public_words(case)
+    if kind == "kubernetes":
+        from resources.cluster import Cluster
+        from resources.deployment_target.kubernetes import KubernetesTarget
+
+        namespace = dg.EnvVar("LLMOPS_TARGET_NAMESPACE").get_value("llmops-serving")
+        return KubernetesTarget(
+            Cluster(),
+            str(namespace),
+            str(dg.EnvVar("LLMOPS_TARGET_ADDRESS").get_value(f"http://gateway.{namespace}:8730")),
+            lake=lake or open_lake(workspace),
+            models=models or open_models(workspace),
+            identifiers=case.identifiers,
+            allow=allow,
+            key=workspace.gateway_key,
+        )
     return LocalTarget(
         workspace.home / "gateway",
         lake=lake or open_lake(workspace),
@@ -100,7 +122,7 @@ def open_target(
         subject_key=workspace.subject_key,
         port=workspace.settings.gateway_port,
         identifiers=case.identifiers,
-        allow=Redactors(workspace.subject_key, files).public_words(case),
+        allow=allow,
         cache=workspace.embeddings,
         replay=replay,
         key=workspace.gateway_key,

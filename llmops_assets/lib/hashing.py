@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 
 def canonical_json(value: Any) -> str:
@@ -19,6 +19,14 @@ def hash_json(value: Any) -> str:
 def hash_bytes(data: bytes) -> str:
     """sha256 (64 hex digits) of bytes."""
     return hashlib.sha256(data).hexdigest()
+
+
+def hash_stream(source: IO[bytes]) -> str:
+    """sha256 (64 hex digits) of what a binary file still holds, read in pieces."""
+    digest = hashlib.sha256()
+    while piece := source.read(1 << 20):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def hash_file(path: Path) -> str:

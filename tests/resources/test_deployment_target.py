@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from gateway_support import ARTICLES
+from kubelet import Gateways
+from kubernetes_server import KubernetesServer
 from scripted_target import Said, ScriptedTarget
 from upstream_server import KEY, UpstreamServer
 
@@ -27,7 +29,9 @@ from llmops_assets.lib.records import (
     ReleaseManifest,
     RouterPolicy,
 )
+from resources.cluster import Cluster
 from resources.deployment_target import Ask, DeploymentError, DeploymentTarget, LocalTarget
+from resources.deployment_target.kubernetes import KubernetesTarget
 from resources.lake.base import Lake
 from resources.lake.embedded import EmbeddedLake
 from resources.models import Models
@@ -55,7 +59,16 @@ def scripted(_: Path, lake: Lake, models: Models, __: Path) -> ScriptedTarget:
     return target
 
 
-TARGETS = {"scripted": scripted, "local": local}
+def kubernetes(folder: Path, lake: Lake, models: Models, base: Path) -> KubernetesTarget:
+    server = KubernetesServer().start()
+    gateways = Gateways(server, folder, lake, models, base).begin()
+    cluster = Cluster(server.address, attempts=2, pause=0.02)
+    return KubernetesTarget(
+        cluster, gateways.namespace, gateways.address, lake=lake, models=models, key=gateways.own_key, seconds=120
+    )
+
+
+TARGETS = {"scripted": scripted, "local": local, "kubernetes": kubernetes}
 REAL = [pytest.param(name, marks=pytest.mark.slow) if name != "scripted" else name for name in TARGETS]
 
 

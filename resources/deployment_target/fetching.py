@@ -1,0 +1,137 @@
+"""Beside a gateway on a cluster: brings the releases that it shall serve from the lake, verified, then tells it.
+
+`python -m resources.deployment_target.fetching --routes DIR --root DIR [--once]`. The gateway itself never speaks to
+the API server or the lake; it watches its folder as it does everywhere.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from llmops_assets.gateway.bundle import BundleError, bundle_folder, write_bundle
+from llmops_assets.gateway.state import read_state, write_state
+from llmops_assets.lib.errors import LlmopsError
+from llmops_assets.lib.records import FileRef
+from resources.deployment_target.routes import REDACTION, Routes, from_folder
+from resources.lake.base import Lake, LakeError
+from resources.models import Models
+
+POLL_SECONDS = 1.0
+VARIABLES = ("LAKEFS_ENDPOINT", "LAKEFS_ACCESS_KEY_ID", "LAKEFS_SECRET_ACCESS_KEY")
+
+
+class RedactionChangedError(LlmopsError):
+    """A gateway redacts by the rules that it started with; it must start again before it serves under others."""
+
+
+class Fetcher:
+    """Keeps the folder `root` of a gateway at what `routes` says.
+
+    `base_model` is the name by which `models` finds the base model of releases that bring no engine model; none: the
+    name in the manifest.
+    """
+
+    def __init__(self, routes: Path, root: Path, lake: Lake, models: Models, base_model: str = "") -> None:
+        self.routes, self.root = routes, root
+        self._lake, self._models = lake, models
+        self._base_model = base_model
+
+    def step(self) -> bool:
+        """Take over what is routed now; whether there is anything at all.
+
+        LakeError when the lake does not answer: what was served still is, and the next step tries again. A release
+        whose files are not what its manifest names is told to the gateway all the same, which refuses the whole state.
+        """
+        routes = from_folder(self.routes)
+        if routes is None:
+            return False
+        self._redact_by(routes)
+        if routes.state.generation == read_state(self.root).generation and (self.root / "state.json").exists():
+            return True
+        for release_id in routes.state.releases():
+            self._bring(release_id, routes)
+        write_state(self.root, routes.state)
+        self._drop(routes)
+        return True
+
+    def _redact_by(self, routes: Routes) -> None:
+        file = self.root / REDACTION
+        rules = json.dumps(routes.redaction, sort_keys=True)
+        if not file.exists():
+            self.root.mkdir(parents=True, exist_ok=True)
+            unfinished = file.with_name(f".{REDACTION}")
+            unfinished.write_text(rules)
+            unfinished.replace(file)
+        elif file.read_text() != rules:
+            raise RedactionChangedError(
+                "the rules of redaction changed: kubectl rollout restart deployment/gateway; until then nothing new is "
+                "served"
+            )
+
+    def _bring(self, release_id: str, routes: Routes) -> None:
+        manifest = routes.find(release_id)
+        if manifest is None:
+            _say(f"{release_id} shall be served, and its manifest is not among the routes")
+            return
+        try:
+            base = None if manifest.engine_model else self._models.resolve(self._base_model or manifest.base.name).gguf
+            write_bundle(self.root, manifest, self._fetch, base)
+        except (BundleError, LlmopsError) as error:
+            if isinstance(error, LakeError):
+                raise
+            _say(f"{release_id} cannot be served: {error}")
+
+    def _fetch(self, file: FileRef, target: Path) -> None:
+        with self._lake.open(file.ref.commit, file.ref.path) as source, target.open("wb") as out:
+            shutil.copyfileobj(source, out, 1 << 20)
+
+    def _drop(self, routes: Routes) -> None:
+        """Remove the files of releases that are neither served nor were just before."""
+        needed = {*routes.state.releases(), routes.state.previous}
+        folder = bundle_folder(self.root, "any").parent
+        for bundle in folder.iterdir() if folder.exists() else ():
+            if bundle.name not in needed and not bundle.name.startswith("."):
+                shutil.rmtree(bundle, ignore_errors=True)
+
+
+def _say(told: str) -> None:
+    print(told, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Fetch until a signal ends it; with --once until the first state is there."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--routes", type=Path, required=True, help="folder that the ConfigMap is mounted at")
+    parser.add_argument("--root", type=Path, required=True, help="the gateway's folder")
+    parser.add_argument("--models", type=Path, default=Path("/tmp/models"), help="cache of base models")
+    parser.add_argument("--base-model", default="", help="wheel model or folder; none: the manifest's name")
+    parser.add_argument("--once", action="store_true", help="end when there is something to serve")
+    arguments = parser.parse_args()
+    from resources.lake.lakefs import LakeFSLake
+
+    missing = [name for name in VARIABLES if not os.environ.get(name)]
+    if missing:
+        parser.error(f"{', '.join(missing)} must be in the environment")
+    lake = LakeFSLake(*(os.environ[name] for name in VARIABLES), os.environ.get("LAKEFS_REPOSITORY", "llmops"))
+    models = Models(arguments.models)
+    fetcher = Fetcher(arguments.routes, arguments.root, lake, models, arguments.base_model)
+    said = ""
+    while True:
+        told = ""
+        try:
+            if fetcher.step() and arguments.once:
+                return
+        except (LlmopsError, ValueError, OSError) as error:
+            told = str(error)
+        if told and told != said:
+            _say(told)
+        said = told
+        time.sleep(POLL_SECONDS)
+
+
+if __name__ == "__main__":
+    main()

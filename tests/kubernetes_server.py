@@ -1,0 +1,366 @@
+"""An API server of Kubernetes over HTTP, in memory, for what this package asks of one, as strict as a real one.
+
+Discovery, get, list with label selectors, create, replace with `resourceVersion` (409 when it is stale), delete,
+server-side apply with owners of fields (409 for a field of another manager), `dryRun`, strict fields by the schemas of
+Kubernetes 1.36, immutable Job templates (422), namespaces that must exist (404). No controllers but what a test asks
+for. Messages are those of the real one, word for word where a test reads them.
+"""
+
+import copy
+import json
+import threading
+import uuid
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from llmops_assets.commands.manifests import FOLDER
+from llmops_assets.lib.cluster.objects import Object
+from llmops_assets.lib.cluster.schemas import Schemas
+
+Key = tuple[str, str, str, str]
+"""Group and version, plural, namespace, name."""
+KINDS = {
+    "v1": {
+        "Namespace": ("namespaces", False),
+        "Node": ("nodes", False),
+        "ConfigMap": ("configmaps", True),
+        "Secret": ("secrets", True),
+        "Service": ("services", True),
+        "ServiceAccount": ("serviceaccounts", True),
+        "Pod": ("pods", True),
+        "Event": ("events", True),
+        "PersistentVolumeClaim": ("persistentvolumeclaims", True),
+    },
+    "apps/v1": {"Deployment": ("deployments", True)},
+    "batch/v1": {"Job": ("jobs", True)},
+    "policy/v1": {"PodDisruptionBudget": ("poddisruptionbudgets", True)},
+    "networking.k8s.io/v1": {"NetworkPolicy": ("networkpolicies", True)},
+    "rbac.authorization.k8s.io/v1": {"Role": ("roles", True), "RoleBinding": ("rolebindings", True)},
+    "storage.k8s.io/v1": {"StorageClass": ("storageclasses", False)},
+}
+OPERATORS = {
+    "keda.sh/v1alpha1": {"ScaledObject": ("scaledobjects", True)},
+    "monitoring.coreos.com/v1": {
+        "ServiceMonitor": ("servicemonitors", True),
+        "PrometheusRule": ("prometheusrules", True),
+    },
+    "gateway.networking.k8s.io/v1": {"HTTPRoute": ("httproutes", True)},
+    "external-secrets.io/v1": {"ExternalSecret": ("externalsecrets", True)},
+}
+SCHEMAS = Schemas("1.36", FOLDER / "schemas")
+
+
+class Refusal(Exception):
+    """A status of the API server."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class KubernetesServer:
+    """Starts with nothing but its kinds. `faults`: statuses that the next requests get; `write_faults`: those of the
+    next writes that are no dry run, None lets one through. `forbidden`: plurals that the caller may not look at.
+    `job_ends`: what becomes of a Job, Complete, Failed, or "" for neither."""
+
+    def __init__(self, operators: bool = True) -> None:
+        self.kinds = copy.deepcopy(KINDS | (OPERATORS if operators else {}))
+        self.objects: dict[Key, dict[str, Any]] = {}
+        self.owners: dict[Key, dict[tuple, str]] = {}
+        self.faults: list[int] = []
+        self.write_faults: list[int | None] = []
+        self.forbidden: set[str] = set()
+        self.job_ends = "Complete"
+        self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self._lock = threading.RLock()
+        self._version = 0
+        self._served: ThreadingHTTPServer | None = None
+        self._port = 0
+
+    # -- the process ----------------------------------------------------------------------------------------------
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> "KubernetesServer":
+        handler = type("Bound", (Handler,), {"server_of": self})
+        self._served = ThreadingHTTPServer(("127.0.0.1", self._port), handler)
+        self._port = self._served.server_port
+        threading.Thread(target=self._served.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """The server is away; what it keeps is there again after `start`, at the same address."""
+        assert self._served is not None
+        self._served.shutdown()
+        self._served.server_close()
+        self._served = None
+
+    # -- what a test puts there -----------------------------------------------------------------------------------
+
+    def put(self, api_version: str, kind: str, name: str, namespace: str = "", **fields: Any) -> dict[str, Any]:
+        """An object, whatever was there."""
+        plural, _ = self.kinds[api_version][kind]
+        metadata = {"name": name, **({"namespace": namespace} if namespace else {}), **fields.pop("metadata", {})}
+        made = {"apiVersion": api_version, "kind": kind, "metadata": metadata, **fields}
+        with self._lock:
+            return self._store((api_version, plural, namespace, name), made)
+
+    def find(self, kind: str, name: str, namespace: str = "") -> dict[str, Any] | None:
+        """The object as it is kept."""
+        for (_, _, where, called), found in self.objects.items():
+            if (found["kind"], called, where) == (kind, name, namespace):
+                return found
+        return None
+
+    def writes(self) -> list[tuple[str, str]]:
+        """(method, path) of every request that could change something."""
+        return [(m, p) for m, p, q in self.requests if m != "GET" and "dryRun" not in q]
+
+    # -- requests -------------------------------------------------------------------------------------------------
+
+    def answer(self, method: str, url: str, body: bytes, kind: str) -> Any:
+        parts = urlsplit(url)
+        query = dict(parse_qsl(parts.query))
+        with self._lock:
+            self.requests.append((method, parts.path, query))
+            if self.faults and (status := self.faults.pop(0)):
+                raise Refusal(status, "etcdserver: request timed out")
+            api_version, rest = self._split(parts.path)
+            if not rest:
+                return self._discover(api_version)
+            if rest[-1] == "scale":
+                return self._scale((api_version, rest[2], rest[1], rest[3]), method, body)
+            plural, namespace, name = self._place(rest)
+            if plural in self.forbidden:
+                raise Refusal(403, f'{plural} is forbidden: User "operator" cannot {method} resource "{plural}"')
+            if (namespaced := self._namespaced(api_version, plural)) is None:
+                raise Refusal(404, "the server could not find the requested resource")
+            if method == "GET" and not name:
+                return self._list(api_version, plural, namespace, query.get("labelSelector", ""))
+            key = (api_version, plural, namespace, name)
+            if method == "GET":
+                return self._get(key)
+            if "dryRun" not in query and self.write_faults and (status := self.write_faults.pop(0)):
+                raise Refusal(status, "etcdserver: request timed out")
+            if namespaced and ("v1", "namespaces", "", namespace) not in self.objects:
+                raise Refusal(404, f'namespaces "{namespace}" not found')
+            if method == "DELETE":
+                gone = self._get(key)
+                self.objects.pop(key)
+                return gone
+            given = json.loads(body)
+            if method == "POST":
+                key = (*key[:3], given["metadata"]["name"])
+                if key in self.objects:
+                    raise Refusal(409, f'{plural} "{key[3]}" already exists')
+                return self._write(key, given, query)
+            if method == "PUT":
+                return self._replace(key, given, query)
+            if method == "PATCH" and kind == "application/apply-patch+yaml":
+                return self._apply(key, given, query)
+            raise Refusal(415, f"the body of the request was in an unknown format: {kind}")
+
+    def _split(self, path: str) -> tuple[str, list[str]]:
+        parts = path.strip("/").split("/")
+        size = 2 if parts[0] == "api" else 3
+        return "/".join(parts[1:size]), parts[size:]
+
+    def _place(self, rest: list[str]) -> tuple[str, str, str]:
+        if rest[0] == "namespaces" and len(rest) > 2:
+            return rest[2], rest[1], rest[3] if len(rest) > 3 else ""
+        return rest[0], "", rest[1] if len(rest) > 1 else ""
+
+    def _discover(self, api_version: str) -> dict[str, Any]:
+        if api_version not in self.kinds:
+            raise Refusal(404, "the server could not find the requested resource")
+        listed = [
+            {"name": plural, "kind": kind, "namespaced": namespaced}
+            for kind, (plural, namespaced) in self.kinds[api_version].items()
+        ]
+        return {"kind": "APIResourceList", "groupVersion": api_version, "resources": listed}
+
+    def _namespaced(self, api_version: str, plural: str) -> bool | None:
+        found = [n for p, n in self.kinds.get(api_version, {}).values() if p == plural]
+        return found[0] if found else None
+
+    def _list(self, api_version: str, plural: str, namespace: str, selector: str) -> dict[str, Any]:
+        wanted = dict(part.split("=", 1) for part in selector.split(",") if part)
+        items = [
+            found
+            for (version, kind, where, _), found in self.objects.items()
+            if (version, kind) == (api_version, plural)
+            and namespace in ("", where)
+            and wanted.items() <= (found["metadata"].get("labels") or {}).items()
+        ]
+        return {"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": str(self._version)}, "items": items}
+
+    def _get(self, key: Key) -> dict[str, Any]:
+        if key not in self.objects:
+            group = key[0].partition("/")[0] if "/" in key[0] else ""
+            raise Refusal(404, f'{key[1]}{f".{group}" if group else ""} "{key[3]}" not found')
+        return self.objects[key]
+
+    def _replace(self, key: Key, given: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
+        before = self._get(key)
+        version = given["metadata"].get("resourceVersion")
+        if version and version != before["metadata"]["resourceVersion"]:
+            raise Refusal(
+                409,
+                f'Operation cannot be fulfilled on {key[1]} "{key[3]}": the object has been modified; please '
+                "apply your changes to the latest version and try again",
+            )
+        return self._write(key, given, query)
+
+    def _apply(self, key: Key, given: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
+        manager = query["fieldManager"]
+        if query.get("fieldValidation") == "Strict" and (flaws := list(SCHEMAS.problems([Object(given)]))):
+            raise Refusal(400, f"strict decoding error: {flaws[0]}")
+        before = self.objects.get(key)
+        paths = {path: value for path, value in leaves(given) if path[0] not in ("apiVersion", "kind")}
+        owners = dict(self.owners.get(key, {}))
+        live = dict(leaves(before)) if before else {}
+        disputed = [
+            (owners[path], path)
+            for path, value in paths.items()
+            if path in live and live[path] != value and owners.get(path, manager) != manager
+        ]
+        if disputed and query.get("force") != "true":
+            owner, path = disputed[0]
+            raise Refusal(
+                409, f'Apply failed with {len(disputed)} conflict: conflict with "{owner}": .{".".join(map(str, path))}'
+            )
+        after = copy.deepcopy(before) if before else {}
+        for path in [p for p, owner in owners.items() if owner == manager and p not in paths]:
+            remove(after, path)
+            owners.pop(path)
+        after = merged(after, given)
+        if before and key[1] == "jobs" and before["spec"]["template"] != after["spec"]["template"]:
+            raise Refusal(422, f'Job.batch "{key[3]}" is invalid: spec.template: field is immutable')
+        made = self._write(key, after, query)
+        if "dryRun" not in query:
+            self.owners[key] = owners | dict.fromkeys(paths, manager)
+        return made
+
+    def _scale(self, key: Key, method: str, body: bytes) -> dict[str, Any]:
+        found = self._get(key)
+        if method == "PUT":
+            found["spec"]["replicas"] = json.loads(body)["spec"]["replicas"]
+        metadata = {name: found["metadata"].get(name) for name in ("name", "namespace", "resourceVersion")}
+        spec = {"replicas": found["spec"].get("replicas", 1)}
+        return {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": spec}
+
+    def _write(self, key: Key, made: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
+        made = copy.deepcopy(made)
+        before = self.objects.get(key)
+        if key[1] == "deployments":
+            # What a real server fills in.
+            made["spec"].setdefault("replicas", 1)
+        if before is not None and strip(before) == strip(made):
+            return before
+        if "dryRun" in query:
+            return made
+        changed = before is None or before.get("spec") != made.get("spec")
+        kept = (before or {}).get("metadata", {})
+        made["metadata"]["generation"] = kept.get("generation", 0) + changed
+        made["metadata"]["uid"] = kept.get("uid", str(uuid.uuid4()))
+        stored = self._store(key, made)
+        if before is None and key[1] == "jobs" and self.job_ends:
+            stored["status"] = {"conditions": [{"type": self.job_ends, "status": "True"}]}
+        if query.get("fieldManager"):
+            paths = {
+                p for p, v in leaves(made) if p not in dict(leaves(before or {})) or dict(leaves(before or {}))[p] != v
+            }
+            self.owners[key] = self.owners.get(key, {}) | dict.fromkeys(paths, query["fieldManager"])
+        return stored
+
+    def _store(self, key: Key, made: dict[str, Any]) -> dict[str, Any]:
+        self._version += 1
+        made["metadata"]["resourceVersion"] = str(self._version)
+        self.objects[key] = made
+        return made
+
+
+def strip(made: dict[str, Any]) -> dict[str, Any]:
+    own = ("resourceVersion", "generation", "uid")
+    metadata = {k: v for k, v in made["metadata"].items() if k not in own}
+    return {**{k: v for k, v in made.items() if k != "status"}, "metadata": metadata}
+
+
+def named(entries: list[Any]) -> bool:
+    names = [entry.get("name") if isinstance(entry, dict) else None for entry in entries]
+    return all(names) and len(set(names)) == len(names)
+
+
+def leaves(value: Any, path: tuple = ()) -> Iterator[tuple[tuple, Any]]:
+    """Every leaf with its path: lists whose entries have names are merged by them, others are one value."""
+    if isinstance(value, dict) and (value or not path):
+        for key, inner in value.items():
+            if path != () or key not in ("metadata",):
+                yield from leaves(inner, (*path, key))
+            else:
+                yield from leaves({k: v for k, v in inner.items() if k in ("labels", "annotations")}, (key,))
+    elif isinstance(value, list) and value and named(value):
+        for entry in value:
+            yield from leaves(entry, (*path, f"[{entry['name']}]"))
+    else:
+        yield path, value
+
+
+def merged(live: Any, given: Any) -> Any:
+    if isinstance(live, dict) and isinstance(given, dict):
+        return {**live, **{key: merged(live.get(key), value) for key, value in given.items()}}
+    if isinstance(live, list) and isinstance(given, list) and live and given and named(live) and named(given):
+        by_name = {entry["name"]: entry for entry in live}
+        return list({**by_name, **{e["name"]: merged(by_name.get(e["name"]), e) for e in given}}.values())
+    return copy.deepcopy(given)
+
+
+def remove(value: Any, path: tuple) -> None:
+    """Take a leaf away, and what it leaves empty."""
+    head, *rest = path
+    if isinstance(head, str) and head.startswith("[") and isinstance(value, list):
+        entry = next((e for e in value if f"[{e.get('name')}]" == head), None)
+        if entry is not None and rest:
+            remove(entry, tuple(rest))
+            if not entry:
+                value.remove(entry)
+    elif isinstance(value, dict) and head in value:
+        if rest:
+            remove(value[head], tuple(rest))
+        if not rest or value[head] in ({}, []):
+            value.pop(head)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """HTTP around `KubernetesServer.answer`."""
+
+    server_of: KubernetesServer
+    protocol_version = "HTTP/1.1"
+    # In one piece: in two, every answer would wait for the client's delayed acknowledgement.
+    wbufsize = -1
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        try:
+            status, answer = (
+                200,
+                self.server_of.answer(self.command, self.path, body, self.headers.get("content-type", "")),
+            )
+        except Refusal as refusal:
+            status = refusal.status
+            answer = {"kind": "Status", "status": "Failure", "code": status, "message": str(refusal)}
+        data = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+
+    def log_message(self, *_: object) -> None:
+        pass
