@@ -2,7 +2,8 @@
 
 Concept: https://docs.dagster.io/guides/build/jobs/asset-jobs. Every job but
 `roll_back`, `approve` and `reject` is partitioned by day: the day it is about. Light jobs run in one process wherever
-they run; those that train take the code location's executor, and say by a tag that they want a GPU where there are some.
+they run; those that train take the code location's executor, and say by a tag that they want a GPU where there are
+some.
 """
 
 from datetime import timedelta
