@@ -201,7 +201,6 @@ def test_too_few_questions_decide_nothing():
         {"margins": {"fqa": 0.1}},
         {"undecided": {"fqa": "accept"}},
         {"improve": ("fqa",)},
-        {"groups": {"g": ("faq", "fqa")}},
     ],
 )
 def test_a_policy_that_names_a_slice_the_suite_does_not_have_is_refused(fields):
@@ -213,6 +212,9 @@ def test_a_policy_that_names_a_slice_the_suite_does_not_have_is_refused(fields):
 def test_a_slice_that_every_suite_may_have_can_be_named_before_it_has_questions():
     found = outcomes(faq="+" * 60)
     assert decide(found, found, policy(margins={"new_topic": 0.2, "overall": 0.1}, groups={"g": ("slang",)})).passed
+    # So can one that a group lists: a suite may lack some of its slices.
+    grouped = policy(groups={"g": ("faq", "several")}, margins={"several": 0.2, "g": 0.2})
+    assert [d.slice for d in decide(found, found, grouped).slices] == ["faq", "g", "overall"]
 
 
 def test_an_incumbent_without_answers_is_no_comparison_and_no_first_release():

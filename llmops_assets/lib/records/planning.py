@@ -88,9 +88,9 @@ class GatePolicy(Record):
 
     @property
     def named(self) -> set[str]:
-        """Every slice and group that the policy speaks of."""
+        """Every unit that the policy says something about, but those that a group has or may have."""
         units = {*self.margins, *self.protected_slices, *self.undecided, *self.improve}
-        return units.union(*self.groups.values())
+        return units.difference(self.groups, *self.groups.values(), {OVERALL})
 
     def margin_of(self, unit: str) -> float:
         """The loss on a unit that must be shown not to be there."""
