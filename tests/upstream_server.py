@@ -44,7 +44,7 @@ class UpstreamServer:
         self.app = Starlette(routes=[Route(path, self._complete, methods=["POST"]) for path in paths])
 
     def __enter__(self) -> "UpstreamServer":
-        config = uvicorn.Config(self.app, port=0, log_level="critical", access_log=False, timeout_graceful_shutdown=1)
+        config = uvicorn.Config(self.app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()

@@ -16,7 +16,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ class Generated:
 
     text: str
     usage: Usage
-    first_seconds: float | None = None
+    first_seconds: float | None = field(default=None, compare=False)
 
 
 class Engine(ABC):
