@@ -302,6 +302,11 @@ def test_a_planted_fault_is_found_and_named(objects, fault):
     assert any(re.search(told, problem) for problem in found), found
 
 
+@pytest.mark.parametrize("name", ["gateway.json", "rules.yaml"])
+def test_a_cluster_has_the_dashboard_and_the_alerts_of_the_package(name):
+    assert (K8S / "components" / "monitoring" / name).read_text() == manifests.monitoring()[name]
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_what_is_rendered_is_what_is_kept(overlay):
     assert manifests.render(manifests.overlay(overlay)) == rendered(overlay)

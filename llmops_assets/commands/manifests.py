@@ -10,7 +10,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import yaml
@@ -46,6 +48,19 @@ def overlay(name: str) -> Path:
             return folder
     there = sorted(file.parent.name for file in (FOLDER / "overlays").glob("*/kustomization.yaml"))
     raise LlmopsError(f"{name}: neither an overlay of k8s ({', '.join(there)}) nor a folder with a kustomization.yaml")
+
+
+def monitoring() -> dict[str, str]:
+    """Files of k8s/components/monitoring, by name, that are made of the package's dashboard and alert rules."""
+    folder = files("llmops_assets.observability")
+    alerts = (folder / "alerts" / "llmops.yaml").read_text("utf-8")
+    groups = alerts[alerts.index("groups:\n") :]
+    rule = "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\n"
+    rule += "metadata: {name: llmops, namespace: llmops-serving}\nspec:\n"
+    return {
+        "gateway.json": (folder / "dashboards" / "gateway.json").read_text("utf-8"),
+        "rules.yaml": rule + indent(groups, "  "),
+    }
 
 
 def render(folder: Path) -> str:
