@@ -3,8 +3,8 @@
 ARG PYTHON=3.12.11-slim-bookworm
 FROM python:${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-RUN python -m venv /opt/llmops
-ENV PATH=/opt/llmops/bin:$PATH
+RUN python -m venv /srv/llmops
+ENV PATH=/srv/llmops/bin:$PATH
 WORKDIR /build
 COPY requirements.lock k8s/images/gateway.txt ./
 # gateway.txt names the packages, requirements.lock their versions.
@@ -19,8 +19,8 @@ RUN pip install --no-deps --no-build-isolation .
 
 FROM python:${PYTHON}
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin llmops
-COPY --from=build /opt/llmops /opt/llmops
-ENV PATH=/opt/llmops/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+COPY --from=build /srv/llmops /srv/llmops
+ENV PATH=/srv/llmops/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 WORKDIR /tmp
 USER 10001:10001

@@ -5,8 +5,8 @@ ARG TORCH=2.13.0
 # An index that has torch's CPU build, where the default one has not.
 ARG PIP_EXTRA_INDEX_URL=
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-RUN python -m venv /opt/llmops
-ENV PATH=/opt/llmops/bin:$PATH
+RUN python -m venv /srv/llmops
+ENV PATH=/srv/llmops/bin:$PATH
 WORKDIR /build
 COPY requirements.lock ./
 RUN pip install --no-deps "torch==${TORCH}+cpu" && pip install --no-deps -r requirements.lock
@@ -18,8 +18,8 @@ RUN pip install --no-deps --no-build-isolation .
 
 FROM python:${PYTHON}
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin llmops
-COPY --from=build /opt/llmops /opt/llmops
-ENV PATH=/opt/llmops/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+COPY --from=build /srv/llmops /srv/llmops
+ENV PATH=/srv/llmops/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     DAGSTER_DISABLE_TELEMETRY=1 MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true GX_ANALYTICS_ENABLED=false \
     HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 WORKDIR /tmp
