@@ -371,7 +371,7 @@ def test_every_metric_that_rings_scales_or_is_drawn_is_one_that_the_gateway_has(
     from llmops_assets.gateway.metrics import Metrics
 
     known = set(re.findall(r"# TYPE (\w+)", generate_latest(Metrics().registry).decode()))
-    known |= {f"{name}_bucket" for name in known} | {f"{name}_total" for name in known}
+    known |= {f"{name}_{suffix}" for name in known for suffix in ("bucket", "sum", "count", "total")}
     drawn = "".join(
         yaml.safe_dump({"spec": o.data.get("spec"), "data": o.data.get("data")})
         for o in parse(rendered("production"))
