@@ -80,7 +80,7 @@ def poorly_answered(row: Mapping[str, Any]) -> bool:
     partitions_def=DAILY,
     kinds={"evidently", "html"},
     owners=["team:operations"],
-    code_version="4",
+    code_version="5",
 )
 def drift_report(
     context: dg.AssetExecutionContext,
@@ -149,6 +149,7 @@ def figures_of(record: DriftReport) -> dict[str, Any]:
         **{f"left_out_{reason.replace(' ', '_').replace('-', '_')}": n for reason, n in record.left_out.items()},
         "windows_drifted": sum(w.drifted for w in windows),
         "windows_of_more_volume": sum(w.volume for w in windows),
+        "answered_poorly": record.poor_share or 0.0,
         "cusum": record.cusum,
         "cusum_alarm_at": record.cusum_alarm_at or 0,
         "novelty_share_max": max((w.novelty_share for w in windows), default=0.0),
@@ -185,6 +186,7 @@ def make_record(
         p_values={name: round(p, 9) for name, p in (found.day.p_values or {}).items()},
         level=found.day.level,
         cannot=dict(found.day.cannot or {}),
+        poor_share=sum(map(poorly_answered, found.rows)) / len(found.rows) if found.rows else None,
         novel=tuple(found.rows[i]["id"] for i in found.day.novel[:EXAMPLES]),
         report=report,
     )

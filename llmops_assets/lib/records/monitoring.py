@@ -84,6 +84,7 @@ class DriftReport(Record):
     p_values: dict[str, float] = later({}, description="smallest p of each detector over the day's looks")
     level: float = later(0.0, description="p at or below which the day alarms")
     cannot: dict[str, str] = later({}, description="detectors that could not fire, and why; they are not counted")
+    poor_share: float | None = later(None, description="share of the counted questions that were answered poorly")
     novel: tuple[str, ...] = Field((), description="ids of interactions, farthest from everything known first")
     report: LakeRef
 

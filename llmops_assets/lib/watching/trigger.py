@@ -32,6 +32,10 @@ def decide(reports: Sequence[DriftReport], trained_until: date | None, policy: D
     `reports` in any order, one per day; days on or before `trained_until` (the last day in the serving release's
     training data) do not count. The cause is the first day of the unbroken run of drifted days that ends with the
     newest one: it keeps its name from day to day, so that a cause is acted on once.
+
+    A topic that was just learned is still asked more often than in the data it was learned from. So within the policy's
+    `settle_days` of the last learned day, a day on which at most `settled_share` of the questions were answered poorly
+    calls for nothing.
     """
     fresh = sorted((r for r in reports if trained_until is None or r.day > trained_until), key=lambda r: r.day)
     needed, of = policy.n_of_m
@@ -48,9 +52,21 @@ def decide(reports: Sequence[DriftReport], trained_until: date | None, policy: D
     fire = bool(newest.windows) and (n_of_m(windows, needed, of) or alarmed)
     if not fire:
         return TriggerDecision(fire=False, cause="", reasons=(reason,), violated=violated, of=len(windows))
+    if trained_until is not None and _settled(newest, trained_until, policy):
+        told = (
+            f"{reason}; learned until {trained_until}, and {newest.poor_share:.0%} is answered poorly, so it can settle"
+        )
+        return TriggerDecision(fire=False, cause="", reasons=(told,), violated=violated, of=len(windows))
     start = newest.day
     for report in reversed(fresh[:-1]):
         if not report.drifted:
             break
         start = report.day
     return TriggerDecision(fire=True, cause=f"drift-{start}", reasons=(reason,), violated=violated, of=len(windows))
+
+
+def _settled(newest: DriftReport, trained_until: date, policy: DriftPolicy) -> bool:
+    """Whether a day comes soon after what the release learned from, and is answered well; a report that does not say
+    how it was answered is none."""
+    soon = (newest.day - trained_until).days <= policy.settle_days
+    return soon and newest.poor_share is not None and newest.poor_share <= policy.settled_share

@@ -109,3 +109,20 @@ def test_a_day_that_was_not_judged_fires_nothing_and_says_so():
     decision = decide(day)
     assert not decision.fire
     assert decision.reasons == ("2026-03-09 was not judged: too few questions (7 of 12 interactions count)",)
+
+
+def test_what_was_just_learned_may_settle_while_it_is_answered_well():
+    drifted = drift_report(TUESDAY, [True, True])
+    well, badly = (drifted.model_copy(update={"poor_share": share}) for share in (0.15, 0.16))
+    settled = decide(well, trained=MONDAY)
+    assert not settled.fire
+    assert "learned until 2026-03-09, and 15% is answered poorly" in settled.reasons[0]
+    assert decide(badly, trained=MONDAY).fire
+    assert decide(drifted, trained=MONDAY).fire, "nobody says how it was answered"
+    assert decide(well).fire, "nothing says that it was learned"
+
+
+def test_a_day_after_those_in_which_it_may_settle_counts_however_it_is_answered():
+    late = drift_report(date(2026, 3, 13), [True, True]).model_copy(update={"poor_share": 0.0})
+    assert not decide(late, trained=date(2026, 3, 10)).fire
+    assert decide(late, trained=MONDAY).fire
