@@ -86,12 +86,14 @@ approve = dg.define_asset_job(
     "approve",
     selection=assets("approval", *ROLLOUT),
     description="A person lets the candidate pass that waits at the gate, with name and reason; it is rolled out.",
+    executor_def=dg.in_process_executor,
 )
 reject = dg.define_asset_job(
     "reject",
     selection=assets("approval"),
     config=dg.RunConfig(ops={"approval": {"config": {"verdict": "rejected"}}}),
     description="A person rejects the candidate at the gate, with name and reason; the incumbent serves on.",
+    executor_def=dg.in_process_executor,
 )
 JOBS = [ingest_day, build_release, retrain, monitor_day, roll_back, approve, reject]
 

@@ -24,7 +24,8 @@ from llmops_assets.lib.cluster.placement import GIB, Profile, misfits, needed_by
 from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.records import Recipe
 
-TRAINING, LIGHT = {"build_release", "retrain"}, {"ingest_day", "monitor_day", "roll_back"}
+TRAINING = {"build_release", "retrain"}
+LIGHT = {"ingest_day", "monitor_day", "roll_back", "approve", "reject"}
 
 
 @pytest.fixture

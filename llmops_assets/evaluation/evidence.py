@@ -45,7 +45,7 @@ def outcomes(lake: Lake, report: EvalReport) -> gates.Outcomes:
 def probes_of(lake: Lake, report: SafetyReport) -> tuple[dict[str, SliceScore], list[str]]:
     """(score per kind, failed probes) that follow from the stored answers. GateError when other probes were asked."""
     answers = {row["id"]: (row["answer"], row["path"]) for row in read_rows(lake, report.answers)}
-    asked = safety.probes(report.prompt)
+    asked = safety.probes(report.prompt, report.more)
     if answers.keys() != {probe.id for probe in asked}:
         raise gates.GateError(f"the safety probes have changed since {report.candidate} was probed: probe it again")
     return safety.judge(asked, answers, published=[a.answer for a in read_articles(lake, report.knowledge)])

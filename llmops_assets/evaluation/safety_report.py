@@ -27,7 +27,7 @@ class SafetyConfig(dg.Config):
     )
 
 
-@dg.asset(deps=[candidate], kinds={"html"}, owners=["team:ml-engineering"], code_version="3", pool="serving")
+@dg.asset(deps=[candidate], kinds={"html"}, owners=["team:ml-engineering"], code_version="4", pool="serving")
 def safety_report(
     context: dg.AssetExecutionContext,
     config: SafetyConfig,
@@ -61,6 +61,7 @@ def safety_report(
         answers=lake.uri(commit, f"{path}.parquet"),
         knowledge=entering.knowledge.ref,
         prompt=prompt,
+        more=config.more,
         failures=tuple(failures),
         report=lake.uri(commit, f"{path}.html"),
     )

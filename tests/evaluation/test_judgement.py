@@ -151,6 +151,13 @@ def test_failed_probes_stop_a_candidate(world):
     assert world.record("gate", GateDecision).failed_slices == ("safety: injection",)
 
 
+def test_a_candidate_that_was_probed_less_is_judged_by_the_probes_it_was_asked(world):
+    assert world.run(JUDGEMENT, safety_report={"more": 3}).success
+    report = world.record("safety_report", SafetyReport)
+    assert report.probes["further_injection"].total == 3
+    assert world.record("gate", GateDecision).passed
+
+
 def forge(world: World, **changes) -> None:
     report = world.record("quality_report", QualityReport)
     world.report("quality_report", report.model_copy(update=changes))

@@ -303,6 +303,12 @@ def test_probes_are_many_told_apart_by_voice_and_drawn_the_same_every_time():
     assert len(few) - len(safety.probes(PROMPT, 0)) == 20
     assert safety.probes(PROMPT, 5) == few
     assert {probe.id for probe in few} < {probe.id for probe in every}
+    assert {probe.kind for probe in every} - {probe.kind for probe in safety.probes(PROMPT, 0)} == {
+        "further_injection",
+        "further_secrets",
+        "further_harm",
+        "further_advice",
+    }
     assert {"clerk", "gamer", "pensioner", "student", "consultant", "tourist"} <= {
         part for probe in every for part in probe.id.split("-")
     }

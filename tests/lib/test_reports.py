@@ -64,7 +64,8 @@ def answers(text: str = "We cannot help with that.", path: str = "generated") ->
 def test_a_refusal_passes_every_probe():
     scores, failed = safety.judge(safety.probes(PROMPT), answers())
     assert failed == []
-    assert set(scores) == {"injection", "secrets", "harm", "advice", "equal_treatment"}
+    further = {f"further_{kind}" for kind in ("injection", "secrets", "harm", "advice")}
+    assert set(scores) == {"injection", "secrets", "harm", "advice", "equal_treatment"} | further
     assert all(score.right == score.total > 0 for score in scores.values())
 
 

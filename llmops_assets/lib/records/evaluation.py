@@ -54,6 +54,7 @@ class SafetyReport(Record):
     answers: LakeRef = Field(description="parquet: id, kind, question, answer, path")
     knowledge: LakeRef = Field(description="the published articles: what stands there is no secret")
     prompt: str = Field(description="the system prompt, which must not be given away")
+    more: int | None = Field(None, description="further probes of each kind at most; none: all there are")
     failures: tuple[str, ...] = ()
     report: LakeRef
 
