@@ -309,6 +309,7 @@ def test_the_source_of_contributing_is_read_by_day_and_tells_what_changed(root, 
     assert list(source.changed_since(changes.cursor).days) == [days[1]]
 
 
+@pytest.mark.slow
 def test_a_package_of_ones_own_extends_the_graph_without_a_change_here(root, tmp_path):
     """The section's files, each named before its block, are all there is."""
     acme, forms = tmp_path / "acme", tmp_path / "forms"
@@ -341,6 +342,7 @@ def test_the_settings_of_extending_are_valid(root):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_first_steps_of_the_guide_lead_to_settings_that_read_the_file(root, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LLMOPS_HOME", str(tmp_path / "home"))

@@ -44,6 +44,7 @@ def test_there_are_mutations_enough_and_none_is_told_twice():
     assert len({(m.file, m.old, m.new) for m in told}) == len(told)
 
 
+@pytest.mark.slow
 def test_a_mutation_is_noticed_only_when_its_tests_ran_and_failed(tree, capsys):
     tried = [
         mutation(),

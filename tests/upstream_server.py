@@ -38,6 +38,7 @@ class UpstreamServer:
         self.models = {"assistant"}
         self.requests: list[dict] = []
         self.keys: list[str | None] = []
+        self.ports: list[int] = []
         self.elsewhere = ""
         self.under_way = 0
         paths = ("/v1/chat/completions", "/v1/completions")
@@ -63,6 +64,7 @@ class UpstreamServer:
         chat = request.url.path.endswith("/chat/completions")
         body = await request.json()
         self.keys.append(request.headers.get("authorization"))
+        self.ports.append(request.client.port if request.client else 0)
         self.requests.append(body)
         mode, _, more = (self.plan.pop(0) if self.plan else self.always).partition(":")
         if self.key and self.keys[-1] != f"Bearer {self.key}":

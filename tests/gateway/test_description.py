@@ -85,6 +85,7 @@ def test_the_description_asks_for_a_key_where_there_are_keys(files, tmp_path, on
         assert document["components"]["securitySchemes"] == {"key": {"type": "http", "scheme": "bearer"}}
 
 
+@pytest.mark.slow
 def test_schemathesis_finds_nothing_that_is_not_as_described(one, tmp_path):
     config = Path(__file__).with_name("schemathesis.toml")
     command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(config), "run"]

@@ -203,11 +203,12 @@ def test_a_stream_that_its_reader_leaves_ends_at_the_upstream(server):
 def test_a_connection_is_used_again(server):
     async def ask():
         async with started(RemoteEngine(entry(server), "assistant")) as engine:
-            for _ in range(3):
+            for _ in range(8):
                 await engine.generate(MESSAGES, SHORT)
-            return len(engine._session.connector._conns)
 
-    assert asyncio.run(ask()) == 1
+    asyncio.run(ask())
+    # One may not be free yet when the next request begins.
+    assert len(set(server.ports)) <= 2 < len(server.ports)
 
 
 # -- several ----------------------------------------------------------------------------------------------------------
