@@ -151,7 +151,7 @@ def _is_quotation(lines: Sequence[str], start: int, end: int, mail: bool, own: b
     """Whether a block of lines that begin with > is quoted: Markdown and `> 5 kg` begin so too."""
     if not any(re.search(r"\w\w", line) for line in lines[start:end]):
         return False
-    behind = any(line.strip() for line in lines[end : end + 3])
+    behind = any(line.strip() for line in lines[end:])
     if mail:
         return end - start > 1 or own or behind
     return end - start > 1 and own != behind

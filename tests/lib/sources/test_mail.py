@@ -362,6 +362,7 @@ PIECES = [
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=10).map("\n".join), st.booleans(), st.booleans())
 @example("On 3 May 2026\n> quoted\nwrote:", False, False)
+@example("Sent from my iPhone\n> one line\n> two lines\n\n\nSent from my iPhone\n> one line", False, False)
 def test_cutting_again_cuts_nothing(text, mail, customer):
     once = cut(text, mail=mail, customer=customer)
     assert cut(once.text, mail=mail, customer=customer).text == once.text
