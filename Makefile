@@ -25,7 +25,7 @@ TIME_ZONE ?=
 DATE_ORDER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev build test test-fast test-prometheus mutants check bench lock clean
+.PHONY: help install demo dev build test test-fast test-prometheus test-clients mutants check bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | while IFS='	' read -r n t; do printf '  %-12s %s\n' "$$n" "$$t"; done
@@ -58,11 +58,11 @@ dev: install ## Dagster UI, MLflow UI, lake page and gateway, until Ctrl-C
 build: install ## One run of the job build_release
 	@$(BIN)/llmops build
 
-test: install ## All tests but Prometheus's, two modules at a time
-	@$(BIN)/python -m pytest -m "not prometheus" -n 2 --dist loadfile --no-loadscope-reorder
+test: install ## All tests but those with a target of their own, two modules at a time
+	@$(BIN)/python -m pytest -m "not prometheus and not clients" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: install ## Tests without the real model, the embedder and spaCy
-	@$(BIN)/python -m pytest -m "not slow and not prometheus" -n 2
+	@$(BIN)/python -m pytest -m "not slow and not prometheus and not clients" -n 2
 
 # Debian's package, unpacked: nothing is installed, and no right to do so is needed.
 $(VENV)/prometheus/usr/bin/promtool:
@@ -75,6 +75,17 @@ $(VENV)/prometheus/usr/bin/promtool:
 
 test-prometheus: install $(VENV)/prometheus/usr/bin/promtool ## Dashboards and alerts against a real Prometheus and promtool
 	@PATH="$(CURDIR)/$(VENV)/prometheus/usr/bin:$$PATH" $(BIN)/python -m pytest -m prometheus
+
+# Clients of others, in a folder of their own: their dependencies must not touch the locked ones.
+$(VENV)/clients/.installed: tests/gateway/other_clients/requirements.txt
+	@command -v npm > /dev/null || { echo "There is no npm: install Node.js 20 or later"; exit 1; }
+	@test -x $(VENV)/clients/bin/python || $(BIN)/python -m venv $(VENV)/clients
+	@$(VENV)/clients/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@npm install --silent --no-audit --no-fund --no-save --prefix $(VENV)/clients openai@6.49.0
+	@touch $@
+
+test-clients: install $(VENV)/clients/.installed ## LangChain, LlamaIndex and OpenAI's client for Node against the gateway
+	@OTHER_CLIENTS="$(CURDIR)/$(VENV)/clients" $(BIN)/python -m pytest -m clients
 
 AREAS ?=
 

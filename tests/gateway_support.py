@@ -350,7 +350,7 @@ def said(response: requests.Response) -> str:
     return response.json()["choices"][0]["message"]["content"]
 
 
-def wait_for(condition, seconds: float = 15.0) -> None:
+def wait_for(condition, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
