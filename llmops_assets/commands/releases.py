@@ -107,10 +107,10 @@ def listing(console: Console) -> None:
         live = serving.recorded(instance, lake)
     state = {live.deployment.previous: "before", live.release.release_id: "serves"} if live else {}
     # Named by time and release: the last one of a release is kept.
-    times = dict(
-        reversed(stat.path.removeprefix(f"{DEPLOYMENTS}/").removesuffix(".json").split("-", 1))
-        for stat in lake.list("main", f"{DEPLOYMENTS}/")
-    )
+    times: dict[str, str] = {}
+    for stat in lake.list("main", f"{DEPLOYMENTS}/"):
+        moment, _, name = stat.path.removeprefix(f"{DEPLOYMENTS}/").removesuffix(".json").partition("-")
+        times[name] = moment
     table = Table("release", "deployed last", "", "signed by")
     for name in sorted(released, key=lambda name: times.get(name, ""), reverse=True):
         table.add_row(name, times.get(name, "never"), state.get(name, ""), signature(lake, workspace, name))
@@ -128,7 +128,7 @@ def signature(lake: Lake, workspace: Workspace, name: str) -> str:
 
 
 def bill_of_materials(name: str) -> str:
-    """The signed CycloneDX bill of a release, as JSON. LlmopsError where there is none, or it is not what was signed."""
+    """The signed CycloneDX bill of a release, as JSON. LlmopsError where it is missing or not what was signed."""
     workspace = Workspace(home_folder())
     lake = open_lake(workspace)
     try:

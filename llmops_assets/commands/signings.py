@@ -121,8 +121,8 @@ def sign_again(lake: Lake, signer: Signer, log: InstalledLog, name: str, workspa
         allowed(decision)
         if not reason:
             raise GateError(
-                f"{name} was judged by version {decision.rules} of the gate's rules and these are version "
-                f"{RULES_VERSION}, by which it cannot be judged again: build anew, or sign it on your word with --reason"
+                f"{name} was judged by version {decision.rules} of the gate's rules, these are version "
+                f"{RULES_VERSION}: it cannot be judged again. Build anew, or sign it on your word with --reason"
             )
     bill = _bill(lake, release)
     sealed = signing.sealed(manifest, bill, told, release.approval, signer.sign)

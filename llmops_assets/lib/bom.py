@@ -47,14 +47,14 @@ def bill(
     packages: Iterable[Package] | None,
 ) -> dict[str, Any]:
     """The bill of a release, as JSON values; `packages` None where nobody noted them when it was made."""
-    subject = {
+    subject: dict[str, Any] = {
         "type": "application",
         "bom-ref": "release",
         "name": manifest.release_id,
         "hashes": [_sha256(manifest.content_hash)],
         "properties": _properties(packages="not recorded" if packages is None else ""),
     }
-    base = {
+    base: dict[str, Any] = {
         "type": "machine-learning-model",
         "bom-ref": "base-model",
         "name": manifest.base.name,
@@ -62,14 +62,15 @@ def bill(
         **_licences(manifest.base.license, spdx=False),
         "properties": _properties(parameters=manifest.base.parameters),
     }
-    models, data = [base], []
+    models: list[dict[str, Any]] = [base]
+    data: list[dict[str, Any]] = []
     needs: dict[str, list[str]] = {"release": ["base-model", "prompt"], "base-model": []}
     if manifest.engine_model is not None:
         models.append(_file("engine-model", "machine-learning-model", "model.gguf", manifest.engine_model.sha256))
         needs |= {"release": [*needs["release"], "engine-model"], "engine-model": ["base-model"]}
     if tuned is not None:
         sets = {"training-rows": tuned.dataset} | ({"held-out-rows": training.held_out} if training else {})
-        model = {
+        model: dict[str, Any] = {
             "type": "machine-learning-model",
             "bom-ref": "tuned-model",
             "name": tuned.name,
@@ -98,7 +99,7 @@ def bill(
         data.append(_data("articles", knowledge))
         needs["release"].append("articles")
     prompt = manifest.prompt
-    text = {
+    text: dict[str, Any] = {
         "type": "data",
         "bom-ref": "prompt",
         "name": prompt.name,
@@ -110,7 +111,7 @@ def bill(
     for component in (text, *data, *libraries):
         needs.setdefault(component["bom-ref"], [])
     needs["release"] += [component["bom-ref"] for component in libraries]
-    made = {
+    made: dict[str, Any] = {
         "bomFormat": "CycloneDX",
         "specVersion": SPEC,
         "version": 1,
