@@ -293,16 +293,32 @@ class LocalTarget(DeploymentTarget):
     def _serve(self, before: ServingState, wanted: ServingState) -> TargetStatus:
         write_state(self.root, wanted)
         deadline = time.monotonic() + APPLY_SECONDS
+        deaths = 0
         while True:
             health = self._health()
             if health is not None and health["generation"] == wanted.generation:
                 return self.status()
-            refused = health is not None and health["failed_generation"] == wanted.generation
-            if refused or time.monotonic() > deadline:
+            reason = ""
+            if health is not None and health["failed_generation"] == wanted.generation:
+                reason = health["error"]
+            elif self._process() is None:
+                # Begun anew here: whoever keeps it running waits for the lock that a move holds.
+                deaths += 1
+                reason = self._begun_anew() if deaths == 1 else f"the gateway ended: {self.last_words()}"
+            elif time.monotonic() > deadline:
+                reason = f"not served within {APPLY_SECONDS:.0f} s"
+            if reason:
                 write_state(self.root, before.model_copy(update={"generation": wanted.generation + 1}))
-                reason = health["error"] if health and refused else f"not served within {APPLY_SECONDS:.0f} s"
                 raise DeploymentError(f"the gateway did not take the release: {reason}")
             time.sleep(0.05)
+
+    def _begun_anew(self) -> str:
+        """Start the gateway that died; why it cannot be, or "" when it runs."""
+        try:
+            self._begin()
+        except DeploymentError as error:
+            return str(error)
+        return ""
 
 
 def _alive(pid: int) -> bool:

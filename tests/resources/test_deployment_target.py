@@ -314,6 +314,17 @@ def test_a_killed_gateway_is_started_again_with_what_it_served(gateway):
 
 
 @pytest.mark.slow
+def test_a_gateway_that_is_killed_in_the_middle_of_a_move_is_started_again_and_the_move_ends(gateway):
+    one, _ = gateway.apply("one")
+    two, _ = gateway.apply("two")
+    before = gateway.target._state()
+    os.kill(json.loads((gateway.target.root / "gateway.json").read_text())["pid"], signal.SIGKILL)
+    wanted = before.model_copy(update={"live": one, "previous": two, "generation": before.generation + 1})
+    assert gateway.target._serve(before, wanted).live == one
+    assert gateway.say() == "A colleague of one will help."
+
+
+@pytest.mark.slow
 def test_a_killed_engine_is_started_again_by_its_gateway(gateway):
     release, _ = gateway.apply("one", router=GENERATES)
     assert gateway.say(KNOWN) is not None
