@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import dagster as dg
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from llmops_assets.evaluation import evidence
@@ -41,7 +40,7 @@ def show(console: Console) -> None:
     table = Table("key", "since", "state")
     for key in signer.keys().values():
         state = f"revoked on {key.revoked}" if key.revoked else "signs" if key.id == own.id else "trusted"
-        table.add_row(escape(key.id), key.since, state)
+        table.add_row(key.id[: keys.SHOWN], key.since, state)
     console.print(table)
 
 
@@ -51,7 +50,7 @@ def rotate(console: Console) -> None:
     key = keys.rotate(signer.private, signer.trusted, datetime.now(UTC).date())
     with _log(workspace) as log:
         log.audit(ROTATED, canonical_json({"key": key.id}))
-    console.print(f"{key.id} signs from now on; the keys before stay trusted until `llmops signing revoke KEY`")
+    console.print(f"{key.id[: keys.SHOWN]} signs from now on; older keys are trusted until `llmops signing revoke`")
 
 
 def revoke(name: str, console: Console) -> None:
@@ -60,7 +59,7 @@ def revoke(name: str, console: Console) -> None:
     key = keys.revoke(signer.trusted, name, datetime.now(UTC).date())
     with _log(workspace) as log:
         log.audit(REVOKED, canonical_json({"key": key.id}))
-    console.print(f"{key.id} is revoked: what it signed is refused. `llmops signing sign` signs what serves anew")
+    console.print(f"{key.id[: keys.SHOWN]} is revoked, what it signed is refused: `llmops signing sign` signs it anew")
 
 
 def sign(names: Sequence[str], reason: str, console: Console) -> None:

@@ -68,7 +68,7 @@ def test_releases_are_signed_listed_refused_and_signed_again(installed):
     world = installed
     one, two = world.released(), world.released("two")
     key = world.signer.key().id
-    assert key in said("signing", "show").replace("\n", "")
+    assert key[:12] in said("signing", "show")
     listed = said("releases", "list")
     assert (one in listed, two in listed, listed.count(key[:12])) == (True, True, 2)
     bill = json.loads(said("releases", "bom", two))

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from gateway_support import KNOWN, Files, Gateway
+from gateway_support import KNOWN, Files, Gateway, wait_for
 from signing_support import KEY, seal_of, trusted_file
 
 from llmops_assets.gateway.bundle import bundle_folder, write_bundle
@@ -78,11 +78,13 @@ def test_promotions_and_rollbacks_under_load_fail_no_request_and_mix_no_answer(g
     customers = [threading.Thread(target=customer, args=(number,)) for number in range(3)]
     for thread in customers:
         thread.start()
-    moves = 20
+    moves = 12
     for move in range(moves):
         live = ids[move % 3]
         canary = {"canary": ids[(move + 1) % 3], "canary_share": 0.5} if move % 2 else {}
         gateway.serve(2 + move, live=live, previous=ids[move % 3 - 1], **canary)
+        before = len(answers)
+        wait_for(lambda before=before: len(answers) >= before + 4)
     done.set()
     for thread in customers:
         thread.join()

@@ -367,7 +367,10 @@ def test_files_are_read_of_one_version(mounted):
 def test_the_process_says_what_it_lacks(monkeypatch, capsys):
     for name in ("LAKEFS_ENDPOINT", "LAKEFS_ACCESS_KEY_ID", "LAKEFS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("sys.argv", ["fetching", "--routes", "/nowhere", "--root", "/nowhere"])
+    monkeypatch.setattr(
+        "sys.argv",
+        ["fetching", *(part for name in ("routes", "root", "trusted-keys") for part in (f"--{name}", "/nowhere"))],
+    )
     with pytest.raises(SystemExit):
         main()
     assert "LAKEFS_ENDPOINT, LAKEFS_ACCESS_KEY_ID, LAKEFS_SECRET_ACCESS_KEY must be in the" in capsys.readouterr().err
