@@ -107,12 +107,11 @@ class Releases:
                     self._loaded[release_id].bundle = await asyncio.to_thread(self._read, release_id, signed=True)
         except Exception as error:
             # Whatever is wrong with the new release, the old one must go on serving.
-            self.error = f"{type(error).__name__}: {error}"
-            self.failed_generation = wanted.generation
             await asyncio.gather(*(serving.engine.stop() for serving in made.values()))
             if isinstance(error, RefusedError):
-                log.error("%s was refused because of %s", error.release, error.file)
-                await asyncio.to_thread(self._refused, error)
+                await self._tell(error)
+            self.error = f"{type(error).__name__}: {error}"
+            self.failed_generation = wanted.generation
             return
         self._loaded.update(made)
         self.state, self.error = wanted, ""
@@ -120,6 +119,14 @@ class Releases:
             task = asyncio.create_task(self._drain(self._loaded.pop(release_id)))
             self._drains.add(task)
             task.add_done_callback(self._drains.discard)
+
+    async def _tell(self, error: RefusedError) -> None:
+        log.error("%s was refused because of %s", error.release, error.file)
+        try:
+            await asyncio.to_thread(self._refused, error)
+        except Exception:
+            # The log may be away for a while; the states that come after this one must be seen all the same.
+            log.exception("the refusal of %s could not be audited", error.release)
 
     def _read(self, release_id: str, *, signed: bool) -> Bundle:
         trusted = read_trusted(self._trusted) if signed else None
