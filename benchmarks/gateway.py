@@ -25,6 +25,7 @@ from typing import Any
 import aiohttp
 import psutil
 import uvicorn
+from sealing import seal, trusted
 
 from llmops_assets.gateway.app import create_app
 from llmops_assets.gateway.bundle import Bundle, write_bundle
@@ -129,6 +130,7 @@ def show_start() -> None:
         port, root = ports.find_free(), Path(folder)
         command = [sys.executable, "-m", "llmops_assets.gateway", "--root", folder, "--port", str(port)]
         command += ["--log-url", f"sqlite:///{root / 'log.db'}", "--subject-key", str(root / "subject.key")]
+        command += ["--trusted-keys", str(trusted(root))]
         began = time.monotonic()
         process = subprocess.Popen(command)
         try:
@@ -313,6 +315,7 @@ def write_releases(root: Path) -> None:
     acts = Acts.fit(embedder, [question for article in articles for question in article.questions])
     index = KnowledgeIndex.build(articles, embedder, acts).to_bytes()
     (root / "base.gguf").write_bytes(b"base")
+    trusted(root)
 
     def fetch(_: FileRef, target: Path) -> None:
         target.write_bytes(index)
@@ -333,7 +336,7 @@ def write_releases(root: Path) -> None:
             handover="A colleague will help.",
             language="en",
         )
-        release = write_bundle(root / name, manifest, fetch, root / "base.gguf").release_id
+        release = write_bundle(root / name, manifest, fetch, root / "base.gguf", seal(manifest)).release_id
         write_state(root / name, ServingState(generation=1, live=release))
 
 
@@ -350,7 +353,7 @@ def chain(mode: str, root: Path) -> Chain:
     folder = root / ("writing" if kind == "long" else "looking")
     log = InteractionLog(f"sqlite:///{root / f'{mode}.db'}")
     cache = AnswerCache(1000, 3600.0) if cached else None
-    return Chain(redactor, embedder, log, Releases(folder, engine, embedder.digest), cache=cache)
+    return Chain(redactor, embedder, log, Releases(folder, engine, embedder.digest, root / "trusted.pem"), cache=cache)
 
 
 if __name__ == "__main__":

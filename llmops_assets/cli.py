@@ -534,6 +534,83 @@ def rotate_key(
     rotate(key, hours, Console())
 
 
+released = typer.Typer(no_args_is_help=True, help="What was released: signatures, and bills of materials.")
+app.add_typer(released, name="releases")
+
+
+@released.command("list")
+def list_releases() -> None:
+    """Show every release: since when, whether it serves, who signed it."""
+    _quiet()
+    from rich.console import Console
+
+    from llmops_assets.commands.releases import listing
+
+    listing(Console())
+
+
+@released.command("bom")
+def print_bill(release: Annotated[str, typer.Argument(help="id of the release")]) -> None:
+    """Print the bill of materials of a release: models, data and packages with licences, as CycloneDX 1.6."""
+    _quiet()
+    from llmops_assets.commands.releases import bill_of_materials
+
+    typer.echo(bill_of_materials(release))
+
+
+signing = typer.Typer(no_args_is_help=True, help="The keys that sign releases: shown, followed, revoked.")
+app.add_typer(signing, name="signing")
+
+
+@signing.command("show")
+def show_signing() -> None:
+    """Show which key signs and which are trusted; the first one is made where there is none."""
+    _quiet()
+    from rich.console import Console
+
+    from llmops_assets.commands.signings import show
+
+    show(Console())
+
+
+@signing.command("rotate")
+def rotate_signing() -> None:
+    """Make the next key; releases of the keys before stay good."""
+    _quiet()
+    from rich.console import Console
+
+    from llmops_assets.commands.signings import rotate
+
+    rotate(Console())
+
+
+@signing.command("revoke")
+def revoke_signing(key: Annotated[str, typer.Argument(help="id of the key, or its beginning")]) -> None:
+    """End a key: what it signed is refused from now on; what serves already serves on."""
+    _quiet()
+    from rich.console import Console
+
+    from llmops_assets.commands.signings import revoke
+
+    revoke(key, Console())
+
+
+@signing.command("sign")
+def sign_releases(
+    releases: Annotated[
+        list[str] | None, typer.Argument(help="ids of releases; none: the one that serves and the one before")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="why to sign what earlier rules judged, on your word")] = "",
+) -> None:
+    """Verify releases again, from their files and the gate's stored answers, and sign them with the key of today."""
+    _quiet()
+    from rich.console import Console
+
+    from llmops_assets.commands.signings import sign
+
+    sign(releases or [], reason, Console())
+
+
 audit = typer.Typer(no_args_is_help=True, help="The audit log: whether it is whole, and its entries.")
 app.add_typer(audit, name="audit")
 

@@ -20,6 +20,7 @@ from resources.lake.base import Lake
 from resources.models import Models
 from resources.redactor import Redactors
 from resources.registry import Registry
+from resources.signer import Signer
 from resources.use_case import UseCaseFiles
 from resources.workspace import Settings, SettingsError, Workspace
 
@@ -31,6 +32,8 @@ LAKE_VARIABLE = "LAKE"
 """`embedded` (default) or `lakefs`."""
 TARGET_VARIABLE = "LLMOPS_TARGET"
 """`local` (default) or `kubernetes`, with LLMOPS_TARGET_NAMESPACE and LLMOPS_TARGET_ADDRESS."""
+SIGNING_VARIABLE, TRUSTED_VARIABLE = "LLMOPS_SIGNING_KEY", "LLMOPS_TRUSTED_KEYS"
+"""Files with the key that signs releases, and with the keys that are trusted; none: keys/ in the home."""
 LAKEFS_VARIABLES = ("LAKEFS_ENDPOINT", "LAKEFS_ACCESS_KEY_ID", "LAKEFS_SECRET_ACCESS_KEY")
 
 
@@ -81,6 +84,15 @@ def open_models(workspace: Workspace) -> Models:
     return Models(workspace.home / "models")
 
 
+def open_signer(workspace: Workspace) -> Signer:
+    """The keys of an installation: those of the environment, or of its home, where they are made on first use."""
+
+    def place(variable: str, name: str) -> Path:
+        return Path(str(dg.EnvVar(variable).get_value("") or workspace.home / "keys" / name))
+
+    return Signer(place(SIGNING_VARIABLE, "signing.key"), place(TRUSTED_VARIABLE, "trusted.pem"))
+
+
 def open_target(
     workspace: Workspace, *, lake: Lake | None = None, models: Models | None = None, replay: bool = False
 ) -> "DeploymentTarget":
@@ -98,6 +110,7 @@ def open_target(
     files = UseCaseFiles(workspace.settings)
     case = files.read()
     allow = Redactors(workspace.subject_key, files).public_words(case)
+    trusted = open_signer(workspace).trusted
     if kind == "kubernetes":
         from resources.cluster import Cluster
         from resources.deployment_target.kubernetes import KubernetesTarget
@@ -109,6 +122,7 @@ def open_target(
             str(dg.EnvVar("LLMOPS_TARGET_ADDRESS").get_value(f"http://gateway.{namespace}:8730")),
             lake=lake or open_lake(workspace),
             models=models or open_models(workspace),
+            trusted=trusted,
             identifiers=case.identifiers,
             allow=allow,
             key=workspace.gateway_key,
@@ -117,6 +131,7 @@ def open_target(
         workspace.home / "gateway",
         lake=lake or open_lake(workspace),
         models=models or open_models(workspace),
+        trusted=trusted,
         base_model=workspace.settings.base_model,
         log_url=workspace.log_url,
         subject_key=workspace.subject_key,
@@ -181,6 +196,7 @@ def build_resources(home: Path | None = None) -> dict[str, dg.ResourceDefinition
         "lake": of_workspace(open_lake, "Versioned data store"),
         "registry": of_workspace(open_registry, "MLflow"),
         "models": of_workspace(open_models, "Base models"),
+        "signer": of_workspace(open_signer, "The key that signs releases"),
         "interaction_log": of_workspace(lambda w: InstalledLog(w.log_url), "Redacted requests, answers and feedback"),
         "target": of_workspace(open_target, "Where releases are served", "lake", "models"),
     }

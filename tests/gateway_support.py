@@ -12,6 +12,7 @@ from pathlib import Path
 import requests
 import uvicorn
 from prometheus_client.parser import text_string_to_metric_families
+from signing_support import seal_of, trusted_file
 from starlette.applications import Starlette
 from support import COMMIT, WordEmbedder, article, ref
 
@@ -44,6 +45,7 @@ from llmops_assets.lib.records import (
     RouterPolicy,
 )
 from llmops_assets.lib.redaction import Redactor
+from llmops_assets.lib.signing import RefusedError
 
 HANDOVER = "A colleague of one will help."
 GENERATED = "delivery of my lamp?"
@@ -168,7 +170,11 @@ class Files:
         )
 
     def bundle(self, root: Path, name: str = "one", **options) -> Bundle:
-        return write_bundle(root, self.manifest(name, **options), self.fetch, self.base)
+        return self.put(root, self.manifest(name, **options))
+
+    def put(self, root: Path, manifest: ReleaseManifest) -> Bundle:
+        """A release in place, signed."""
+        return write_bundle(root, manifest, self.fetch, self.base, seal_of(manifest))
 
 
 class Gateway:
@@ -194,7 +200,9 @@ class Gateway:
         self.engines: list[EchoEngine] = []
         self.log = InteractionLog(f"sqlite:///{root / 'log.db'}")
         self.redactor = redactor or Redactor(key=b"k" * 32, names=False)
-        self.releases = Releases(root, self._engine, WordEmbedder.digest)
+        self.trusted = trusted_file(root / "trusted.pem")
+        self.refusals: list[RefusedError] = []
+        self.releases = Releases(root, self._engine, WordEmbedder.digest, self.trusted, self.refusals.append)
         self.chain = Chain(self.redactor, WordEmbedder(), self.log, self.releases, max_running=max_running, **options)
         self.store = KeyStore(self.log.url)
         self.tokens = {role: self.store.create(f"the {role}", role)[1] for role in roles}

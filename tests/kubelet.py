@@ -14,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 from kubernetes_server import KubernetesServer
+from signing_support import trusted_file
 
 from llmops_assets.gateway.identity.own import own_key
 from llmops_assets.lib import ports
@@ -34,6 +35,7 @@ class Gateways:
         self.server, self.folder = server, folder
         self.port = ports.find_free()
         self.own_key = folder / "own.key"
+        self.trusted = trusted_file(folder / "trusted.pem")
         self._lake, self._models, self._base = lake, models, str(base)
         self._process: subprocess.Popen | None = None
         self._count = 0
@@ -68,7 +70,7 @@ class Gateways:
         root = pod / "releases"
         self._mount(pod)
         try:
-            there = Fetcher(pod / "routes", root, self._lake, self._models, self._base).step()
+            there = Fetcher(pod / "routes", root, self._lake, self._models, self.trusted, self._base).step()
         except LlmopsError:
             there = (root / "state.json").exists()
         if there and (self._process is None or self._process.poll() is not None):
@@ -94,6 +96,7 @@ class Gateways:
         command = [sys.executable, "-m", "llmops_assets.gateway", "--root", root, "--port", str(self.port)]
         command += ["--log-url", f"sqlite:///{self.folder / 'log.db'}", "--subject-key", self.folder / "subject.key"]
         command += ["--redaction", root / "redaction.json", "--own-key", self.own_key]
+        command += ["--trusted-keys", self.trusted]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"}
         log = (pod / "gateway.log").open("ab")
         self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

@@ -42,6 +42,7 @@ from resources.interaction_log import InstalledLog
 from resources.lake.base import Lake
 from resources.models import Models
 from resources.registry import Registry
+from resources.signer import Signer
 
 JUDGEMENT = [candidate, quality_report, safety_report, gate]
 WAY = [*JUDGEMENT, release, deployment]
@@ -82,6 +83,7 @@ class World:
     target: ScriptedTarget
     root: Any
     log: InstalledLog
+    signer: Signer
 
     def __post_init__(self) -> None:
         path = self.root / "llmops_assets/samples/use_case.yaml"
@@ -165,6 +167,7 @@ class World:
                 "registry": self.registry,
                 "target": self.target,
                 "interaction_log": self.log,
+                "signer": self.signer,
             },
             run_config={"ops": {name: values for name, values in wanted.items() if name in names}},
             raise_on_error=False,
@@ -217,5 +220,7 @@ def world(lake, registry, tmp_path, root):
     """An installation on hand-made upstreams."""
     with dg.DagsterInstance.ephemeral() as instance:
         log = InstalledLog(f"sqlite:///{tmp_path / 'interactions.db'}")
-        yield World(instance, lake, registry, ScriptedTarget(lake, Models(tmp_path / "models")), root, log)
+        signer = Signer(tmp_path / "keys/signing.key", tmp_path / "keys/trusted.pem")
+        target = ScriptedTarget(lake, Models(tmp_path / "models"), signer.trusted)
+        yield World(instance, lake, registry, target, root, log, signer)
         log.close()

@@ -7,12 +7,13 @@ answers nobody. Only questions take no way over HTTP.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from llmops_assets.gateway.releases import share_of
 from llmops_assets.gateway.state import ServingState
 from llmops_assets.lib.hashing import hash_bytes
 from llmops_assets.lib.records import ReleaseManifest
-from resources.deployment_target import Ask, DeploymentError, DeploymentTarget, TargetReply, TargetStatus, Which
+from resources.deployment_target import Ask, DeploymentError, DeploymentTarget, Seal, TargetReply, TargetStatus, Which
 from resources.deployment_target.client import FeedbackEntry
 from resources.lake.base import Lake
 from resources.models import Models
@@ -37,8 +38,8 @@ class ScriptedTarget(DeploymentTarget):
 
     name = "scripted"
 
-    def __init__(self, lake: Lake, models: Models) -> None:
-        super().__init__(lake, models)
+    def __init__(self, lake: Lake, models: Models, trusted: Path) -> None:
+        super().__init__(lake, models, trusted)
         self.refused: set[str] = set()
         self.worse_as_canary = False
         self.fault: Callable[[Which, str], None] = lambda *_: None
@@ -74,14 +75,11 @@ class ScriptedTarget(DeploymentTarget):
     def address(self) -> str:
         return "http://scripted.example"
 
-    def _bring(self, manifest: ReleaseManifest) -> None:
+    def _bring(self, manifest: ReleaseManifest, seal: Seal) -> None:
         for file in (manifest.engine_model, manifest.adapter, manifest.knowledge_index):
             if file is not None and hash_bytes(self.lake.read(file.ref)) != file.sha256:
                 raise DeploymentError(f"{manifest.release_id}: {file.ref} is not the file that its manifest names")
         self._brought[manifest.release_id] = manifest
-
-    def _holds(self, release_id: str) -> bool:
-        return release_id in self._brought
 
     def _state(self) -> ServingState:
         return self.states[-1]

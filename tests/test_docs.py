@@ -19,11 +19,13 @@ import pytest
 import yaml
 from commands_support import llmops
 from documented_changes import DAY, hand_over_day, put, target_of
+from signing_support import publish_seal, trusted_file
 from test_layers import floors, misplaced, packages, reads
 
 from llmops_assets.data.augmented_conversations import AugmentationConfig
 from llmops_assets.definitions import GROUPS, build_defs
 from llmops_assets.evaluation.candidate import candidate
+from llmops_assets.gateway.state import ServingState
 from llmops_assets.lib import tables
 from llmops_assets.lib.records import GenerationSettings, ModelRef, PromptRef, ReleaseManifest, RouterPolicy
 from resources.conversations import Conversations
@@ -227,8 +229,7 @@ class Controller(BaseHTTPRequestHandler):
         return self._answer(200, b"")
 
     def do_GET(self) -> None:
-        releases = json.dumps([name.rpartition("/")[2] for name in self.kept if name.startswith("/releases/")])
-        self._answer(200, {"/releases": releases.encode(), "/state": self.kept.get("/state", b"{}")}[self.path])
+        self._answer(200, {"/state": self.kept.get("/state", b"{}")}[self.path])
 
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)
@@ -256,7 +257,7 @@ def test_the_target_of_contributing_takes_releases_and_goes_back(root, lake, tmp
     change, (address, kept) = Change(root, "Add a deployment target"), controller
     namespace: dict = {"__name__": "resources.deployment_target.fleet"}
     exec(change.block, namespace)
-    made = namespace["FleetTarget"](lake, Models(tmp_path / "models"), address)
+    made = namespace["FleetTarget"](lake, Models(tmp_path / "models"), trusted_file(tmp_path / "trusted.pem"), address)
     target = target_of(build_defs(tmp_path / "home", resources={"target": made}))
     one, two = (release(lake, name) for name in ("one", "two"))
     assert target.apply(one, "live").live == one.release_id
@@ -266,11 +267,11 @@ def test_the_target_of_contributing_takes_releases_and_goes_back(root, lake, tmp
     live = target.apply(two, "live")
     assert (live.live, live.previous, live.canary) == (two.release_id, one.release_id, None)
     assert target.rollback().live == one.release_id
-    with pytest.raises(DeploymentError, match="no files"):
+    with pytest.raises(DeploymentError, match="was never released"):
         target.rollback("release-unknown")
-    del kept[f"/releases/{two.release_id}"]
+    assert kept[f"/releases/{two.release_id}/model.sig"]
     with pytest.raises(DeploymentError, match="refused PUT state"):
-        target.rollback()
+        target._serve(target._state(), ServingState(generation=9, live="release-unknown"))
     assert target.status().live == one.release_id
     target.stop()
     assert target.status().live is None
@@ -278,7 +279,7 @@ def test_the_target_of_contributing_takes_releases_and_goes_back(root, lake, tmp
 
 def release(lake: Lake, name: str) -> ReleaseManifest:
     """A release with an index whose hand-over text carries its name."""
-    return ReleaseManifest(
+    manifest = ReleaseManifest(
         base=ModelRef(name="base", digest="b" * 64),
         prompt=PromptRef(name="p", version=1, template="Be brief.", digest="p"),
         generation=GenerationSettings(max_tokens=8),
@@ -286,6 +287,8 @@ def release(lake: Lake, name: str) -> ReleaseManifest:
         router=RouterPolicy(answer_above=0.7, hand_over_below=0.2),
         handover=f"A colleague of {name} will help.",
     )
+    publish_seal(lake, manifest)
+    return manifest
 
 
 def test_the_source_of_contributing_is_read_by_day_and_tells_what_changed(root, tmp_path, monkeypatch):

@@ -166,7 +166,9 @@ log = gateway.InteractionLog(f"sqlite:///{folder}/log.db")
 import psycopg2, xllamacpp
 LakeFSLake("http://127.0.0.1:9", "a", "b", attempts=1)._client
 callers = gateway.Callers(gateway.KeyStore(f"sqlite:///{folder}/log.db"), own="k", open=False)
-releases = gateway.Releases(folder, lambda bundle: None, embedder.digest)
+releases = gateway.Releases(folder, lambda bundle: None, embedder.digest, folder / "trusted.pem")
+from llmops_assets.lib.signing import SigningKey
+assert SigningKey.new().sign(b"data")
 app = gateway.create_app(gateway.Chain(redactor, embedder, log, releases), callers)
 assert not [name for name in sys.modules if name.partition(".")[0] in ("torch", "dagster", "transformers")]
 print("complete")

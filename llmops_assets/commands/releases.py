@@ -1,25 +1,34 @@
-"""Builds a release and takes one back: each is a run of a job of the graph."""
+"""Builds a release and takes one back, each a run of a job of the graph; what was released, and what is in it."""
 
 from datetime import date
 
 import dagster as dg
 from rich.console import Console
+from rich.table import Table
 
 from llmops_assets.commands.runs import Runner
 from llmops_assets.definitions import build_defs
+from llmops_assets.handover import serving
 from llmops_assets.handover.reading import recorded
+from llmops_assets.lib import signing
+from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.records import Deployment
+from llmops_assets.lib.signing.keys import SHOWN
 from llmops_assets.lib.sources import told
 from llmops_assets.partitions import DAILY, outside
 from llmops_assets.samples import generator
 from resources import home_folder
 from resources.conversations import Conversations
+from resources.deployment_target.base import read_seal
+from resources.lake.base import Lake, NotFoundError
 from resources.models import ModelNotFoundError
 from resources.use_case import UseCaseFiles
-from resources.wiring import open_models
+from resources.wiring import open_lake, open_models, open_signer
 from resources.workspace import SettingsError, Workspace
 
 SAMPLE_CONVERSATIONS = 1500
+DEPLOYMENTS = "deployments"
+"""Folder of the lake: a file a deployment, named by its time (UTC) and its release."""
 
 
 def build(wanted: date | None, console: Console) -> Deployment:
@@ -84,3 +93,51 @@ def deployed(instance: dg.DagsterInstance) -> Deployment:
     found = recorded(instance, "deployment", Deployment)
     assert found is not None
     return found
+
+
+def listing(console: Console) -> None:
+    """Every release: when it was deployed last, whether it serves, and who signed it or what is wrong with it."""
+    workspace = Workspace(home_folder())
+    lake = open_lake(workspace)
+    released = {stat.path.split("/")[1] for stat in lake.list("main", f"{serving.FOLDER}/")}
+    if not released:
+        console.print("Nothing was released yet: `llmops build` makes the first release.")
+        return
+    with dg.DagsterInstance.get() as instance:
+        live = serving.recorded(instance, lake)
+    state = {live.deployment.previous: "before", live.release.release_id: "serves"} if live else {}
+    # Named by time and release: the last one of a release is kept.
+    times: dict[str, str] = {}
+    for stat in lake.list("main", f"{DEPLOYMENTS}/"):
+        moment, _, name = stat.path.removeprefix(f"{DEPLOYMENTS}/").removesuffix(".json").partition("-")
+        times[name] = moment
+    table = Table("release", "deployed last", "", "signed by")
+    for name in sorted(released, key=lambda name: times.get(name, ""), reverse=True):
+        table.add_row(name, times.get(name, "never"), state.get(name, ""), signature(lake, workspace, name))
+    console.print(table)
+
+
+def signature(lake: Lake, workspace: Workspace, name: str) -> str:
+    """The key that signed a release, or why it would be refused."""
+    try:
+        return signing.insist_sealed(
+            read_seal(lake, name), serving.published(lake, name).manifest, open_signer(workspace).keys()
+        )[:SHOWN]
+    except (signing.RefusedError, signing.KeyFileError, NotFoundError) as error:
+        return str(error)
+
+
+def bill_of_materials(name: str) -> str:
+    """The signed CycloneDX bill of a release, as JSON. LlmopsError where it is missing or not what was signed."""
+    workspace = Workspace(home_folder())
+    lake = open_lake(workspace)
+    try:
+        manifest = serving.published(lake, name).manifest
+    except NotFoundError:
+        raise LlmopsError(f"{name} was never released: `llmops releases list` shows those that were") from None
+    seal = read_seal(lake, name)
+    try:
+        signing.insist_sealed(seal, manifest, open_signer(workspace).keys())
+    except signing.RefusedError as error:
+        raise LlmopsError(str(error)) from error
+    return seal[signing.BOM].decode()

@@ -1,6 +1,8 @@
 """The staged rollout: verify the gate's evidence again, canary, check what is served, then live for everybody; and the
 way back. Each of them is a materialization, so that everything after it follows what serves."""
 
+import contextlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -14,11 +16,11 @@ from llmops_assets.handover.contents import read_suite
 from llmops_assets.handover.memory import Memory
 from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.handover.reading import read
-from llmops_assets.lib import evalsuite
+from llmops_assets.lib import evalsuite, signing
 from llmops_assets.lib.judging import approvals
 from llmops_assets.lib.records import Deployment, GateDecision, QualityReport, Release, UseCase
 from llmops_assets.lib.statistics import mcnemar_exact
-from resources.deployment_target import DeploymentTarget, TargetStatus
+from resources.deployment_target import DeploymentTarget, ReleaseRefusedError, TargetStatus
 from resources.interaction_log import InstalledLog
 from resources.lake.base import Lake, NotFoundError
 from resources.registry import Registry
@@ -39,7 +41,7 @@ class RolloutConfig(dg.Config):
     deps=["use_case", release],
     kinds={"llamacpp", "http"},
     owners=["team:operations"],
-    code_version="3",
+    code_version="4",
     pool="serving",
 )
 def deployment(
@@ -53,7 +55,8 @@ def deployment(
     """The release on its target. A canary that answers worse than it was judged is withdrawn; the incumbent stays."""
     live = serving.find(context, lake)
     if config.roll_back:
-        return rolled_back(context, lake, registry, target, live, config.roll_back_to)
+        with refusals_told(interaction_log):
+            return rolled_back(context, lake, registry, target, live, config.roll_back_to)
     record, status = read(context, "release", Release), target.start()
     insist_agreement(status, live)
     incumbent = live.release.release_id if live else None
@@ -69,15 +72,30 @@ def deployment(
     if memory.result is not None and status.live == record.release_id:
         return memory.result
     try:
-        target.apply(record.manifest, "canary", share=config.canary_share)
-        checks = served_accuracy(lake, target, report, record, config.canary_items_per_slice)
-        insist_as_judged(record.release_id, checks)
-        now = target.apply(record.manifest, "live")
+        with refusals_told(interaction_log):
+            target.apply(record.manifest, "canary", share=config.canary_share)
+            checks = served_accuracy(lake, target, report, record, config.canary_items_per_slice)
+            insist_as_judged(record.release_id, checks)
+            now = target.apply(record.manifest, "live")
     except BaseException:
         # A rollout that was interrupted or not promoted leaves no canary behind, either.
         target.abort_canary()
         raise
     return deployed(context, lake, registry, target, record, now, before=live, checks=checks, memory=memory)
+
+
+@contextlib.contextmanager
+def refusals_told(log: InstalledLog) -> Iterator[None]:
+    """A release that is not what was signed fails the run, with the file's name, and stands in the audit log."""
+    try:
+        yield
+    except ReleaseRefusedError as error:
+        log.audit(signing.REFUSED, signing.refusal(error.refusal))
+        raise dg.Failure(
+            f"{error}; what served before serves on",
+            metadata={"release": error.refusal.release, "file": error.refusal.file},
+            allow_retries=False,
+        ) from error
 
 
 def insist_allowed(decision: GateDecision, record: Release, log: InstalledLog, now: datetime | None) -> None:
@@ -117,7 +135,8 @@ def rolled_back(
     live: serving.Serving | None,
     to: str,
 ) -> dg.MaterializeResult:
-    """Serve an earlier release again: it was judged and released before, so nothing is asked of it anew."""
+    """Serve any earlier release again: it was judged and released before, so that nothing but its signature, with the
+    hashes of its files, is asked of it anew."""
     wanted = to or target.start().previous
     if wanted is None:
         raise dg.Failure("there is no previous release to roll back to", allow_retries=False)

@@ -1,21 +1,26 @@
-"""The atomic tuple that is served, named by the hash of its manifest; made only of what the gate has judged."""
+"""The atomic tuple that is served, named by the hash of its manifest; made only of what the gate has judged, and
+signed together with the gate's evidence and its bill of materials."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
 
+from llmops_assets.evaluation import evidence
 from llmops_assets.handover import serving
 from llmops_assets.handover.claims import Claims
 from llmops_assets.handover.display import address
 from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.handover.reading import find, read
+from llmops_assets.lib import bom, signing
 from llmops_assets.lib.answering.wordings import knows
 from llmops_assets.lib.auditing import purposes
 from llmops_assets.lib.gate import GateError
+from llmops_assets.lib.hashing import canonical_json
 from llmops_assets.lib.judging import approvals
 from llmops_assets.lib.records import Approval, Candidate, DataTerms, GateDecision, Release
 from resources.lake.base import Lake
+from resources.signer import Signer
 
 NAME = "release"
 PURPOSE = "support"
@@ -25,7 +30,7 @@ PURPOSE = "support"
     deps=["candidate", "gate", "approval"],
     kinds={"json"},
     owners=["team:operations"],
-    code_version="5",
+    code_version="6",
     check_specs=[
         dg.AssetCheckSpec(
             "every_row_allows_serving",
@@ -42,9 +47,10 @@ PURPOSE = "support"
     ],
 )
 def release(
-    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], signer: dg.ResourceParam[Signer]
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
-    """The release: its manifest in the lake, with the gate's evidence. Refused when the gate judged something else."""
+    """The release: its manifest in the lake, signed with the gate's evidence and its bill of materials. Refused when
+    the gate judged something else."""
     decision, entering = read(context, "gate", GateDecision), read(context, "candidate", Candidate)
     word = find(context, "approval", Approval)
     try:
@@ -66,7 +72,12 @@ def release(
     yield from claims.results()
     claims.insist(f"{entering.release_id} is not released")
     folder = serving.folder_of(entering.release_id)
-    commit = publish(context, lake, {f"{folder}/manifest.json": manifest.text().encode()}, release=manifest.release_id)
+    word = None if decision.passed else word
+    bill = bom.bill(manifest, entering.tuned, entering.training, entering.knowledge, bom.installed())
+    told = evidence.files(lake, decision.evidence[0])
+    sealed = signing.sealed(manifest, canonical_json(bill).encode(), told, word, signer.sign)
+    files = {f"{folder}/{name}": data for name, data in sealed.items()}
+    commit = publish(context, lake, files, release=manifest.release_id)
     record = Release(
         release_id=manifest.release_id,
         manifest=manifest,
@@ -75,7 +86,7 @@ def release(
         incumbent=decision.incumbent,
         tuned=entering.tuned,
         training=entering.training,
-        approval=None if decision.passed else word,
+        approval=word,
     )
     publish(context, lake, {f"{folder}/release.json": record.model_dump_json().encode()}, release=record.release_id)
     yield materialized(
@@ -89,6 +100,9 @@ def release(
         evidence=address(lake, record.gate),
         replaces=record.incumbent or "",
         approval=told_of(record.approval),
+        signed_by=signer.key().id,
+        bill_of_materials=address(lake, lake.uri(commit, f"{folder}/{signing.BOM}")),
+        figures=bom.counted(bill),
         inputs={
             "gate": record.gate,
             "model": entering.tuned.digest if entering.tuned else "",

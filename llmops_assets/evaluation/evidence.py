@@ -22,6 +22,16 @@ REPORT, DECISION, SAFETY = "report.json", "decision.json", "safety.json"
 """Files of a decision's folder in the lake."""
 
 
+def beside(report: LakeRef, name: str) -> LakeRef:
+    """Another file of a decision's folder than the report."""
+    return report.model_copy(update={"path": f"{report.path.removesuffix(REPORT)}{name}"})
+
+
+def files(lake: Lake, report: LakeRef) -> dict[str, bytes]:
+    """What the gate published of a decision, by name, at the commit of its report."""
+    return {name: lake.read(beside(report, name)) for name in (DECISION, REPORT, SAFETY)}
+
+
 def outcomes(lake: Lake, report: EvalReport) -> gates.Outcomes:
     """Item id to (slice, right), graded from the stored answers by the rules of today.
 
@@ -99,13 +109,9 @@ def verified(
     from them; the decision is about this release and this incumbent, by today's rules; policy, suite, answers and
     probes have the hashes it was made of; it is, word for word, the decision that follows from them.
     """
-
-    def beside(name: str) -> LakeRef:
-        return release.gate.model_copy(update={"path": f"{release.gate.path.removesuffix(REPORT)}{name}"})
-
     report = QualityReport.model_validate_json(lake.read(release.gate))
-    decision = GateDecision.model_validate_json(lake.read(beside(DECISION)))
-    probes = SafetyReport.model_validate_json(lake.read(beside(SAFETY)))
+    decision = GateDecision.model_validate_json(lake.read(beside(release.gate, DECISION)))
+    probes = SafetyReport.model_validate_json(lake.read(beside(release.gate, SAFETY)))
     if probes.prompt != release.manifest.prompt.template:
         raise gates.GateError(f"the safety probes of {release.release_id} asked for another system prompt than its own")
     allowed(decision)

@@ -32,6 +32,7 @@ from llmops_assets.gateway.upstreams.settings import UpstreamConfigError, Upstre
 from llmops_assets.lib.answering.embedding import CachedEmbedder, Embedder, find_embedder_folder
 from llmops_assets.lib.records import HostingOption, SubjectPattern
 from llmops_assets.lib.redaction import SUBJECT_KEY_VARIABLE, Redactor, load_subject_keys
+from llmops_assets.lib.signing import REFUSED, RefusedError, refusal
 
 
 def main() -> None:
@@ -42,6 +43,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8730)
     parser.add_argument("--log-url", required=True, help="SQLAlchemy URL of the interaction log")
     parser.add_argument("--subject-key", type=Path, required=True, help="file with the key behind pseudonyms")
+    parser.add_argument("--trusted-keys", type=Path, required=True, help="PEM file of the keys that sign releases")
     parser.add_argument("--redaction", type=Path, help="JSON: {identifiers: [...], allow: [...]}")
     parser.add_argument("--embedder", type=Path, help="folder of the embedder; default: the PyPI wheel's")
     parser.add_argument("--cache", type=Path, help="SQLite file of known embeddings")
@@ -76,8 +78,12 @@ def main() -> None:
         engines = Engines(upstreams, embedded, os.environ)
     except UpstreamConfigError as error:
         raise SystemExit(str(error)) from None
-    releases = Releases(arguments.root, engines, embedder.digest)
     log = InteractionLog(arguments.log_url)
+
+    def refused(error: RefusedError) -> None:
+        log.audit(REFUSED, refusal(error))
+
+    releases = Releases(arguments.root, engines, embedder.digest, arguments.trusted_keys, refused)
     told = arguments.identity.read_text() if arguments.identity else "{}"
     callers = Callers(
         KeyStore(arguments.log_url),

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import logging
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
@@ -12,9 +13,16 @@ from llmops_assets.gateway.serving import Serving
 from llmops_assets.gateway.state import ServingState, read_state
 from llmops_assets.lib.answering.knowledge import KnowledgeIndex
 from llmops_assets.lib.guarding import Guards
+from llmops_assets.lib.signing import RefusedError, read_trusted
+
+log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1
 DRAIN_SECONDS = 150.0
+
+
+Refused = Callable[[RefusedError], None]
+"""Told of a release that was refused because of one of its files."""
 
 
 class NoReleaseError(Exception):
@@ -22,15 +30,26 @@ class NoReleaseError(Exception):
 
 
 class Releases:
-    """Watches the state file in `root` and keeps exactly the releases it names ready."""
+    """Watches the state file in `root` and keeps exactly the releases it names ready.
 
-    def __init__(self, root: Path, make_engine: Callable[[Bundle], Engine], embedder_digest: str) -> None:
+    What customers are served must be signed by a key in the file `trusted`, which is read anew for every release.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        make_engine: Callable[[Bundle], Engine],
+        embedder_digest: str,
+        trusted: Path,
+        refused: Refused = lambda _: None,
+    ) -> None:
         self.root = root
         self.state = ServingState()
         self.error = ""
         self.failed_generation = -1
         self._make_engine = make_engine
         self._embedder_digest = embedder_digest
+        self._trusted, self._refused = trusted, refused
         self._loaded: dict[str, Serving] = {}
         self._drains: set[asyncio.Task[None]] = set()
 
@@ -80,13 +99,19 @@ class Releases:
         made: dict[str, Serving] = {}
         try:
             for release_id in wanted.releases():
+                signed = release_id in wanted.released()
                 if release_id not in self._loaded:
-                    made[release_id] = await self._load(release_id)
+                    made[release_id] = await self._load(release_id, signed=signed)
+                elif signed and not self._loaded[release_id].bundle.signed_by:
+                    # Loaded as a candidate, by name only: now it needs a signature, over what was loaded.
+                    self._loaded[release_id].bundle = await asyncio.to_thread(self._read, release_id, signed=True)
         except Exception as error:
             # Whatever is wrong with the new release, the old one must go on serving.
+            await asyncio.gather(*(serving.engine.stop() for serving in made.values()))
+            if isinstance(error, RefusedError):
+                await self._tell(error)
             self.error = f"{type(error).__name__}: {error}"
             self.failed_generation = wanted.generation
-            await asyncio.gather(*(serving.engine.stop() for serving in made.values()))
             return
         self._loaded.update(made)
         self.state, self.error = wanted, ""
@@ -95,8 +120,20 @@ class Releases:
             self._drains.add(task)
             task.add_done_callback(self._drains.discard)
 
-    async def _load(self, release_id: str) -> Serving:
-        bundle = await asyncio.to_thread(load_bundle, bundle_folder(self.root, release_id))
+    async def _tell(self, error: RefusedError) -> None:
+        log.error("%s was refused because of %s", error.release, error.file)
+        try:
+            await asyncio.to_thread(self._refused, error)
+        except Exception:
+            # The log may be away for a while; the states that come after this one must be seen all the same.
+            log.exception("the refusal of %s could not be audited", error.release)
+
+    def _read(self, release_id: str, *, signed: bool) -> Bundle:
+        trusted = read_trusted(self._trusted) if signed else None
+        return load_bundle(bundle_folder(self.root, release_id), trusted=trusted)
+
+    async def _load(self, release_id: str, *, signed: bool) -> Serving:
+        bundle = await asyncio.to_thread(self._read, release_id, signed=signed)
         index = await asyncio.to_thread(KnowledgeIndex.load, bundle.index) if bundle.index else None
         if index is not None and index.embedder_digest != self._embedder_digest:
             raise ValueError(f"the index of {release_id} was made by another embedder: build it again")

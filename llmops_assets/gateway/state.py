@@ -24,6 +24,10 @@ class ServingState(Record):
         """Every release that must be loaded."""
         return tuple(dict.fromkeys(r for r in (self.live, self.canary, self.shadow, self.preview) if r))
 
+    def released(self) -> frozenset[str]:
+        """Those of them that must be signed: all but one under judgement, which its name must be known to ask."""
+        return frozenset(r for r in (self.live, self.canary, self.shadow) if r)
+
 
 def read_state(root: Path) -> ServingState:
     """The state in a folder; the empty one when there is none."""

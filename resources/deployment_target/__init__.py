@@ -5,7 +5,7 @@ What the contract needs is light; the local target is loaded when it is first as
 
 from typing import TYPE_CHECKING, Any
 
-from resources.deployment_target.base import DeploymentError, DeploymentTarget, TargetStatus
+from resources.deployment_target.base import DeploymentError, DeploymentTarget, ReleaseRefusedError, Seal, TargetStatus
 from resources.deployment_target.client import Ask, TargetReply, Which
 from resources.deployment_target.rollout import Stage
 
@@ -17,6 +17,8 @@ __all__ = [
     "DeploymentError",
     "DeploymentTarget",
     "LocalTarget",
+    "ReleaseRefusedError",
+    "Seal",
     "Stage",
     "TargetReply",
     "TargetStatus",

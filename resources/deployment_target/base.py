@@ -1,25 +1,43 @@
 """What a deployment target can do: the life of a release on it, the same for every kind; kinds fill in hooks.
 
-A target is made with the lake and the models, and is told a manifest: it brings the files to where it serves, itself.
+A target is made with the lake, the models and the keys that are trusted, and is told a manifest: it brings the files
+to where it serves, itself. Whatever the kind, nothing that customers are served gets there without a signature of one
+of those keys over all of it, and without the gate's evidence: docs/decisions/signing.md.
 """
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from llmops_assets.gateway.state import ServingState
+from llmops_assets.lib import signing
 from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.records import ReleaseManifest
+from llmops_assets.lib.signing import RefusedError
 from resources.deployment_target import client
 from resources.deployment_target.client import Ask, FeedbackEntry, TargetReply, Which
 from resources.deployment_target.rollout import Move, MoveRefusedError, Stage, Wanted, moved
-from resources.lake.base import Lake, LakeError
+from resources.lake.base import Lake, LakeError, NotFoundError
 from resources.models import Models
+
+RELEASES = "releases"
+"""Folder of the lake: a release's sealed files lie in a folder of its name."""
+Seal = Mapping[str, bytes]
+"""The small files that were signed with a release, by name, and the signature."""
 
 
 class DeploymentError(LlmopsError):
     """A release could not be applied, or the target does not answer; what served before still does."""
+
+
+class ReleaseRefusedError(DeploymentError):
+    """A release was refused because of one of its files, which `refusal` names."""
+
+    def __init__(self, refusal: RefusedError) -> None:
+        super().__init__(f"{refusal.release} cannot be served: {refusal}")
+        self.refusal = refusal
 
 
 @dataclass(frozen=True)
@@ -38,9 +56,10 @@ class DeploymentTarget(ABC):
 
     name: str
 
-    def __init__(self, lake: Lake, models: Models) -> None:
+    def __init__(self, lake: Lake, models: Models, trusted: Path) -> None:
         self.lake = lake
         self.models = models
+        self.trusted = trusted
 
     # -- hooks of a kind ------------------------------------------------------------------------------------------
 
@@ -67,12 +86,11 @@ class DeploymentTarget(ABC):
         return ""
 
     @abstractmethod
-    def _bring(self, manifest: ReleaseManifest) -> None:
-        """Put a release's files where they are served from, verified against the manifest. DeploymentError."""
+    def _bring(self, manifest: ReleaseManifest, seal: Seal) -> None:
+        """Put a release's files where they are served from, verified against the manifest, and the seal beside them.
 
-    @abstractmethod
-    def _holds(self, release_id: str) -> bool:
-        """Whether a release's files are where they are served from."""
+        The seal is verified already; it is empty for a candidate under judgement. DeploymentError or RefusedError.
+        """
 
     @abstractmethod
     def _state(self) -> ServingState:
@@ -104,15 +122,15 @@ class DeploymentTarget(ABC):
         """Serve a release: as shadow, as canary for a share of conversations, or live for all.
 
         Returns when it is served. Applying the live release live again changes nothing. DeploymentError leaves what
-        served before.
+        served before; it is ReleaseRefusedError where the release is not what was signed.
         """
-        self._bring_in(manifest)
+        self._bring_in(manifest, self._seal(manifest))
         return self._move(stage, Wanted(manifest.release_id, share))
 
     @contextlib.contextmanager
     def preview(self, manifest: ReleaseManifest) -> Generator[None]:
         """Serve a release beside the live one for those who ask for `preview`; nothing of it is logged."""
-        self._bring_in(manifest)
+        self._bring_in(manifest, {})
         self._move("preview", Wanted(manifest.release_id))
         try:
             yield
@@ -124,19 +142,59 @@ class DeploymentTarget(ABC):
         return self._move("abort", Wanted())
 
     def rollback(self, to: str | None = None) -> TargetStatus:
-        """Serve the previous release again, or another one that the target still holds; what served becomes previous.
+        """Serve the previous release again, or any other that was released; what served becomes previous.
 
-        Fine when it serves already. DeploymentError when there is none.
+        Fine when it serves already. DeploymentError when there is none, ReleaseRefusedError when it is not what was
+        signed.
         """
-        if to is not None and not self._holds(to):
-            raise DeploymentError(f"{self.name} holds no files of {to}: apply that release instead")
-        return self._move("roll_back", Wanted(to or ""))
+        self.start()
+        wanted = to or self._state().previous
+        if wanted is not None:
+            manifest = self._released(wanted)
+            self._bring_in(manifest, self._seal(manifest))
+        return self._move("roll_back", Wanted(wanted or ""))
 
-    def _bring_in(self, manifest: ReleaseManifest) -> None:
+    def renew(self) -> TargetStatus:
+        """Serve the same state once more, after what was refused of it was put right."""
+        before = self._state()
+        if before.live is not None:
+            manifest = self._released(before.live)
+            self._bring_in(manifest, self._seal(manifest))
+        with self._locked():
+            return self._serve(before, before.model_copy(update={"generation": before.generation + 1}))
+
+    def _released(self, release_id: str) -> ReleaseManifest:
+        """The manifest of a release, out of the lake."""
         try:
-            self._bring(manifest)
+            text = self.lake.get("main", f"{RELEASES}/{release_id}/{signing.MANIFEST}")
+        except NotFoundError:
+            raise DeploymentError(f"{release_id} was never released: name a release that was") from None
+        except LakeError as error:
+            raise DeploymentError(f"{release_id} cannot be served: {error}") from error
+        try:
+            return ReleaseManifest.model_validate_json(text)
+        except ValueError as error:
+            told = f"{signing.MANIFEST} cannot be read ({type(error).__name__})"
+            raise ReleaseRefusedError(RefusedError(release_id, signing.MANIFEST, told)) from error
+
+    def _seal(self, manifest: ReleaseManifest) -> Seal:
+        """What was signed with a release, verified. ReleaseRefusedError when it is not signed, or not so."""
+        try:
+            seal = read_seal(self.lake, manifest.release_id)
+            signing.insist_sealed(seal, manifest, signing.read_trusted(self.trusted))
+        except RefusedError as error:
+            raise ReleaseRefusedError(error) from error
+        except (LakeError, signing.KeyFileError) as error:
+            raise DeploymentError(f"{manifest.release_id} cannot be served: {error}") from error
+        return seal
+
+    def _bring_in(self, manifest: ReleaseManifest, seal: Seal) -> None:
+        try:
+            self._bring(manifest, seal)
         except LakeError as error:
             raise DeploymentError(f"{manifest.release_id} cannot be served: {error}") from error
+        except RefusedError as error:
+            raise ReleaseRefusedError(error) from error
 
     def _move(self, move: Move, wanted: Wanted) -> TargetStatus:
         self.start()
@@ -157,3 +215,12 @@ class DeploymentTarget(ABC):
     def give_feedback(self, feedback: Sequence[FeedbackEntry], *, concurrency: int = 4) -> int:
         """Send (interaction, rating, reason, correction, time) and return how many were stored."""
         return client.give_feedback(self.address, feedback, concurrency, self.key)
+
+
+def read_seal(lake: Lake, release_id: str) -> Seal:
+    """The small files of a release in the lake that were signed, and its signature; none that is not there."""
+    seal = {}
+    for file in (*signing.SEALED, signing.SIGNATURE):
+        with contextlib.suppress(NotFoundError):
+            seal[file] = lake.get("main", f"{RELEASES}/{release_id}/{file}")
+    return seal

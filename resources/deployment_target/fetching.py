@@ -12,10 +12,12 @@ import sys
 import time
 from pathlib import Path
 
-from llmops_assets.gateway.bundle import BundleError, bundle_folder, write_bundle
+from llmops_assets.gateway.bundle import bundle_folder, write_bundle
 from llmops_assets.gateway.state import read_state, write_state
 from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.records import FileRef
+from llmops_assets.lib.signing import RefusedError, insist_sealed, read_trusted
+from resources.deployment_target.base import read_seal
 from resources.deployment_target.routes import REDACTION, Routes, from_folder
 from resources.lake.base import Lake, LakeError
 from resources.models import Models
@@ -32,11 +34,13 @@ class Fetcher:
     """Keeps the folder `root` of a gateway at what `routes` says.
 
     `base_model` is the name by which `models` finds the base model of releases that bring no engine model; none: the
-    name in the manifest.
+    name in the manifest. `trusted` is the file of keys that sign releases.
     """
 
-    def __init__(self, routes: Path, root: Path, lake: Lake, models: Models, base_model: str = "") -> None:
-        self.routes, self.root = routes, root
+    def __init__(
+        self, routes: Path, root: Path, lake: Lake, models: Models, trusted: Path, base_model: str = ""
+    ) -> None:
+        self.routes, self.root, self.trusted = routes, root, trusted
         self._lake, self._models = lake, models
         self._base_model = base_model
 
@@ -79,8 +83,11 @@ class Fetcher:
             return
         try:
             base = None if manifest.engine_model else self._models.resolve(self._base_model or manifest.base.name).gguf
-            write_bundle(self.root, manifest, self._fetch, base)
-        except (BundleError, LlmopsError) as error:
+            seal = read_seal(self._lake, release_id) if release_id in routes.state.released() else {}
+            if seal:
+                insist_sealed(seal, manifest, read_trusted(self.trusted))
+            write_bundle(self.root, manifest, self._fetch, base, seal)
+        except (RefusedError, LlmopsError) as error:
             if isinstance(error, LakeError):
                 raise
             _say(f"{release_id} cannot be served: {error}")
@@ -107,6 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--routes", type=Path, required=True, help="folder that the ConfigMap is mounted at")
     parser.add_argument("--root", type=Path, required=True, help="the gateway's folder")
+    parser.add_argument("--trusted-keys", type=Path, required=True, help="PEM file of the keys that sign releases")
     parser.add_argument("--models", type=Path, default=Path("/tmp/models"), help="cache of base models")
     parser.add_argument("--base-model", default="", help="wheel model or folder; none: the manifest's name")
     parser.add_argument("--once", action="store_true", help="end when there is something to serve")
@@ -118,7 +126,7 @@ def main() -> None:
         parser.error(f"{', '.join(missing)} must be in the environment")
     lake = LakeFSLake(*(os.environ[name] for name in VARIABLES), os.environ.get("LAKEFS_REPOSITORY", "llmops"))
     models = Models(arguments.models)
-    fetcher = Fetcher(arguments.routes, arguments.root, lake, models, arguments.base_model)
+    fetcher = Fetcher(arguments.routes, arguments.root, lake, models, arguments.trusted_keys, arguments.base_model)
     said = ""
     while True:
         told = ""

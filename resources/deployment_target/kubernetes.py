@@ -19,7 +19,7 @@ from llmops_assets.gateway.state import ServingState
 from llmops_assets.lib.hashing import hash_stream
 from llmops_assets.lib.records import ReleaseManifest, SubjectPattern
 from resources.cluster import Cluster, ClusterError, ConflictError
-from resources.deployment_target.base import DeploymentError, DeploymentTarget, TargetStatus
+from resources.deployment_target.base import DeploymentError, DeploymentTarget, Seal, TargetStatus
 from resources.deployment_target.routes import Routes, from_data
 from resources.lake.base import Lake
 from resources.models import Models
@@ -47,12 +47,13 @@ class KubernetesTarget(DeploymentTarget):
         *,
         lake: Lake,
         models: Models,
+        trusted: Path,
         identifiers: Sequence[SubjectPattern] = (),
         allow: Sequence[str] = (),
         key: Path | None = None,
         seconds: float = SECONDS,
     ) -> None:
-        super().__init__(lake, models)
+        super().__init__(lake, models, trusted)
         self._cluster, self._namespace, self._address = cluster, namespace, address.rstrip("/")
         self._redaction = {"identifiers": [p.model_dump(mode="json") for p in identifiers], "allow": list(allow)}
         self._key = key
@@ -146,8 +147,8 @@ class KubernetesTarget(DeploymentTarget):
 
     # -- releases -------------------------------------------------------------------------------------------------
 
-    def _bring(self, manifest: ReleaseManifest) -> None:
-        """Gateways fetch the files themselves; that the lake has them, as they must be, is seen here before."""
+    def _bring(self, manifest: ReleaseManifest, seal: Seal) -> None:
+        """Gateways fetch files and seal themselves; that the lake has them, as they must be, is seen here before."""
         for file in (manifest.engine_model, manifest.adapter, manifest.knowledge_index):
             if file is not None:
                 with self.lake.open(file.ref.commit, file.ref.path) as source:
@@ -165,10 +166,6 @@ class KubernetesTarget(DeploymentTarget):
                 "the rules of redaction changed, and gateways take them at their start: kubectl -n "
                 f"{self._namespace} rollout restart deployment/{DEPLOYMENT}, then deploy again"
             )
-
-    def _holds(self, release_id: str) -> bool:
-        routes = from_data(self._read().get("data"))
-        return routes is not None and routes.find(release_id) is not None
 
     def _state(self) -> ServingState:
         routes = from_data(self._read().get("data"))

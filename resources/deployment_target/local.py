@@ -14,14 +14,14 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
-from llmops_assets.gateway.bundle import BundleError, bundle_folder, write_bundle
+from llmops_assets.gateway.bundle import write_bundle
 from llmops_assets.gateway.identity.own import own_key
 from llmops_assets.gateway.identity.providers import IdentityProviders
 from llmops_assets.gateway.state import ServingState, read_state, write_state
 from llmops_assets.gateway.upstreams.settings import UpstreamSettings
 from llmops_assets.lib import ports
 from llmops_assets.lib.records import FileRef, HostingOption, ReleaseManifest, SubjectPattern
-from resources.deployment_target.base import DeploymentError, DeploymentTarget, TargetStatus
+from resources.deployment_target.base import DeploymentError, DeploymentTarget, Seal, TargetStatus
 from resources.lake.base import Lake
 from resources.models import Models
 
@@ -50,6 +50,7 @@ class LocalTarget(DeploymentTarget):
         *,
         lake: Lake,
         models: Models,
+        trusted: Path,
         log_url: str,
         subject_key: Path,
         base_model: str = "",
@@ -64,7 +65,7 @@ class LocalTarget(DeploymentTarget):
         options: Sequence[str] = (),
         hosting: HostingOption | None = None,
     ) -> None:
-        super().__init__(lake, models)
+        super().__init__(lake, models, trusted)
         self.root = root
         self._base_model = base_model
         self._log_url = log_url
@@ -117,6 +118,7 @@ class LocalTarget(DeploymentTarget):
         redaction.write_text(json.dumps({"identifiers": identifiers, "allow": list(self._allow)}))
         port = self._port if ports.is_free(self._port) else ports.find_free()
         command = [sys.executable, "-m", MODULE, "--root", str(self.root), "--port", str(port)]
+        command += ["--trusted-keys", str(self.trusted)]
         command += ["--log-url", self._log_url, "--subject-key", str(self._subject_key), "--redaction", str(redaction)]
         if self._cache is not None:
             command += ["--cache", str(self._cache)]
@@ -261,11 +263,8 @@ class LocalTarget(DeploymentTarget):
         """Where the gateway answers; where none was started, an address that nobody listens at."""
         return self._about().get("address", "http://127.0.0.1:9")
 
-    def _bring(self, manifest: ReleaseManifest) -> None:
-        try:
-            write_bundle(self.root, manifest, self._fetch, self._base_file(manifest))
-        except BundleError as error:
-            raise DeploymentError(f"{manifest.release_id} cannot be served: {error}") from error
+    def _bring(self, manifest: ReleaseManifest, seal: Seal) -> None:
+        write_bundle(self.root, manifest, self._fetch, self._base_file(manifest), seal)
 
     def _fetch(self, file: FileRef, target: Path) -> None:
         with self.lake.open(file.ref.commit, file.ref.path) as source, target.open("wb") as out:
@@ -288,25 +287,38 @@ class LocalTarget(DeploymentTarget):
             )
         return found.gguf
 
-    def _holds(self, release_id: str) -> bool:
-        return bundle_folder(self.root, release_id).is_dir()
-
     def _state(self) -> ServingState:
         return read_state(self.root)
 
     def _serve(self, before: ServingState, wanted: ServingState) -> TargetStatus:
         write_state(self.root, wanted)
         deadline = time.monotonic() + APPLY_SECONDS
+        deaths = 0
         while True:
             health = self._health()
             if health is not None and health["generation"] == wanted.generation:
                 return self.status()
-            refused = health is not None and health["failed_generation"] == wanted.generation
-            if refused or time.monotonic() > deadline:
+            reason = ""
+            if health is not None and health["failed_generation"] == wanted.generation:
+                reason = health["error"]
+            elif self._process() is None:
+                # Begun anew here: whoever keeps it running waits for the lock that a move holds.
+                deaths += 1
+                reason = self._begun_anew() if deaths == 1 else f"the gateway ended: {self.last_words()}"
+            elif time.monotonic() > deadline:
+                reason = f"not served within {APPLY_SECONDS:.0f} s"
+            if reason:
                 write_state(self.root, before.model_copy(update={"generation": wanted.generation + 1}))
-                reason = health["error"] if health and refused else f"not served within {APPLY_SECONDS:.0f} s"
                 raise DeploymentError(f"the gateway did not take the release: {reason}")
             time.sleep(0.05)
+
+    def _begun_anew(self) -> str:
+        """Start the gateway that died; why it cannot be, or "" when it runs."""
+        try:
+            self._begin()
+        except DeploymentError as error:
+            return str(error)
+        return ""
 
 
 def _alive(pid: int) -> bool:

@@ -24,7 +24,8 @@ __all__ = ["registry", "world"]
 def installed(home: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """The commands work on the world's instance, with the world's lake and target and the home's audit log."""
     world.log = InstalledLog(Workspace(home).log_url)
-    resources = {"lake": world.lake, "registry": world.registry, "target": world.target, "interaction_log": world.log}
+    resources = {"lake": world.lake, "registry": world.registry, "target": world.target}
+    resources |= {"interaction_log": world.log, "signer": world.signer}
     defs = dg.Definitions(assets=[*WAY, approval], jobs=[approve, reject], resources=resources)
     monkeypatch.setattr(approvals, "build_defs", lambda: defs)
     monkeypatch.setattr(dg.DagsterInstance, "get", lambda: contextlib.nullcontext(world.instance))

@@ -173,12 +173,15 @@ def spoil_key(server: KubernetesServer) -> None:
     secret(server, "llmops", "llmops-secrets", values | {"LLMOPS_SUBJECT_KEY": "not a key"})
 
 
+SIGNING = {"signing.key": KEY, "trusted.pem": KEY}
+
+
 def change_key(server: KubernetesServer) -> None:
-    secret(server, "llmops", "gateway-key", {"gateway.key": "another"})
+    secret(server, "llmops", "gateway-key", {**SIGNING, "gateway.key": "another"})
 
 
 def empty_key(server: KubernetesServer) -> None:
-    secret(server, "llmops", "gateway-key", {"gateway.key": ""})
+    secret(server, "llmops", "gateway-key", {**SIGNING, "gateway.key": ""})
 
 
 def lose_storage(server: KubernetesServer) -> None:

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from support import article
 
 from llmops_assets.gateway.budget import SPARE
-from llmops_assets.gateway.bundle import write_bundle
 from llmops_assets.gateway.protocol.messages import MOST_CHARACTERS
 from llmops_assets.lib.answering.prompting import build_messages, render_chat
 
@@ -64,7 +63,7 @@ def test_a_release_that_would_fill_the_context_with_its_answer_answers_all_the_s
     manifest = files.manifest()
     manifest = manifest.model_copy(update={"generation": manifest.generation.model_copy(update={"max_tokens": 9000})})
     with Gateway(files, root) as gateway:
-        gateway.serve(1, live=write_bundle(root, manifest, files.fetch, files.base).release_id)
+        gateway.serve(1, live=files.put(root, manifest).release_id)
         gateway.engines[0].answer = "On and on and on. " * 1000
         choice = post(gateway, messages=user(GENERATED)).json()["choices"][0]
         assert choice["finish_reason"] == "length"

@@ -9,6 +9,7 @@ import pytest
 import requests
 from gateway_support import KNOWN, wait_for
 from otlp_receiver import Receiver
+from signing_support import trusted_file
 
 from llmops_assets.lib.redaction import load_subject_keys
 from resources.wiring import gateway_options
@@ -58,6 +59,7 @@ def test_a_process_logs_traces_and_counts_as_it_is_told(tmp_path, hosting):
         )
         command = [sys.executable, "-m", "llmops_assets.gateway", "--root", str(tmp_path), "--port", str(port)]
         command += ["--log-url", f"sqlite:///{tmp_path / 'log.db'}", "--subject-key", str(tmp_path / "subject.key")]
+        command += ["--trusted-keys", str(trusted_file(tmp_path / "trusted.pem"))]
         command += ["--hosting", str(tmp_path / "hosting.json"), *gateway_options(settings)]
         with (tmp_path / "said").open("wb") as said:
             process = subprocess.Popen(command, stdout=said, stderr=said)

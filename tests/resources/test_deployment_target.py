@@ -15,6 +15,7 @@ from gateway_support import ARTICLES
 from kubelet import Gateways
 from kubernetes_server import KubernetesServer
 from scripted_target import Said, ScriptedTarget
+from signing_support import publish_seal, trusted_file
 from upstream_server import KEY, UpstreamServer
 
 from llmops_assets.gateway.upstreams.settings import Upstream, UpstreamSettings
@@ -46,6 +47,7 @@ def local(folder: Path, lake: Lake, models: Models, base: Path) -> LocalTarget:
         folder / "gateway",
         lake=lake,
         models=models,
+        trusted=trusted_file(folder / "trusted.pem"),
         base_model=str(base),
         log_url=f"sqlite:///{folder / 'log.db'}",
         subject_key=folder / "key",
@@ -53,8 +55,8 @@ def local(folder: Path, lake: Lake, models: Models, base: Path) -> LocalTarget:
     )
 
 
-def scripted(_: Path, lake: Lake, models: Models, __: Path) -> ScriptedTarget:
-    target = ScriptedTarget(lake, models)
+def scripted(folder: Path, lake: Lake, models: Models, __: Path) -> ScriptedTarget:
+    target = ScriptedTarget(lake, models, trusted_file(folder / "trusted.pem"))
     target.say(KNOWN, Said("Delivery takes 3 to 5 days.", article="delivery"))
     return target
 
@@ -64,7 +66,14 @@ def kubernetes(folder: Path, lake: Lake, models: Models, base: Path) -> Kubernet
     gateways = Gateways(server, folder, lake, models, base).begin()
     cluster = Cluster(server.address, attempts=2, pause=0.02)
     return KubernetesTarget(
-        cluster, gateways.namespace, gateways.address, lake=lake, models=models, key=gateways.own_key, seconds=120
+        cluster,
+        gateways.namespace,
+        gateways.address,
+        lake=lake,
+        models=models,
+        trusted=gateways.trusted,
+        key=gateways.own_key,
+        seconds=120,
     )
 
 
@@ -83,6 +92,7 @@ class Subject:
 
     def apply(self, name: str, stage="live", **fields):
         made = self.manifest(name, **fields)
+        publish_seal(self.lake, made)
         return made.release_id, self.target.apply(made, stage, share=0.5)
 
     def say(self, question: str = UNKNOWN, which="live") -> str:
@@ -246,9 +256,9 @@ def test_a_file_that_is_not_what_the_manifest_names_is_refused_and_the_old_relea
     assert served.say() == "A colleague of one will help."
 
 
-def test_a_release_that_the_target_never_held_is_not_rolled_back_to(served):
+def test_what_was_never_released_is_not_rolled_back_to(served):
     one, _ = served.apply("one")
-    with pytest.raises(DeploymentError, match="holds no files of r-000000000000"):
+    with pytest.raises(DeploymentError, match="r-000000000000 was never released"):
         served.target.rollback(to="r-000000000000")
     assert served.target.status().live == one
 
@@ -304,6 +314,17 @@ def test_a_killed_gateway_is_started_again_with_what_it_served(gateway):
 
 
 @pytest.mark.slow
+def test_a_gateway_that_is_killed_in_the_middle_of_a_move_is_started_again_and_the_move_ends(gateway):
+    one, _ = gateway.apply("one")
+    two, _ = gateway.apply("two")
+    before = gateway.target._state()
+    os.kill(json.loads((gateway.target.root / "gateway.json").read_text())["pid"], signal.SIGKILL)
+    wanted = before.model_copy(update={"live": one, "previous": two, "generation": before.generation + 1})
+    assert gateway.target._serve(before, wanted).live == one
+    assert gateway.say() == "A colleague of one will help."
+
+
+@pytest.mark.slow
 def test_a_killed_engine_is_started_again_by_its_gateway(gateway):
     release, _ = gateway.apply("one", router=GENERATES)
     assert gateway.say(KNOWN) is not None
@@ -325,7 +346,12 @@ def _is_engine(process: Path, release: str) -> bool:
 @pytest.mark.slow
 def test_a_gateway_that_ends_at_its_start_leaves_the_end_of_its_own_log(gateway, tmp_path):
     target = LocalTarget(
-        tmp_path, lake=gateway.lake, models=Models(tmp_path), log_url="no database", subject_key=tmp_path / "key"
+        tmp_path,
+        lake=gateway.lake,
+        models=Models(tmp_path),
+        trusted=trusted_file(tmp_path / "trusted.pem"),
+        log_url="no database",
+        subject_key=tmp_path / "key",
     )
     (tmp_path / "gateway.log").write_text("of an earlier life\n")
     with pytest.raises(DeploymentError, match=r"(?s)ended at its start:.*SQLAlchemy URL") as failed:
@@ -344,6 +370,7 @@ def test_an_upstream_answers_in_place_of_the_embedded_engine(gateway, tmp_path, 
             tmp_path / "gateway",
             lake=gateway.lake,
             models=Models(tmp_path),
+            trusted=trusted_file(tmp_path / "trusted.pem"),
             base_model=str(tiny_gguf),
             log_url=f"sqlite:///{tmp_path / 'log.db'}",
             subject_key=tmp_path / "key",
@@ -351,7 +378,9 @@ def test_an_upstream_answers_in_place_of_the_embedded_engine(gateway, tmp_path, 
         )
         try:
             target.start()
-            target.apply(gateway.manifest("one", router=GENERATES), "live")
+            manifest = gateway.manifest("one", router=GENERATES)
+            publish_seal(gateway.lake, manifest)
+            target.apply(manifest, "live")
             (reply,) = target.ask_many([Ask(UNKNOWN)])
             assert reply.answer == "From another machine."
             assert KEY not in (tmp_path / "gateway" / "upstreams.json").read_text()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from kubernetes_server import KubernetesServer
+from signing_support import publish_seal, trusted_file
 
 from llmops_assets.gateway.bundle import bundle_folder, load_bundle
 from llmops_assets.gateway.state import ServingState, read_state
@@ -86,12 +87,21 @@ def gateways(server) -> list[Gateway]:
     return [Gateway(server, "one"), Gateway(server, "two")]
 
 
+class Target(KubernetesTarget):
+    """The target, with every release that it is told of signed in the lake as the graph leaves it."""
+
+    def apply(self, manifest: ReleaseManifest, *stage, **options):
+        publish_seal(self.lake, manifest)
+        return super().apply(manifest, *stage, **options)
+
+
 @pytest.fixture
 def make(server, lake, tmp_path):
     def made(**changes) -> KubernetesTarget:
         given = {"lake": lake, "models": Models(tmp_path / "models"), "seconds": 5.0, **changes}
+        given |= {"trusted": trusted_file(tmp_path / "trusted.pem")}
         cluster = Cluster(server.address, attempts=3, pause=0.02)
-        return KubernetesTarget(cluster, NAMESPACE, "http://127.0.0.1:9/", **given)
+        return Target(cluster, NAMESPACE, "http://127.0.0.1:9/", **given)
 
     return made
 
@@ -279,6 +289,11 @@ def mounted(tmp_path):
     return mount
 
 
+def fetching(routes: Path, root: Path, lake: Lake) -> Fetcher:
+    folder = routes.parent
+    return Fetcher(routes, root, lake, Models(folder), trusted_file(folder / "trusted.pem"))
+
+
 RULES = {"identifiers": [], "allow": []}
 
 
@@ -287,7 +302,7 @@ def test_releases_are_there_before_the_gateway_is_told(lake, mounted, tmp_path):
     one = release("one", engine_model=model, knowledge_index=index)
     root = tmp_path / "root"
     folder = mounted(Routes(ServingState(generation=3, live=one.release_id), RULES, (one,)))
-    assert Fetcher(folder, root, lake, Models(tmp_path)).step()
+    assert fetching(folder, root, lake).step()
     assert load_bundle(bundle_folder(root, one.release_id)).manifest == one
     assert read_state(root).live == one.release_id
     assert json.loads((root / "redaction.json").read_text()) == RULES
@@ -295,7 +310,7 @@ def test_releases_are_there_before_the_gateway_is_told(lake, mounted, tmp_path):
 
 def test_nothing_is_told_before_anything_is_routed(lake, tmp_path):
     (tmp_path / "routes").mkdir()
-    assert not Fetcher(tmp_path / "routes", tmp_path / "root", lake, Models(tmp_path)).step()
+    assert not fetching(tmp_path / "routes", tmp_path / "root", lake).step()
     assert not (tmp_path / "root").exists()
 
 
@@ -303,7 +318,7 @@ def test_a_file_that_is_another_is_never_put_in_place_and_the_gateway_may_refuse
     wrong = put(lake, "m.gguf", b"weights").model_copy(update={"sha256": "0" * 64})
     one = release("one", engine_model=wrong)
     folder = mounted(Routes(ServingState(generation=1, live=one.release_id), RULES, (one,)))
-    assert Fetcher(folder, tmp_path / "root", lake, Models(tmp_path)).step()
+    assert fetching(folder, tmp_path / "root", lake).step()
     assert not bundle_folder(tmp_path / "root", one.release_id).exists()
     assert read_state(tmp_path / "root").generation == 1
     assert f"{one.release_id} cannot be served: " in capsys.readouterr().err
@@ -313,7 +328,7 @@ def test_a_lake_that_does_not_answer_leaves_what_serves(lake, mounted, tmp_path)
     one = release("one", engine_model=put(lake, "m.gguf", b"weights"))
     gone = put(lake, "n.gguf", b"more")
     two = release("two", engine_model=gone.model_copy(update={"ref": gone.ref.model_copy(update={"path": "nowhere"})}))
-    fetcher = Fetcher(tmp_path / "routes", tmp_path / "root", lake, Models(tmp_path))
+    fetcher = fetching(tmp_path / "routes", tmp_path / "root", lake)
     mounted(Routes(ServingState(generation=1, live=one.release_id), RULES, (one,)))
     fetcher.step()
     mounted(Routes(ServingState(generation=2, live=two.release_id), RULES, (one, two)))
@@ -325,7 +340,7 @@ def test_a_lake_that_does_not_answer_leaves_what_serves(lake, mounted, tmp_path)
 def test_releases_that_serve_no_more_make_room(lake, mounted, tmp_path):
     made = [release(name, engine_model=put(lake, f"{name}.gguf", name.encode())) for name in ("one", "two", "three")]
     names = [m.release_id for m in made]
-    fetcher = Fetcher(tmp_path / "routes", tmp_path / "root", lake, Models(tmp_path))
+    fetcher = fetching(tmp_path / "routes", tmp_path / "root", lake)
     for n, name in enumerate(names):
         previous = names[n - 1] if n else None
         mounted(Routes(ServingState(generation=n + 1, live=name, previous=previous), RULES, tuple(made)))
@@ -334,7 +349,7 @@ def test_releases_that_serve_no_more_make_room(lake, mounted, tmp_path):
 
 
 def test_a_gateway_never_serves_under_other_rules_than_it_started_with(lake, mounted, tmp_path):
-    fetcher = Fetcher(tmp_path / "routes", tmp_path / "root", lake, Models(tmp_path))
+    fetcher = fetching(tmp_path / "routes", tmp_path / "root", lake)
     mounted(Routes(ServingState(), RULES))
     fetcher.step()
     mounted(Routes(ServingState(generation=1), {**RULES, "allow": ["Acme"]}))
@@ -352,7 +367,10 @@ def test_files_are_read_of_one_version(mounted):
 def test_the_process_says_what_it_lacks(monkeypatch, capsys):
     for name in ("LAKEFS_ENDPOINT", "LAKEFS_ACCESS_KEY_ID", "LAKEFS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("sys.argv", ["fetching", "--routes", "/nowhere", "--root", "/nowhere"])
+    monkeypatch.setattr(
+        "sys.argv",
+        ["fetching", *(part for name in ("routes", "root", "trusted-keys") for part in (f"--{name}", "/nowhere"))],
+    )
     with pytest.raises(SystemExit):
         main()
     assert "LAKEFS_ENDPOINT, LAKEFS_ACCESS_KEY_ID, LAKEFS_SECRET_ACCESS_KEY must be in the" in capsys.readouterr().err

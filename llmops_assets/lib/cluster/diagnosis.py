@@ -22,7 +22,11 @@ OPERATORS = {
 }
 """API group to who brings it."""
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
-SAME = (("LLMOPS_SUBJECT_KEY", "pseudonyms"), ("gateway.key", "the key by which runs ask the gateway"))
+SAME = (
+    ("LLMOPS_SUBJECT_KEY", "pseudonyms"),
+    ("gateway.key", "the key by which runs ask the gateway"),
+    ("trusted.pem", "the keys that sign releases"),
+)
 """Keys that are one secret in several places, and what they are for."""
 
 
