@@ -200,5 +200,4 @@ def refused(entering: Candidate | None, decision: GateDecision | None) -> "Learn
         if decision.status == "waiting"
         else "read the gate's page: more corrections or an article for the finding, or more questions of these slices"
     )
-    told = f"{', '.join(decision.failed_slices) or 'the whole'}: {gates.stopped(decision)}"
-    return Learned(name, training.findings, training.until, None, told, step)
+    return Learned(name, training.findings, training.until, None, gates.stopped(decision), step)

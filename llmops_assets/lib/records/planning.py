@@ -128,7 +128,10 @@ class DecisionPolicy(Record):
     """When findings retrain: how much must be seen, what it must be worth, and how long it may wait."""
 
     minimum_questions: int = Field(
-        8, ge=1, description="different questions answered badly without which nothing is learned from a finding"
+        8,
+        ge=1,
+        description="different questions answered badly without which a finding is not learned, and later ones without "
+        "which it is not cured",
     )
     minimum_senders: int = Field(5, ge=1, description="different people who must have asked")
     cool_down_days: int = Field(1, ge=0, description="days after the last learned one on which nothing is retrained")

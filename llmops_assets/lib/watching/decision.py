@@ -143,7 +143,7 @@ def _retraining(
     if trained_until is not None and (today - trained_until).days <= policy.cool_down_days:
         return "wait", f"{told}; it cools down, since {trained_until} was just learned"
     if not pays:
-        late = waited >= policy.maximum_wait_days
+        late = waited >= policy.maximum_wait_days and figures["errors_a_day"] > 0
         return ("ask", f"{told}: for {waited} days it has not paid") if late else ("wait", f"{told}: it does not pay")
     if not any(finding.since <= day <= today for day in alarms) and waited < policy.maximum_wait_days:
         return "wait", f"{told}; no alarm yet, without one it waits until day {policy.maximum_wait_days} (now {waited})"

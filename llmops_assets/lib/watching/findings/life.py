@@ -420,7 +420,7 @@ def cured(finding: Finding, day: Day) -> Cure | None:
     after = finding.total("learned_badly"), finding.total("learned")
     before = finding.total("badly") - after[0], finding.total("questions") - after[1]
     low, high = share_fell(before, after)
-    if low <= 0:
+    if low <= 0 or after[1] < day.policy.minimum_questions:
         return None
     cost = day.serving.cost
     return Cure(

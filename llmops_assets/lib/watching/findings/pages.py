@@ -14,6 +14,7 @@ EXAMPLES = 8
 CORRECTIONS = 3
 POINTS = 300
 """Points of the map at most: it stands in the metadata."""
+DAYS = ("day", "questions", "people", "badly", "handed over", "corrected", "by what learned", "badly by it")
 HELPS = {
     "write_article": "write an article",
     "retrain": "retrain",
@@ -78,35 +79,41 @@ def page(title: str, cases: Sequence[Case], decision: str, picture: str) -> str:
 def section(case: Case) -> list[str]:
     """A finding's part of the page."""
     finding = case.finding
-    lines = [f"{HELPS[finding.action]}: {finding.why}", f"{state(finding)} since {finding.since}"]
-    if finding.parent:
-        lines.append(f"split from {finding.parent}")
-    if finding.merged:
-        lines.append(f"took in {', '.join(finding.merged)}")
-    if finding.articles:
-        lines.append(f"nearest articles: {', '.join(finding.articles)} (cosine {finding.article_similarity:.2f})")
-    if finding.refused:
-        refused = finding.refused
-        lines.append(f"{refused.candidate} was refused: {refused.reason}. Next: {refused.next_step}")
-    if finding.closed_because:
-        lines.append(f"closed: {finding.closed_because}")
-    if finding.cure:
-        lines.append(cost_told(finding))
     said = [[one.time.isoformat()[:16], one.question, answered(one)] for one in examples(case.members)]
-    days = [
-        [str(d.day), d.questions, d.senders, d.badly, d.handed_over, d.corrected, d.learned, d.learned_badly]
-        for d in finding.days
-    ]
     missing = missing_knowledge(case.members)
     return [
         html.heading(f"{finding.id}: {about(finding)}"),
-        html.bullets(lines),
+        html.bullets(lines(finding)),
         html.table(["asked", "question", "answered"], said),
         html.paragraph("What people wrote as the right answer:") + html.bullets(missing) if missing else "",
-        html.table(
-            ["day", "questions", "people", "badly", "handed over", "corrected", "by what learned", "badly by it"],
-            days,
-        ),
+        html.table(DAYS, days(finding)),
+    ]
+
+
+def lines(finding: Finding) -> list[str]:
+    """What is known of a finding, a sentence each."""
+    told = [f"{HELPS[finding.action]}: {finding.why}", f"{state(finding)}; it counts since {finding.since}"]
+    if finding.parent:
+        told.append(f"split from {finding.parent}")
+    if finding.merged:
+        told.append(f"took in {', '.join(finding.merged)}")
+    if finding.articles:
+        told.append(f"nearest articles: {', '.join(finding.articles)} (cosine {finding.article_similarity:.2f})")
+    if finding.refused:
+        refused = finding.refused
+        told.append(f"{refused.candidate} was refused: {refused.reason}. Next: {refused.next_step}")
+    if finding.closed_because:
+        told.append(f"closed: {finding.closed_because}")
+    if finding.cure:
+        told.append(cost_told(finding))
+    return told
+
+
+def days(finding: Finding) -> list[list[str | int]]:
+    """A line for each day of a finding, in the columns of DAYS."""
+    return [
+        [str(d.day), d.questions, d.senders, d.badly, d.handed_over, d.corrected, d.learned, d.learned_badly]
+        for d in finding.days
     ]
 
 
