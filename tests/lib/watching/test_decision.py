@@ -66,7 +66,7 @@ def test_without_an_alarm_it_waits_and_at_last_goes_on():
     assert "no alarm yet" in decide(finding(), alarms=()).told
     old = MONDAY - timedelta(days=1)
     assert decide(finding(), alarms=(old,)).verdict == "wait", "that alarm was about something else"
-    late = finding(day=MONDAY - timedelta(days=7))
+    late = finding(since=MONDAY - timedelta(days=7))
     assert decide(late, alarms=()).verdict == "retrain"
     assert decide(late, alarms=(), maximum_wait_days=8).verdict == "wait"
 
@@ -83,7 +83,9 @@ def test_a_refused_candidate_asks_a_person_until_it_may_be_tried_again():
     assert made.verdict == "ask"
     assert "r-3 was refused (faq is worse); write more, or wait for 2026-03-16" in made.told
     again = MONDAY + timedelta(days=7)
-    assert decide(finding(refused=stopped), day=again).verdict == "retrain"
+    still = (FindingDay(day=again, questions=9, senders=9, badly=9),)
+    assert decide(finding(refused=stopped, days=still), alarms=(again,), day=again).verdict == "retrain"
+    assert "does not pay" in decide(finding(refused=stopped), day=again).told, "nobody asks any more"
 
 
 def learned(badly: int, questions: int):
@@ -155,7 +157,7 @@ def template(day):
 
 
 def small_talk(day):
-    return [row(one, question=text) for one, text in zip(asked("hi", 60, day), ["hi!", "thank you so much"] * 30)]
+    return [row(one, question=text) for one, text in zip(asked("hi", 60, day), ["hi!", "bye"] * 30, strict=True)]
 
 
 def recall(day):
@@ -169,12 +171,8 @@ def play(stream, days: int = 12):
         day = MONDAY + timedelta(days=number)
         rows = [*ordinary(day), *(stream(day) if number >= 2 else [])]
         if serving.findings:
-            rows = [
-                {**one, "path": "matched", "correction": "", "release_id": "r-2"}
-                if "recall" in one["question"]
-                else one
-                for one in rows
-            ]
+            well_now = {"path": "matched", "correction": "", "release_id": "r-2"}
+            rows = [{**one, **well_now} if "recall" in one["question"] else one for one in rows]
         ordered = sorted(rows, key=lambda one: one["time"])
         count = counted(ordered)
         members = [
