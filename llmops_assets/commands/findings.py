@@ -78,9 +78,9 @@ def export(file: Path) -> int:
 
 def take_in(file: Path) -> tuple[int, Path, bool]:
     """Keep the articles of a file: how many, the file they are kept in, and whether it is new."""
-    rows = files.read(file)
     workspace = Workspace(home_folder())
     case_files = UseCaseFiles(workspace.settings)
+    rows = files.read(file)
     with dg.DagsterInstance.get() as instance:
         _, report = _newest(instance)
     redactor = Redactors(workspace.subject_key, case_files).of(case_files.read())
