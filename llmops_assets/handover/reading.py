@@ -108,9 +108,12 @@ def recorded_days(
     return dict(sorted(found.items()))
 
 
-def newest_day(instance: dg.DagsterInstance, asset: str, record: type[RecordType]) -> RecordType | None:
-    """The hand-over of an asset's last day, whichever day was materialized last, or None: for sensors and commands."""
-    found = _newest_day(instance, dg.AssetKey(asset))
+def newest_day(
+    instance: dg.DagsterInstance, asset: str, record: type[RecordType], *, before: date | None = None
+) -> RecordType | None:
+    """The hand-over of an asset's last day (before another one), whichever day was materialized last, or None: for
+    sensors and commands."""
+    found = _newest_day(instance, dg.AssetKey(asset), before)
     return None if found is None else parse(found.asset_materialization, record)
 
 
