@@ -661,6 +661,65 @@ def print_figures() -> None:
     typer.echo(figures(), nl=False)
 
 
+findings = typer.Typer(no_args_is_help=True, help="What changed: causes, their questions, articles to write.")
+app.add_typer(findings, name="findings")
+
+AFinding = Annotated[str, typer.Argument(help="id of the finding: f-…")]
+
+
+@findings.command("list")
+def list_findings() -> None:
+    """Print the findings of the newest day, and what follows from each."""
+    _quiet()
+    from rich.console import Console
+
+    from llmops_assets.commands.findings import show_all
+
+    show_all(Console())
+
+
+@findings.command("show")
+def show_finding(finding: AFinding) -> None:
+    """Print a finding with its days and redacted examples."""
+    _quiet()
+    from rich.console import Console
+
+    from llmops_assets.commands.findings import show
+
+    show(finding, Console())
+
+
+@findings.command("export")
+def export_findings(file: Annotated[Path, typer.Argument(help="where the list is written, as CSV")]) -> None:
+    """Write the articles that are missing, with examples, for editors to fill in `title` and `answer`."""
+    _quiet()
+    from llmops_assets.commands.findings import export
+
+    typer.echo(f"{export(file)} articles to write in {file}")
+
+
+@findings.command("import")
+def import_findings(
+    file: Annotated[Path, typer.Argument(help="the list that editors filled in, CSV or JSONL")],
+) -> None:
+    """Take in what editors wrote, as trusted articles; a file with one thing wrong is refused whole."""
+    _quiet()
+    from llmops_assets.commands.findings import take_in
+
+    count, kept, new = take_in(file)
+    typer.echo(f"{count} articles {'kept as' if new else 'were taken in before:'} {kept}")
+    typer.echo("materialize findings again, and retrain_on_drift decides on it; or run the job retrain")
+
+
+@findings.command("close")
+def close_finding(finding: AFinding, reason: Reason, name: Person = "") -> None:
+    """Say that a finding is closed; it comes back by itself where its questions are answered badly again."""
+    _quiet()
+    from llmops_assets.commands.findings import close
+
+    typer.echo(f"{finding} is closed with the next report: audit entry {close(finding, reason, name)}")
+
+
 labels = typer.Typer(no_args_is_help=True, help="Intents that people give: the queue out, their labels in.")
 app.add_typer(labels, name="labels")
 

@@ -71,8 +71,8 @@ retrain = dg.define_asset_job(
 )
 monitor_day = dg.define_asset_job(
     "monitor_day",
-    selection=assets("interactions", "feedback_examples", "drift_report", "kpi_report", "cost_ledger"),
-    description="One day of traffic: interactions, feedback, drift, KPIs and costs.",
+    selection=assets("interactions", "feedback_examples", "drift_report", "kpi_report", "cost_ledger", "findings"),
+    description="One day of traffic: interactions, feedback, drift, KPIs, costs and findings.",
     executor_def=dg.in_process_executor,
 )
 roll_back = dg.define_asset_job(

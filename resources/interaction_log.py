@@ -26,6 +26,10 @@ class InstalledLog:
         """The audit entry of a number, or None."""
         return self._opened.audit_entry(number)
 
+    def audit_entries(self, action: str) -> list[dict[str, Any]]:
+        """The audit entries of an action, oldest first."""
+        return [entry for entry in self._opened.audit_entries() if entry["action"] == action]
+
     def broken_audit_entry(self) -> int | None:
         """Number of the first audit entry that does not follow from the one before it; None when the chain holds."""
         return self._opened.broken_audit_entry()

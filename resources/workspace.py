@@ -200,6 +200,11 @@ class Workspace:
         return self.home / "labels"
 
     @property
+    def articles_folder(self) -> Path:
+        """Folder of the articles that editors wrote for findings."""
+        return self.home / "articles"
+
+    @property
     def log_url(self) -> str:
         """SQLAlchemy URL of the interaction log."""
         return self.settings.log_url or f"sqlite:///{(self.home / 'interactions.db').resolve()}"

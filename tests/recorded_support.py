@@ -21,9 +21,9 @@ def record(instance, asset: str, value, partition: str | None = None) -> None:
     instance.report_runless_asset_event(dg.AssetMaterialization(asset, metadata=metadata, partition=partition))
 
 
-def serve(instance, lake, release_id: str, until: date) -> None:
+def serve(instance, lake, release_id: str, until: date, findings: tuple[str, ...] = ()) -> None:
     """What a run of `deployment` leaves behind."""
-    training = TrainingSet(rows=dataset(), held_out=dataset(), reference=dataset(), until=until)
+    training = TrainingSet(rows=dataset(), held_out=dataset(), reference=dataset(), until=until, findings=findings)
     manifest = ReleaseManifest(
         base=ModelRef(name="m", digest="d"),
         prompt=PromptRef(name="p", version=1, template="t", digest="p"),

@@ -7,12 +7,12 @@ import dagster as dg
 from llmops_assets import observability
 from llmops_assets.handover import reading, serving
 from llmops_assets.lib.errors import LlmopsError
-from llmops_assets.lib.records import DriftReport
+from llmops_assets.lib.records import DriftPolicy, DriftReport, UseCase
+from llmops_assets.lib.watching import trigger
 from llmops_assets.lib.watching.figures import exposition
 from resources import home_folder, open_lake
 from resources.lake.base import Lake
 from resources.workspace import Workspace
-from sensors.retrain_on_drift import decide
 
 
 def export(folder: Path) -> list[Path]:
@@ -35,10 +35,12 @@ def figures_of(instance: dg.DagsterInstance, lake: Lake) -> str:
     live = serving.recorded(instance, lake)
     trained = live.release.training.until if live and live.release.training else None
     reports = reading.recorded_days(instance, "drift_report", DriftReport)
-    decision, _ = decide(instance, lake)
+    case = reading.recorded(instance, "use_case", UseCase)
+    alarms = trigger.alarmed_days(list(reports.values()), trained, case.drift if case else DriftPolicy())
     drifted = [day for day, report in reports.items() if report.drifted and (trained is None or day > trained)]
+    reported = max(reports, default=None)
     return exposition(
         deployed=live.deployment.release_id if live else None,
-        reported=max(reports, default=None),
-        alarmed=min(drifted, default=None) if decision.fire else None,
+        reported=reported,
+        alarmed=min(drifted, default=None) if reported in alarms else None,
     )

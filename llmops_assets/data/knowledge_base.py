@@ -24,6 +24,7 @@ from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.markup import untagged
 from llmops_assets.lib.records import DatasetRef, KnowledgeBase, UseCase
 from llmops_assets.lib.teaching import Judge
+from llmops_assets.lib.watching.findings import files as editors
 from resources.embedder import InstalledEmbedder
 from resources.lake.base import Lake
 from resources.use_case import UseCaseFiles
@@ -49,7 +50,7 @@ CONSIDERED = 50_000
     deps=["use_case", labelled_conversations, feedback_examples],
     kinds={"jsonl"},
     owners=["team:data-engineering"],
-    code_version="5",
+    code_version="6",
     check_specs=[
         dg.AssetCheckSpec(
             "every_slot_is_filled",
@@ -83,7 +84,9 @@ def knowledge_base(
     rule = guards.passages if guards else None
     judge = Judge(embedder)
     made = articles_of(context, lake, use_case, embedder, workspace, judge, day)
-    written = sifted(articles.without_leaks(made.articles, embedder.vectors), rule)
+    # What editors wrote for findings is as trusted as the rest of what the company wrote.
+    own = editors.kept(workspace.articles_folder, day)
+    written = sifted(articles.without_leaks((*made.articles, *own), embedder.vectors), rule)
     trusted = written.articles
     examples = read_days(context, lake, "feedback_examples", day)
     revision = articles.worked_in(trusted, examples, embedder.vectors, judge)
@@ -124,6 +127,7 @@ def knowledge_base(
         planted_instructions=address(lake, lake.uri(commit, LISTS["planted"])),
         articles_with_instructions=list(planted),
         contradictory_answers=address(lake, lake.uri(commit, LISTS["contradictions"])),
+        written_for_findings=[article.id for article in own],
         added_by_feedback=list(revision.added),
         replaced_by_feedback=list(revision.replaced),
         extended_by_feedback=list(revision.extended),

@@ -17,7 +17,7 @@ from llmops_assets.data.eval_suite import eval_suite
 from llmops_assets.data.knowledge_index import knowledge_index
 from llmops_assets.data.overview import overview
 from llmops_assets.data.redacted_conversations import MAIN_UNTOUCHED, redacted_conversations
-from llmops_assets.handover import reading
+from llmops_assets.handover import causes, reading
 from llmops_assets.handover.claims import Claims
 from llmops_assets.handover.contents import read_rows, read_suite
 from llmops_assets.handover.days import run_day
@@ -210,7 +210,8 @@ def training_dataset(
     """
     day, claims, inputs = run_day(context), Claims(context), Inputs.read(context)
     cleaner = redactor.of(inputs.case)
-    memory = Memory(context, lake, config, day, *inputs.digests, embedder.digest, cleaner.digest)
+    found = causes.learned(context, lake)
+    memory = Memory(context, lake, config, day, *inputs.digests, embedder.digest, cleaner.digest, *found)
     if memory.result is not None:
         yield from memory.repeat()
         return
@@ -224,7 +225,7 @@ def training_dataset(
         yield from claims.results()
         claims.insist(f"{MAIN_UNTOUCHED} {draft.branch}")
     assert draft.merged is not None
-    record = recorded(lake, parts, draft.merged, inputs, day, terms)
+    record = recorded(lake, parts, draft.merged, inputs, day, terms).model_copy(update={"findings": found})
     days = reading.days(context, "redacted_conversations", until=day).values()
     yield materialized(
         context,
@@ -275,6 +276,7 @@ def figures_of(
         "tag": record.rows.tag,
         "held_out": len(parts.held_out),
         "reference_rows": len(parts.reference),
+        "findings": list(record.findings),
         "leaks_dropped": len(parts.dropped),
         "duplicate_rate": counts.get("duplicates_dropped", 0) / max(1, counts.get("candidates", 1)),
         **parts.kinds,

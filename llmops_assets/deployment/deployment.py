@@ -187,6 +187,7 @@ def deployed(
         release_id=record.release_id,
         address=dg.MetadataValue.url(now.address),
         previous=now.previous or "",
+        findings=list(release.training.findings) if release.training else [],
         rolled_back_from=withdrawn or "",
         figures=record.checks,
         inputs={"release": release.manifest_ref, "gate": release.gate},

@@ -98,6 +98,7 @@ def release(
         claims=claims,
         release_id=record.release_id,
         evidence=address(lake, record.gate),
+        findings=list(entering.training.findings),
         replaces=record.incumbent or "",
         approval=told_of(record.approval),
         signed_by=signer.key().id,

@@ -87,6 +87,7 @@ def candidate(
         digest=record.manifest.content_hash,
         candidate=record.release_id,
         tuned_model=config.tuned,
+        findings=list(record.training.findings),
         inputs={
             config.tuned: tuned.digest if tuned else "",
             "system_prompt": record.manifest.prompt.digest,

@@ -39,7 +39,8 @@ def gate(
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """The decision per slice, group and whole, by paired tests against margins; a refusal is recorded as evidence too,
     and stops the rest. What waits for a person goes on with the job `approve`."""
-    entering = read(context, "candidate", Candidate).release_id
+    judged = read(context, "candidate", Candidate)
+    entering = judged.release_id
     report = read(context, "quality_report", QualityReport)
     probes = read(context, "safety_report", SafetyReport)
     if not report.candidate.subject == probes.candidate == entering:
@@ -76,6 +77,7 @@ def gate(
         candidate=record.candidate,
         incumbent=record.incumbent or "",
         passed=record.passed,
+        findings=list(judged.training.findings),
         failed_slices=list(record.failed_slices),
         status=record.status or "",
         reasons=bullets(record.reasons),

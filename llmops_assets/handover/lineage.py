@@ -65,7 +65,7 @@ def collect(instance: dg.DagsterInstance, lake: Lake, log: InteractionLog, *, da
             about["mlflow_run"] = names[-1]
         stored = event.metadata.get("record")
         if stored is not None:
-            names += _digests(stored.value)
+            names += [*_digests(stored.value), *_findings(stored.value)]
         title = f"{asset} {record.partition_key}" if record.partition_key else asset
         lineage.add(Node(node, "materialization", title, about, links), names)
         if asset == "release" and "release_id" in known:
@@ -274,6 +274,14 @@ def _digests(value: Any) -> Iterator[str]:
         for key in ("digest", "release_id", "tag", "mlflow_run"):
             if isinstance(value.get(key), str):
                 yield value[key]
+
+
+def _findings(value: Any) -> Iterator[str]:
+    """Findings that a record tells of, or that what it hands over was made from."""
+    if isinstance(value, Mapping):
+        for one in value.get("findings") or ():
+            yield str(one["id"]) if isinstance(one, Mapping) else str(one)
+        yield from _findings(value.get("training"))
 
 
 def _partitions(records: Iterable[Any]) -> dict[str, list[tuple[int, str | None]]]:

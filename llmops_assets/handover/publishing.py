@@ -98,6 +98,7 @@ def run_tags(context: dg.AssetExecutionContext, **more: str) -> dict[str, str]:
         "asset": context.asset_key.to_user_string(),
         "partition": context.run.tags.get(PARTITION_TAG, ""),
         "git_sha": git_sha(),
+        "findings": context.run.tags.get("findings", ""),
         "package": f"llmops-assets {version('llmops-assets')}" if _installed() else "llmops-assets (source tree)",
     }
     return {key: value for key, value in {**tags, **more}.items() if value}

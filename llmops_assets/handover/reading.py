@@ -8,7 +8,7 @@ https://docs.dagster.io/guides/build/assets/metadata-and-tags.
 
 import weakref
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, TypeVar
 
 import dagster as dg
@@ -42,6 +42,15 @@ def days(context: dg.AssetExecutionContext, asset: str, *, until: date | None = 
     return recorded_days(context.instance, asset, DatasetRef, until=until)
 
 
+def of_day(context: dg.AssetExecutionContext, asset: str, record: type[RecordType], day: date) -> RecordType:
+    """The newest hand-over of exactly one day of a declared upstream. Failure when that day was never materialized."""
+    _insist_declared(context, asset)
+    found = recorded_days(context.instance, asset, record, after=day - timedelta(days=1), until=day)
+    if day not in found:
+        raise dg.Failure(f"{asset} has no {day}: materialize it for that day first")
+    return found[day]
+
+
 def previous(context: dg.AssetExecutionContext, record: type[RecordType]) -> RecordType | None:
     """What the reading asset itself handed over the last time, or None; noted as an edge of the lineage."""
     stored = last(context.instance, context.asset_key)
@@ -49,6 +58,15 @@ def previous(context: dg.AssetExecutionContext, record: type[RecordType]) -> Rec
         return None
     look_back(context, stored.storage_id)
     return parse(stored.asset_materialization, record)
+
+
+def day_before(context: dg.AssetExecutionContext, record: type[RecordType], day: date) -> RecordType | None:
+    """What the reading asset handed over for its last day before `day`, or None; noted as an edge of the lineage."""
+    found = _newest_day(context.instance, context.asset_key, day)
+    if found is None:
+        return None
+    look_back(context, found.storage_id)
+    return parse(found.asset_materialization, record)
 
 
 def earlier(context: dg.AssetExecutionContext, until: date) -> dict[date, DatasetRef]:
@@ -90,6 +108,15 @@ def recorded_days(
     return dict(sorted(found.items()))
 
 
+def newest_day(
+    instance: dg.DagsterInstance, asset: str, record: type[RecordType], *, before: date | None = None
+) -> RecordType | None:
+    """The hand-over of an asset's last day (before another one), whichever day was materialized last, or None: for
+    sensors and commands."""
+    found = _newest_day(instance, dg.AssetKey(asset), before)
+    return None if found is None else parse(found.asset_materialization, record)
+
+
 def last(instance: dg.DagsterInstance, key: dg.AssetKey) -> Any | None:
     """Dagster's stored event of an asset's last materialization (with storage_id), or None."""
     records = instance.fetch_materializations(key, limit=1).records
@@ -128,6 +155,13 @@ def _insist_declared(context: dg.AssetExecutionContext, asset: str) -> None:
             f"{spec.key.to_user_string()} reads {asset} but does not declare it: add it to `deps` of the asset",
             allow_retries=False,
         )
+
+
+def _newest_day(instance: dg.DagsterInstance, key: dg.AssetKey, before: date | None = None) -> Any | None:
+    """The newest event of an asset's last day (before another one), or None."""
+    newest = instance.event_log_storage.get_latest_storage_id_by_partition(key, DagsterEventType.ASSET_MATERIALIZATION)
+    days = [day for day in newest if before is None or date.fromisoformat(day) < before]
+    return next(iter(_fetch(instance, key.to_user_string(), [newest[max(days)]])), None) if days else None
 
 
 def _fetch(instance: dg.DagsterInstance, asset: str, storage_ids: list[int]) -> Iterable[Any]:

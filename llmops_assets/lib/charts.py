@@ -7,6 +7,7 @@ from html import escape
 
 WIDTH, ROW, NAMES, PLOT = 520, 22, 190, 180
 COLOURS = ("#4f6bed", "#e07b39", "#3a9e6e", "#a04fb5")
+MORE_COLOURS = ("#c8372d", "#1f8a9e", "#8a6d1d", "#d1589f", "#5a6473", "#2f4d1e")
 
 
 def bars(title: str, counts: Mapping[str, int], limit: int = 15) -> str:
@@ -46,6 +47,32 @@ def lines(title: str, curves: Mapping[str, Sequence[float]]) -> str:
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts.append(f'<text x="{left + 8 + 150 * number}" y="12" fill="{colour}">{escape(name[:20])}</text>')
     return _image(title, PLOT, "".join(parts))
+
+
+def scatter(title: str, points: Mapping[str, Sequence[tuple[float, float]]]) -> str:
+    """Markdown with one image: points of every name in its colour, the names beside; the first name is grey."""
+    return f"![{title}]({scatter_uri(points)})"
+
+
+def scatter_uri(points: Mapping[str, Sequence[tuple[float, float]]]) -> str:
+    """The image of `scatter` as a data URI."""
+    every = [point for of in points.values() for point in of]
+    low = [min((p[axis] for p in every), default=0.0) for axis in (0, 1)]
+    size = [max((p[axis] for p in every), default=1.0) - low[axis] or 1.0 for axis in (0, 1)]
+    height, side = 2 * PLOT, WIDTH - 150
+    shades = dict(zip(points, ("#c3cad4", *COLOURS, *MORE_COLOURS), strict=False))
+    parts = []
+    for number, (name, of) in enumerate(points.items()):
+        shade = shades.get(name, "#1d2733")
+        parts.append(
+            f'<text x="{side + 16}" y="{18 + 18 * number}" fill="{shade}">{escape(name[:20])} {len(of)}</text>'
+        )
+        parts += [
+            f'<circle cx="{8 + (side - 16) * (x - low[0]) / size[0]:.0f}" '
+            f'cy="{8 + (height - 16) * (y - low[1]) / size[1]:.0f}" r="3" fill="{shade}"/>'
+            for x, y in of
+        ]
+    return _uri(height, "".join(parts))
 
 
 def pairs(title: str, values: Mapping[str, Mapping[str, float]]) -> str:

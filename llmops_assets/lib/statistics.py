@@ -248,3 +248,20 @@ def cusum(indicators: Sequence[bool], base_rate: float, threshold: float) -> Cus
         if alarm is None and value > threshold:
             alarm = position
     return Cusum(value, alarm)
+
+
+def share_fell(before: tuple[int, int], after: tuple[int, int], z: float = 1.96) -> tuple[float, float]:
+    """95 % interval of the fall of a share between two independent samples, each as (hits, of).
+
+    Newcombe's hybrid of Wilson's intervals (1998, Statistics in Medicine 17, 873-890, method 10); (-1, 1) where either
+    sample is empty.
+    """
+    if not before[1] or not after[1]:
+        return -1.0, 1.0
+    first, second = before[0] / before[1], after[0] / after[1]
+    (low1, high1), (low2, high2) = wilson(*before, z), wilson(*after, z)
+    fall = first - second
+    return (
+        fall - math.sqrt((first - low1) ** 2 + (high2 - second) ** 2),
+        fall + math.sqrt((high1 - first) ** 2 + (second - low2) ** 2),
+    )

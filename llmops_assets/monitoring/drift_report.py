@@ -1,6 +1,6 @@
 """Have customers' questions changed since the serving release was trained? Evidently's report and our decision."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.handover.reading import read
 from llmops_assets.lib import tables
 from llmops_assets.lib.records import DatasetRef, DriftPolicy, DriftReport, LakeRef, UseCase
+from llmops_assets.lib.watching.answered import poorly_answered
 from llmops_assets.partitions import DAILY
 from resources.embedder import InstalledEmbedder
 from resources.lake.base import Lake
@@ -68,11 +69,6 @@ def judged(
     asked = embedder.embed(list(count.texts))
     found = drift.judge_day(reference, times, asked, policy, poor=poor, embedder=embedder.digest)
     return Judged(reference, found, count, kept, {**unreadable, **count.left_out})
-
-
-def poorly_answered(row: Mapping[str, Any]) -> bool:
-    """Whether a question got no answer, or one that somebody found wrong."""
-    return row["path"] not in ("matched", "generated", "small_talk") or row["rating"] < 0 or bool(row["correction"])
 
 
 @dg.asset(

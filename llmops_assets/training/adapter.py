@@ -125,5 +125,5 @@ def adapter(
         lambda bench: trainer_for(recipe).train(
             bench.model, recipe, examples, unseen, bench.folder, warm_start=bench.start, progress=bench.progress
         ),
-        {"examples": len(examples), "too_long": too_long},
+        {"examples": len(examples), "too_long": too_long, "findings": list(dataset.findings)},
     )

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from llmops_assets.lib.statistics import cusum, holm, mcnemar_exact, more_distant, wilson
+from llmops_assets.lib.statistics import cusum, holm, mcnemar_exact, more_distant, share_fell, wilson
 
 
 @pytest.mark.parametrize(("won", "lost", "p"), [(0, 0, 1.0), (5, 5, 1.0), (0, 6, 0.03125), (1, 9, 0.021484375)])
@@ -22,6 +22,13 @@ def test_wilson_contains_the_share_and_is_known_for_a_textbook_case():
     assert wilson(0, 0) == (0.0, 1.0)
     assert wilson(0, 5)[0] == 0.0
     assert wilson(5, 5)[1] == 1.0
+
+
+def test_share_fell_is_newcombes_interval():
+    # Newcombe 1998, table II, column (a): 56/70 - 48/80, and (g): 10/10 - 0/20.
+    assert share_fell((56, 70), (48, 80)) == pytest.approx((0.0524, 0.3339), abs=0.0001)
+    assert share_fell((10, 10), (0, 20)) == pytest.approx((0.6791, 1.0), abs=0.0001)
+    assert share_fell((3, 4), (0, 0)) == share_fell((0, 0), (1, 2)) == (-1.0, 1.0)
 
 
 def test_more_distant_is_one_sided():

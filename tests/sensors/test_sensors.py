@@ -8,12 +8,11 @@ from datetime import date, timedelta
 
 import dagster as dg
 import pytest
+from findings_support import finding, report
 from recorded_support import record, serve
 from support import drift_report
 
-from llmops_assets.lib.records import (
-    UseCase,
-)
+from llmops_assets.lib.records import CostLedger, TrainingCost
 from llmops_assets.samples import generator
 from resources.conversations import Conversations
 from resources.workspace import Settings, Workspace
@@ -35,36 +34,75 @@ def drift_tick(instance, lake, cursor=None):
         return found, found.cursor if isinstance(found, dg.SensorResult) else context.cursor
 
 
-def test_drift_requests_one_retraining_per_cause(instance, lake):
-    case: UseCase = generator.load_use_case()
-    record(instance, "use_case", case)
-    assert isinstance(drift_tick(instance, lake)[0], dg.SkipReason)
-    record(instance, "drift_report", drift_report(DAY, [False, False]), str(DAY))
+def reported(instance, day: date, *found, windows=(True, True)) -> None:
+    """What monitor_day leaves behind."""
+    record(instance, "drift_report", drift_report(day, windows), str(day))
+    record(instance, "findings", report(*found, day=day), str(day))
+
+
+def test_findings_request_one_retraining_and_its_run_carries_them(instance, lake):
+    record(instance, "use_case", generator.load_use_case())
     skip, cursor = drift_tick(instance, lake)
-    assert "0 of the last 2 windows" in skip.skip_message
-    record(instance, "drift_report", drift_report(DAY, [False, True, True]), str(DAY))
+    assert "materialize findings for a day" in skip.skip_message
+    reported(instance, DAY, finding(day=DAY, senders=3))
+    skip, cursor = drift_tick(instance, lake, cursor)
+    assert "only 3 of 5 people so far" in skip.skip_message
+    reported(instance, DAY, finding(day=DAY), finding("f-0000000002", day=DAY))
     found, cursor = drift_tick(instance, lake, cursor)
     (first,) = found.run_requests
-    assert first.run_key == "drift-2026-03-11"
+    assert first.run_key == "f-0000000001-2026-03-11"
     assert first.partition_key == str(DAY)
-    assert "2 of the last 3 windows" in first.tags["reason"]
+    assert first.tags["findings"] == "f-0000000001,f-0000000002"
+    assert "30 of 30 were answered badly" in first.tags["reason"]
     again, cursor = drift_tick(instance, lake, cursor)
     assert again.skip_message == first.tags["reason"], "without news nothing is decided anew"
-    nxt = DAY + timedelta(days=1)
-    record(instance, "drift_report", drift_report(nxt, [True, True]), str(nxt))
-    found, _ = drift_tick(instance, lake, cursor)
+    # A daemon that was killed before it wrote its cursor asks once more, under the same name.
+    found, _ = drift_tick(instance, lake)
     assert found.run_requests[0].run_key == first.run_key
+
+
+def test_no_second_retraining_is_requested_while_one_learns_and_none_after_two_failed(instance, lake):
+    reported(instance, DAY, finding(day=DAY))
+    job = dg.job(name="retrain")(lambda: None)
+    tags = {"findings": "f-0000000001"}
+    run = instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
+    skip, _ = drift_tick(instance, lake)
+    assert f"run {run.run_id[:8]} is learning from it" in skip.skip_message
+    instance.report_run_failed(run)
+    found, _ = drift_tick(instance, lake)
+    assert len(found.run_requests) == 1, "a run that died is tried again, on another day or by the daemon"
+    instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.FAILURE)
+    skip, _ = drift_tick(instance, lake)
+    assert "2 runs of it failed" in skip.skip_message
+    instance.create_run_for_job(job, tags={"findings": "f-000000000f"}, status=dg.DagsterRunStatus.STARTED)
+    assert "2 runs of it failed" in drift_tick(instance, lake)[0].skip_message, "that one learns from another"
+
+
+def test_findings_of_an_earlier_day_than_drift_decide_nothing(instance, lake):
+    reported(instance, DAY, finding(day=DAY))
+    later = DAY + timedelta(days=1)
+    record(instance, "drift_report", drift_report(later, [True, True]), str(later))
+    skip, _ = drift_tick(instance, lake)
+    assert "drift was reported for 2026-03-12, findings until 2026-03-11" in skip.skip_message
+
+
+def test_what_a_retraining_was_measured_to_cost_decides_whether_it_pays(instance, lake):
+    reported(instance, DAY, finding(day=DAY))
+    dear = TrainingCost(adapter="a", seconds=9e6, currency=1000.0, energy_kwh=75, co2_grams=18750)
+    record(instance, "cost_ledger", CostLedger(lines=(), assumptions={}, trainings=(dear,)))
+    skip, _ = drift_tick(instance, lake)
+    assert "450.00 of errors avoided in 30 days against 1000.00 for a retraining: it does not pay" in skip.skip_message
 
 
 def test_after_a_rollback_drift_counts_from_what_the_release_that_serves_was_trained_on(instance, lake):
     for name, until in (("r-old", DAY - timedelta(days=3)), ("r-new", DAY)):
         serve(instance, lake, name, until)
-        record(instance, "drift_report", drift_report(DAY, [True, True]), str(DAY))
+        reported(instance, DAY, finding(day=DAY))
     skip, cursor = drift_tick(instance, lake)
-    assert "no day since the last training" in skip.skip_message
+    assert "2026-03-11 was just learned" in skip.skip_message
     serve(instance, lake, "r-old", DAY - timedelta(days=3))
     found, _ = drift_tick(instance, lake, cursor)
-    assert [request.run_key for request in found.run_requests] == [f"drift-{DAY}"]
+    assert [request.run_key for request in found.run_requests] == [f"f-0000000001-{DAY}"]
 
 
 def data_tick(instance, workspace, cursor=None):

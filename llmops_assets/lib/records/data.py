@@ -109,6 +109,7 @@ class TrainingSet(Record):
     reference: DatasetRef
     until: date = Field(description="last day of conversations in it")
     terms: DataTerms = Field(DataTerms(), description="what every row of it allows")
+    findings: tuple[str, ...] = later((), description="ids of the findings that it was made from")
 
 
 class KnowledgeBase(Record):

@@ -128,8 +128,19 @@ class CostLine(Record):
     co2_grams: float
 
 
+class TrainingCost(Record):
+    """What one retraining took: training its adapter and asking the eval suite."""
+
+    adapter: str = Field(description="digest of the weights")
+    seconds: float = Field(ge=0)
+    currency: float = Field(ge=0)
+    energy_kwh: float = Field(ge=0)
+    co2_grams: float = Field(ge=0)
+
+
 class CostLedger(Record):
-    """Costs per release, with the assumptions behind them."""
+    """Costs per release and per retraining, with the assumptions behind them."""
 
     lines: tuple[CostLine, ...]
     assumptions: dict[str, float]
+    trainings: tuple[TrainingCost, ...] = later((), description="oldest first")

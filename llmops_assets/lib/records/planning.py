@@ -124,6 +124,32 @@ class DriftPolicy(Record):
     settled_share: Share = Field(0.15, description="share of poorly answered questions up to which it is answered well")
 
 
+class DecisionPolicy(Record):
+    """When findings retrain: how much must be seen, what it must be worth, and how long it may wait."""
+
+    minimum_questions: int = Field(
+        8,
+        ge=1,
+        description="different questions answered badly without which a finding is not learned, and later ones without "
+        "which it is not cured",
+    )
+    minimum_senders: int = Field(5, ge=1, description="different people who must have asked")
+    cool_down_days: int = Field(1, ge=0, description="days after the last learned one on which nothing is retrained")
+    maximum_wait_days: int = Field(
+        7, ge=0, description="days after which a finding retrains without an alarm; a person is asked if it pays not"
+    )
+    retry_days: int = Field(7, ge=1, description="days after a refused candidate until another one is made of the same")
+    quiet_days: int = Field(14, ge=1, description="days without a question after which a finding is closed")
+    horizon_days: int = Field(30, ge=1, description="days over which errors avoided are counted")
+    value_per_answer: float = Field(
+        1.0, ge=0, description="currency that a question answered well instead of badly is worth"
+    )
+    cure_share: Share = Field(0.5, description="share of a finding's errors that a retraining is expected to take away")
+    retraining_cost: float = Field(
+        1.0, ge=0, description="currency of a retraining until the cost ledger has measured one"
+    )
+
+
 class HostingOption(Record):
     """One way to host the model, with the figures a decision needs."""
 
@@ -179,6 +205,7 @@ class UseCase(Record):
     )
     gate: GatePolicy = GatePolicy()
     drift: DriftPolicy = DriftPolicy()
+    decision: DecisionPolicy = later(DecisionPolicy())
     system_prompt: str
     handover: str = Field(description="what the assistant says when a person must take over")
     replies: dict[str, dict[str, str]] = Field(

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from llmops_assets.lib.records import CostLedger, CostLine, HostingOption
+from llmops_assets.lib.records import CostLedger, CostLine, HostingOption, TrainingCost
 
 Count = Callable[[Sequence[Mapping[str, Any]]], CostLedger]
 """Interactions to their ledger."""
@@ -86,6 +86,18 @@ def merged(ledgers: Iterable[CostLedger], option: HostingOption) -> CostLedger:
             for release_id, parts in sorted(lines.items())
         ),
         assumptions=assumptions(option),
+    )
+
+
+def training(adapter: str, seconds: float, option: HostingOption) -> TrainingCost:
+    """What one retraining took, from the seconds of training and judging at the price of an hour."""
+    energy = seconds * WATTS / 3.6e6
+    return TrainingCost(
+        adapter=adapter,
+        seconds=round(seconds, 3),
+        currency=round(seconds / 3600 * option.currency_per_hour, 8),
+        energy_kwh=round(energy, 9),
+        co2_grams=round(energy * GRAMS_CO2_PER_KWH, 6),
     )
 
 

@@ -65,6 +65,17 @@ def decide(reports: Sequence[DriftReport], trained_until: date | None, policy: D
     return TriggerDecision(fire=True, cause=f"drift-{start}", reasons=(reason,), violated=violated, of=len(windows))
 
 
+def alarmed_days(reports: Sequence[DriftReport], trained_until: date | None, policy: DriftPolicy) -> list[date]:
+    """The days since the last training on which `decide` fires, with what was known by then."""
+    ordered = sorted(reports, key=lambda report: report.day)
+    return [
+        newest.day
+        for number, newest in enumerate(ordered, start=1)
+        if (trained_until is None or newest.day > trained_until)
+        and decide(ordered[:number], trained_until, policy).fire
+    ]
+
+
 def _settled(newest: DriftReport, trained_until: date, policy: DriftPolicy) -> bool:
     """Whether a day comes soon after what the release learned from, and is answered well; a report that does not say
     how it was answered is none."""

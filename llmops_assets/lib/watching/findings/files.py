@@ -1,0 +1,169 @@
+"""Articles that findings need, as a file between the lake and editors: out with examples, in with answers.
+
+What editors write is kept as it came in, a file of JSON lines under its content's hash, and stands among the trusted
+articles from the day on that its finding was first seen.
+"""
+
+import csv
+import io
+import json
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from llmops_assets.lib.auditing.placeholders import unservable
+from llmops_assets.lib.cells import escaped, restored
+from llmops_assets.lib.errors import LlmopsError
+from llmops_assets.lib.hashing import hash_json
+from llmops_assets.lib.records import Article, Finding
+from llmops_assets.lib.watching.findings.members import Member
+from llmops_assets.lib.watching.findings.pages import examples, missing_knowledge
+
+COLUMNS = ("finding", "first_seen", "questions", "people", "examples", "said", "title", "answer")
+"""Editors fill in the last two; `said` is what people wrote as the right answer."""
+NEEDED = ("finding", "examples", "title", "answer")
+QUESTIONS = 24
+"""Example questions of a finding that become the article's."""
+HELD_OUT = 4
+"""Of so many questions one is kept for evaluation."""
+INTENT = "finding"
+
+
+class ArticleFileError(LlmopsError, ValueError):
+    """A file of articles cannot be taken in; the message says which row, and what to do."""
+
+
+def to_write(findings: Sequence[tuple[Finding, Sequence[Member]]]) -> list[dict[str, str]]:
+    """A row for each finding, the most badly answered questions first."""
+    ranked = sorted(findings, key=lambda pair: (-pair[0].total("badly"), pair[0].id))
+    return [
+        {
+            "finding": finding.id,
+            "first_seen": str(finding.first_seen),
+            "questions": str(finding.total("questions")),
+            "people": str(finding.senders),
+            "examples": "\n".join(one.question for one in examples(members, QUESTIONS)),
+            "said": "\n".join(missing_knowledge(members)),
+            "title": "",
+            "answer": "",
+        }
+        for finding, members in ranked
+    ]
+
+
+def written(rows: Sequence[Mapping[str, str]]) -> str:
+    """The rows as CSV, which a spreadsheet opens."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: escaped(value) for name, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def read(file: Path) -> list[tuple[str, dict[str, str]]]:
+    """(place, row) of a CSV file, or of JSON lines (.jsonl). ArticleFileError where it is none."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        told = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ArticleFileError(f"{file}: {told}") from None
+    if file.suffix == ".jsonl":
+        rows = [(f"line {n}", _parsed(file, n, line)) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+    else:
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        rows = [(f"line {reader.line_num}", dict(row)) for row in reader]
+    for place, row in rows:
+        if missing := [name for name in NEEDED if not isinstance(row.get(name), str)]:
+            raise ArticleFileError(f"{file}, {place}: no column {missing[0]!r}; export the list again and fill it in")
+    return [(place, {name: restored(row.get(name) or "").strip() for name in COLUMNS}) for place, row in rows]
+
+
+def articles(
+    file: Path,
+    rows: Sequence[tuple[str, Mapping[str, str]]],
+    findings: Mapping[str, Finding],
+    leaks: Callable[[str], Any],
+) -> list[Article]:
+    """The articles that were filled in; rows without an answer are passed over.
+
+    ArticleFileError where a row names no finding, has no title, holds a placeholder, markup or personal data, or where
+    a finding comes twice: the file is taken in whole or not at all.
+    """
+    found: dict[str, Article] = {}
+    for place, row in rows:
+        if not row["answer"]:
+            continue
+        name, where = row["finding"], f"{file}, {place}"
+        if name not in findings:
+            raise ArticleFileError(f"{where}: there is no finding {name[:40]!r}: `llmops findings list` shows them")
+        if name in found:
+            raise ArticleFileError(f"{where}: {name} has an answer already; one article answers a finding")
+        if not row["title"]:
+            raise ArticleFileError(f"{where}: {name} has an answer and no title")
+        questions = list(dict.fromkeys(line.strip() for line in row["examples"].splitlines() if line.strip()))
+        if not questions:
+            raise ArticleFileError(f"{where}: {name} has no example question left: an article needs at least one")
+        if unservable(row["answer"]):
+            raise ArticleFileError(f"{where}: the answer of {name} holds a placeholder or markup: write it out")
+        if any(map(leaks, (row["answer"], row["title"], *questions))):
+            raise ArticleFileError(f"{where}: a text of {name} shows personal data: take it out")
+        found[name] = article(findings[name], row["title"], row["answer"], questions)
+    if not found:
+        raise ArticleFileError(f"{file}: no row has an answer: fill in title and answer")
+    return list(found.values())
+
+
+def article(finding: Finding, title: str, answer: str, questions: Sequence[str]) -> Article:
+    """The article for a finding. Some of its questions, by hash, are kept for evaluation, where there are enough."""
+    held_out = [question for question in questions if int(hash_json(question)[:8], 16) % HELD_OUT == 0]
+    known = [question for question in questions if question not in held_out]
+    if not known:
+        known, held_out = list(questions), []
+    return Article(
+        id=finding.id,
+        intent=finding.topic or f"{INTENT}_{finding.id[2:]}",
+        title=title,
+        answer=answer,
+        questions=tuple(known),
+        held_out=tuple(held_out),
+        available_from=finding.first_seen,
+    )
+
+
+def keep(folder: Path, made: Sequence[Article], time: str) -> tuple[Path, bool]:
+    """(file, whether it is new): the articles in a file of the folder, whole or not at all; `time` says when (ISO)."""
+    ordered = sorted((one.model_dump(mode="json") for one in made), key=lambda one: one["id"])
+    target = folder / f"{hash_json(ordered)[:32]}.jsonl"
+    if target.exists():
+        return target, False
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f".{uuid.uuid4().hex}"
+    lines = (json.dumps({"time": time, "article": one}, ensure_ascii=False) for one in ordered)
+    unfinished.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    unfinished.replace(target)
+    return target, True
+
+
+def kept(folder: Path, day: date | None = None) -> tuple[Article, ...]:
+    """The kept articles that are there on a day (None: all), the one of each finding that was written last, by id."""
+    found: dict[str, tuple[str, Article]] = {}
+    for file in sorted(folder.glob("*.jsonl")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            one = Article.model_validate(row["article"])
+            if one.id not in found or found[one.id][0] <= row["time"]:
+                found[one.id] = row["time"], one
+    every = (found[name][1] for name in sorted(found))
+    return tuple(a for a in every if day is None or a.available_from is None or a.available_from <= day)
+
+
+def _parsed(file: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ArticleFileError(f"{file}, line {number}: broken JSON ({error.msg})") from None
+    if not isinstance(row, dict):
+        raise ArticleFileError(f"{file}, line {number}: a {type(row).__name__}; every line must be an object")
+    return row
