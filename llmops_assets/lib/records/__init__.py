@@ -58,6 +58,7 @@ from llmops_assets.lib.records.monitoring import (
 from llmops_assets.lib.records.planning import (
     OVERALL,
     DriftPolicy,
+    FeedbackPolicy,
     GatePolicy,
     HostingOption,
     HostingPlan,
@@ -92,6 +93,7 @@ __all__ = [
     "EvalItem",
     "EvalReport",
     "Feedback",
+    "FeedbackPolicy",
     "FileRef",
     "GateDecision",
     "GatePolicy",
