@@ -49,7 +49,7 @@ CONSIDERED = 50_000
     deps=["use_case", labelled_conversations, feedback_examples],
     kinds={"jsonl"},
     owners=["team:data-engineering"],
-    code_version="5",
+    code_version="6",
     check_specs=[
         dg.AssetCheckSpec(
             "every_slot_is_filled",

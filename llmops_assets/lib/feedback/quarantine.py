@@ -5,6 +5,7 @@ one rule's score alone, so that every reason is a sentence a person can check. P
 it keeps out, and what honest feedback it costs: benchmarks/feedback.py. Why so: docs/decisions/feedback.md.
 """
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,8 +32,11 @@ FAR = 0.5
 """Cosine of two answers, below which they speak of different things."""
 ABOUT = 0.1
 """Cosine of a correction and its question, below which it is about something else."""
-UNRELATED = 0.4
-"""Mean cosine of questions that have nothing in common but the answer that was pasted under all of them."""
+RELATED = 0.4
+"""Cosine of two questions that may be about one topic: an answer that both got is voted on by both."""
+APART = 0.2
+"""Mean cosine of different questions, below which they have no topic in common: the least of a topic of the sample is
+0.23, the median of any three questions 0.12."""
 PASTED = 3
 """So many different questions with one text."""
 CLEAR = 0.8
@@ -49,10 +53,11 @@ ESTABLISHED = 4
 
 @dataclass(frozen=True)
 class Held:
-    """Feedback that waits for a person, with the reasons of all rules that named it."""
+    """Feedback that waits for a person: rule to reason, and how divided others are on what it says (0 to 1)."""
 
     said: Said
-    reasons: tuple[str, ...]
+    reasons: Mapping[str, str]
+    doubt: float
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,7 @@ class Day:
                 continue
             near = self._asked @ self.vectors[said.question]
             found: dict[str, tuple[float, Said]] = {}
-            for n in sorted((near >= UNRELATED).nonzero()[0], key=lambda n: -near[n]):
+            for n in sorted((near >= RELATED).nonzero()[0], key=lambda n: -near[n]):
                 other = self.heard[n]
                 if other.author != said.author and other.id != said.id:
                     found.setdefault(other.author, (float(near[n]), other))
@@ -129,6 +134,12 @@ class Day:
         ][:NEAREST]
         likenesses = [self.likeness(said.correction, answer_of(other)) for other in told]
         return sum(x >= ALIKE for x in likenesses), sum(x < FAR for x in likenesses), len(told)
+
+    def doubt(self, said: Said) -> float:
+        """Entropy (bits) of whether the nearest others say the same, each side with one voice more than it has."""
+        same, else_, _ = self.opinions(said) if said.correction else (0, 0, 0)
+        share = (same + 1) / (same + else_ + 2)
+        return -share * math.log2(share) - (1 - share) * math.log2(1 - share)
 
     def ballots(self, said: Said) -> list[Said]:
         """What others voted on the same answer to questions that have something in common."""
@@ -194,7 +205,7 @@ def pasted(day: Day) -> Named:
             continue
         matrix = np.stack([day.vectors[question] for question in questions])
         pairs = matrix @ matrix.T
-        if float(pairs[~np.eye(len(questions), dtype=bool)].mean()) < UNRELATED:
+        if float(pairs[~np.eye(len(questions), dtype=bool)].mean()) < APART:
             for said in group:
                 yield said, f"the same text under {len(questions)} questions that have nothing in common"
 
@@ -314,11 +325,34 @@ def sift(
     `before` is what was said in the days before that the policy looks back on.
     """
     day = Day(today, before, vectors, policy)
-    reasons: dict[str, list[str]] = defaultdict(list)
+    reasons: dict[str, dict[str, str]] = defaultdict(dict)
     if policy.quarantine:
-        for rule in rules.values():
+        for name, rule in rules.items():
             for said, reason in rule(day):
-                reasons[said.id].append(reason)
+                reasons[said.id][name] = reason
     kept = tuple(said for said in day.teaching if said.id not in reasons)
-    held = tuple(Held(said, tuple(reasons[said.id])) for said in day.teaching if said.id in reasons)
-    return Sifted(kept, held)
+    held = [Held(said, reasons[said.id], day.doubt(said)) for said in day.teaching if said.id in reasons]
+    return Sifted(kept, tuple(in_order(held, vectors)))
+
+
+def in_order(held: Sequence[Held], vectors: Vectors) -> list[Held]:
+    """What a person should decide first: where others are divided, of what much more of the like is held, each unlike
+    those before it.
+
+    Information density (Settles and Craven 2008, https://aclanthology.org/D08-1112/): doubt times mean likeness to all
+    that is held; then the greedy choice of unlike ones by which rows to label are chosen (labelling/queue.py).
+    """
+    import numpy as np
+
+    from llmops_assets.lib.labelling.queue import diverse
+
+    if not held:
+        return []
+    found = vectors([one.said.question for one in held])
+    matrix = np.stack([found[one.said.question] for one in held])
+    density = np.clip(matrix @ matrix.T, 0, 1).mean(axis=1)
+    worth = np.array([one.doubt for one in held]) * density
+    first = diverse(matrix, worth, len(held))
+    # What nearly repeats one that is asked already comes after all of those.
+    rest = sorted(set(range(len(held))) - set(first), key=lambda n: (-worth[n], held[n].said.id))
+    return [held[n] for n in (*first, *rest)]
