@@ -54,6 +54,11 @@ def bullets(texts: Iterable[str]) -> str:
     return "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in texts) + "</ul>"
 
 
+def image(address: str, text: str) -> str:
+    """A picture by its address (a data URI, since a page holds no outside resource) with what it shows."""
+    return f'<p><img src="{escape(address)}" alt="{escape(text)}"></p>'
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table; numbers are set right, text is escaped, a Link becomes one."""
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)

@@ -52,8 +52,12 @@ from llmops_assets.lib.records.monitoring import (
     Feedback,
     Interaction,
     KpiReport,
+    KpiState,
     KpiValue,
+    KpiWeek,
+    ReleaseQuality,
     TriggerDecision,
+    WeeklyDigest,
 )
 from llmops_assets.lib.records.planning import (
     OVERALL,
@@ -109,7 +113,9 @@ __all__ = [
     "KnowledgeIndexRef",
     "Kpi",
     "KpiReport",
+    "KpiState",
     "KpiValue",
+    "KpiWeek",
     "LakeRef",
     "ModelRef",
     "OutOfScope",
@@ -121,6 +127,7 @@ __all__ = [
     "Record",
     "Release",
     "ReleaseManifest",
+    "ReleaseQuality",
     "RouterPolicy",
     "SafetyReport",
     "SecretsRule",
@@ -136,5 +143,6 @@ __all__ = [
     "TriggerDecision",
     "TunedModel",
     "UseCase",
+    "WeeklyDigest",
     "later",
 ]
