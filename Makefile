@@ -64,14 +64,14 @@ test: install ## All tests but Prometheus's, two modules at a time
 test-fast: install ## Tests without the real model, the embedder and spaCy
 	@$(BIN)/python -m pytest -m "not slow and not prometheus" -n 2
 
-# Debian's package, unpacked: nothing is installed, and no right to do so is needed.
+# Debian's packages, unpacked: nothing is installed, and no right to do so is needed.
 $(VENV)/prometheus/usr/bin/promtool:
 	@rm -rf $(VENV)/prometheus && mkdir -p $(VENV)/prometheus
-	@cd $(VENV)/prometheus && { apt-get -qq download prometheus 2>/dev/null \
-	  || { apt-get -qq update && apt-get -qq download prometheus; } } \
-	  || { echo "apt-get cannot fetch Debian's package prometheus: put prometheus and promtool into $(VENV)/prometheus/usr/bin"; \
-	       exit 1; }
-	@cd $(VENV)/prometheus && dpkg -x prometheus_*.deb . && rm prometheus_*.deb
+	@cd $(VENV)/prometheus && { apt-get -qq download prometheus prometheus-alertmanager 2>/dev/null \
+	  || { apt-get -qq update && apt-get -qq download prometheus prometheus-alertmanager; } } \
+	  || { echo "apt-get cannot fetch Debian's packages prometheus and prometheus-alertmanager: put prometheus, promtool,"; \
+	       echo "prometheus-alertmanager and amtool into $(VENV)/prometheus/usr/bin"; exit 1; }
+	@cd $(VENV)/prometheus && for file in prometheus*.deb; do dpkg -x $$file . && rm $$file; done
 
 test-prometheus: install $(VENV)/prometheus/usr/bin/promtool ## Dashboards and alerts against a real Prometheus and promtool
 	@PATH="$(CURDIR)/$(VENV)/prometheus/usr/bin:$$PATH" $(BIN)/python -m pytest -m prometheus

@@ -71,7 +71,7 @@ def snapshot(definitions: dg.Definitions, nodes) -> dict:
             if not job.name.startswith("__")
         },
         "schedules": {s.name: [s.job_name, s.cron_schedule] for s in repository.schedule_defs},
-        "sensors": {s.name: s.job_name for s in repository.sensor_defs},
+        "sensors": {s.name: s.job_name if s.targets else None for s in repository.sensor_defs},
     }
 
 

@@ -107,11 +107,12 @@ def _stated(value: KpiValue, days: Sequence[KpiReport], day: date) -> KpiValue:
     needed, of = ALARM
     if not n_of_m([not met for _, met in found], needed, of):
         return value.model_copy(update={"state": "met" if value.met else "missed"})
-    since = day
-    for position in range(len(found) - 1, -1, -1):
-        if not any(not met for _, met in found[max(0, position - (of - needed)) : position + 1]):
+    since, kept = day, 0
+    for at, met in reversed(found):
+        kept = kept + 1 if met else 0
+        if kept > of - needed:
             break
-        since = found[position][0] if not found[position][1] else since
+        since = since if met else at
     return value.model_copy(update={"state": "alarm", "since": since})
 
 
