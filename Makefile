@@ -69,8 +69,8 @@ $(VENV)/prometheus/usr/bin/promtool:
 	@rm -rf $(VENV)/prometheus && mkdir -p $(VENV)/prometheus
 	@cd $(VENV)/prometheus && { apt-get -qq download prometheus prometheus-alertmanager 2>/dev/null \
 	  || { apt-get -qq update && apt-get -qq download prometheus prometheus-alertmanager; } } \
-	  || { echo "apt-get cannot fetch Debian's packages prometheus and prometheus-alertmanager: put prometheus, promtool,"; \
-	       echo "prometheus-alertmanager and amtool into $(VENV)/prometheus/usr/bin"; exit 1; }
+	  || { echo "apt-get cannot fetch Debian's packages prometheus and prometheus-alertmanager: put prometheus,"; \
+	       echo "promtool and amtool into $(VENV)/prometheus/usr/bin"; exit 1; }
 	@cd $(VENV)/prometheus && for file in prometheus*.deb; do dpkg -x $$file . && rm $$file; done
 
 test-prometheus: install $(VENV)/prometheus/usr/bin/promtool ## Dashboards and alerts against a real Prometheus and promtool

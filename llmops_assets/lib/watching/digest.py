@@ -58,7 +58,7 @@ def headlines(week: Week) -> list[str]:
     asked = sum(one.interactions for one in days)
     told.append(f"{asked} questions were asked." if asked else "Nobody asked anything.")
     since = {v.name: v.since for v in days[-1].values}
-    told += [f"{label(week, name)} misses its target since {since[name]}." for name in week.alarms]
+    told += [f"{label(week, name)}: target missed since {since[name]}." for name in week.alarms]
     if not week.alarms:
         told.append("No KPI is in alarm.")
     drifted = [str(one.day) for one in sorted(week.drift, key=lambda one: one.day) if one.drifted]
