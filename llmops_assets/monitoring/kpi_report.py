@@ -10,9 +10,9 @@ from llmops_assets.handover.contents import read_rows
 from llmops_assets.handover.days import run_day
 from llmops_assets.handover.display import lines, table
 from llmops_assets.handover.publishing import materialized, publish
-from llmops_assets.lib import charts, hosting, html
+from llmops_assets.lib import hosting, html
 from llmops_assets.lib.records import HostingPlan, KpiReport, KpiValue, QualityReport, UseCase
-from llmops_assets.lib.watching import costs
+from llmops_assets.lib.watching import costs, digest
 from llmops_assets.partitions import DAILY
 from resources.lake.base import Lake
 
@@ -91,22 +91,19 @@ def page(record: KpiReport) -> str:
     rows = [
         [v.name, "unmeasured" if v.value is None else v.value, v.target, MET[v.met], told(v)] for v in record.values
     ]
-    names = [v.name for v in record.values]
-    weeks = [
-        [str(w.monday), w.days, w.interactions, *(w.values.get(name, "-") for name in names)] for w in record.weeks
-    ]
+    weeks = [[v.name, *(w.values.get(v.name, "-") for w in record.weeks)] for v in record.values]
+    weeks += [["interactions", *(w.interactions for w in record.weeks)], ["days", *(w.days for w in record.weeks)]]
     releases = [
         [r.release_id, r.answers, r.p95_latency_seconds, r.rated, r.right, f"{r.low:.2f} to {r.high:.2f}"]
         for r in record.releases
     ]
-    curves = trends(record)
     return html.page(
         f"KPIs of {record.day}",
         html.table(["KPI", "value", "target", "met", "state"], rows),
         html.heading("By week"),
         html.paragraph("Means over the days that were measured; a week begins on the day that is named."),
-        html.table(["week", "days", "interactions", *names], weeks),
-        html.image(charts.lines_uri(curves), "KPIs by week, each over its target") if curves else "",
+        html.table(["week", *(str(w.monday) for w in record.weeks)], weeks),
+        *(digest.figure(v.name, record.weeks, v.name, v.target) for v in record.values),
         html.heading("By release"),
         html.paragraph("Right: rated well and not corrected, of those that were rated, with the 95 % Wilson interval."),
         html.table(["release", "answers", "p95 latency, s", "rated", "right", "share right"], releases),

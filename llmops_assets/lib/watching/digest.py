@@ -107,7 +107,8 @@ def releases(week: Week) -> tuple[list[str], list[list[str]]]:
 
 def page(week: Week) -> str:
     """The digest as a page with pictures."""
-    return _page(week, [_picture(week, value.name) for value in week.days[-1].values] if week.days else [])
+    values = week.days[-1].values if week.days else ()
+    return _page(week, [figure(label(week, v.name), _weeks(week), v.name, v.target) for v in values])
 
 
 def text(week: Week) -> str:
@@ -156,16 +157,12 @@ def _page(week: Week, pictures: Sequence[str]) -> str:
     return html.page(week.title, *parts)
 
 
-def _picture(week: Week, name: str) -> str:
-    """A KPI over its weeks beside its target; nothing before there are two weeks of it."""
-    values = [one.values[name] for one in _weeks(week) if name in one.values]
-    if len(values) < 2:
+def figure(told: str, weeks: Sequence[KpiWeek], name: str, target: float) -> str:
+    """A KPI over its weeks beside its target; nothing where it has not moved, or is of one week."""
+    values = [one.values[name] for one in weeks if name in one.values]
+    if len(set(values)) < 2:
         return ""
-    target = next(v.target for v in week.days[-1].values if v.name == name)
-    told = label(week, name)
-    return html.paragraph(told) + html.image(
-        charts.lines_uri({"by week": values, "target": [target] * len(values)}), f"{told} by week"
-    )
+    return html.figure(charts.lines_uri({"by week": values, "target": [target] * len(values)}), told)
 
 
 def _weeks(week: Week) -> Sequence[KpiWeek]:
