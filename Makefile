@@ -64,14 +64,14 @@ test: install ## All tests but those with a target of their own, two modules at 
 test-fast: install ## Tests without the real model, the embedder and spaCy
 	@$(BIN)/python -m pytest -m "not slow and not prometheus and not clients" -n 2
 
-# Debian's package, unpacked: nothing is installed, and no right to do so is needed.
+# Debian's packages, unpacked: nothing is installed, and no right to do so is needed.
 $(VENV)/prometheus/usr/bin/promtool:
 	@rm -rf $(VENV)/prometheus && mkdir -p $(VENV)/prometheus
-	@cd $(VENV)/prometheus && { apt-get -qq download prometheus 2>/dev/null \
-	  || { apt-get -qq update && apt-get -qq download prometheus; } } \
-	  || { echo "apt-get cannot fetch Debian's package prometheus: put prometheus and promtool into $(VENV)/prometheus/usr/bin"; \
-	       exit 1; }
-	@cd $(VENV)/prometheus && dpkg -x prometheus_*.deb . && rm prometheus_*.deb
+	@cd $(VENV)/prometheus && { apt-get -qq download prometheus prometheus-alertmanager 2>/dev/null \
+	  || { apt-get -qq update && apt-get -qq download prometheus prometheus-alertmanager; } } \
+	  || { echo "apt-get cannot fetch Debian's packages prometheus and prometheus-alertmanager: put prometheus,"; \
+	       echo "promtool and amtool into $(VENV)/prometheus/usr/bin"; exit 1; }
+	@cd $(VENV)/prometheus && for file in prometheus*.deb; do dpkg -x $$file . && rm $$file; done
 
 test-prometheus: install $(VENV)/prometheus/usr/bin/promtool ## Dashboards and alerts against a real Prometheus and promtool
 	@PATH="$(CURDIR)/$(VENV)/prometheus/usr/bin:$$PATH" $(BIN)/python -m pytest -m prometheus
@@ -101,7 +101,7 @@ check: install ## ruff, ty, import-linter, floors, definitions, manifests
 	@$(BIN)/dg check defs
 	@$(BIN)/python k8s/validate
 
-BENCHMARKS ?= redaction name_detector guards labels articles augmentation adapter_augmentation deduplication sources data archive drift gate lake lineage training
+BENCHMARKS ?= redaction name_detector guards labels articles augmentation adapter_augmentation deduplication sources data archive drift feedback gate lake lineage training
 
 bench: install ## The benchmarks behind the figures in the docs (hours), or BENCHMARKS="lake redaction"
 	@for name in $(BENCHMARKS); do echo "-- $$name" && $(BIN)/python benchmarks/$$name.py || exit 1; done

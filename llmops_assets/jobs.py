@@ -1,9 +1,8 @@
 """Jobs by selection, and schedules. A job says what is run together; when, and why, say schedules and sensors.
 
-Concept: https://docs.dagster.io/guides/build/jobs/asset-jobs. Every job but
-`roll_back`, `approve` and `reject` is partitioned by day: the day it is about. Light jobs run in one process wherever
-they run; those that train take the code location's executor, and say by a tag that they want a GPU where there are
-some.
+Concept: https://docs.dagster.io/guides/build/jobs/asset-jobs. Every job but `roll_back`, `approve` and `reject` is
+partitioned by day, the day it is about, or `digest_week` by week. Light jobs run in one process wherever they run;
+those that train take the code location's executor, and say by a tag that they want a GPU where there are some.
 """
 
 from datetime import timedelta
@@ -75,6 +74,12 @@ monitor_day = dg.define_asset_job(
     description="One day of traffic: interactions, feedback, drift, KPIs, costs and findings.",
     executor_def=dg.in_process_executor,
 )
+digest_week = dg.define_asset_job(
+    "digest_week",
+    selection=assets("weekly_digest"),
+    description="A week for the product owner: a page and a mail.",
+    executor_def=dg.in_process_executor,
+)
 roll_back = dg.define_asset_job(
     "roll_back",
     selection=assets("deployment"),
@@ -95,7 +100,7 @@ reject = dg.define_asset_job(
     description="A person rejects the candidate at the gate, with name and reason; the incumbent serves on.",
     executor_def=dg.in_process_executor,
 )
-JOBS = [ingest_day, build_release, retrain, monitor_day, roll_back, approve, reject]
+JOBS = [ingest_day, build_release, retrain, monitor_day, digest_week, roll_back, approve, reject]
 
 nightly = dg.build_schedule_from_partitioned_job(
     monitor_day,
@@ -120,4 +125,17 @@ def weekly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest(run_key=f"weekly-{day}", partition_key=day, tags={"cause": "weekly"})
 
 
-SCHEDULES = [nightly, weekly]
+@dg.schedule(
+    job=digest_week,
+    cron_schedule="0 7 * * 1",
+    execution_timezone="UTC",
+    name="digest_weekly",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+)
+def digest(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Every Monday morning, of the week that is over; nothing is in it of days that were not monitored."""
+    monday = str((context.scheduled_execution_time - timedelta(days=7)).date())
+    return dg.RunRequest(run_key=f"digest-{monday}", partition_key=monday, tags={"cause": "digest"})
+
+
+SCHEDULES = [nightly, weekly, digest]

@@ -1,4 +1,5 @@
-"""How the graph is cut in time: one partition per day (UTC) for what grows daily; everything else is one piece.
+"""How the graph is cut in time: one partition per day (UTC) for what grows daily, one per week for what people read
+weekly; everything else is one piece.
 
 Concept: https://docs.dagster.io/guides/build/partitions-and-backfills/partitioning-assets.
 """
@@ -25,6 +26,8 @@ def first_day(given: str | None) -> str:
 FIRST_DAY = first_day(dg.EnvVar(FIRST_DAY_VARIABLE).get_value())
 DAILY = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, end_offset=1)
 """Days up to and including today: monitoring a day that is still running is allowed, its re-run replaces it."""
+WEEKLY = dg.WeeklyPartitionsDefinition(start_date=FIRST_DAY, day_offset=1, end_offset=1)
+"""Weeks from Monday to Sunday, the running one included, each named by its Monday."""
 
 
 def outside(days: Iterable[date]) -> str:

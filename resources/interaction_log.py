@@ -18,6 +18,10 @@ class InstalledLog:
         """Interactions with start <= time < end in order of time, with rating, reason and correction."""
         return self._opened.interactions(start, end)
 
+    def odd_feedback(self, start: datetime, end: datetime) -> dict[str, int]:
+        """How much feedback of start <= time < end is about no interaction, or dated before its answer."""
+        return self._opened.odd_feedback(start, end)
+
     def audit(self, action: str, detail: str) -> dict[str, Any]:
         """Append an entry to the audit chain; the entry, with number and hash."""
         return self._opened.audit(action, detail)

@@ -18,6 +18,7 @@ from resources.embedder import InstalledEmbedder
 from resources.interaction_log import InstalledLog
 from resources.lake.base import Lake
 from resources.models import Models
+from resources.notifier import Notifier
 from resources.redactor import Redactors
 from resources.registry import Registry
 from resources.signer import Signer
@@ -198,5 +199,6 @@ def build_resources(home: Path | None = None) -> dict[str, dg.ResourceDefinition
         "models": of_workspace(open_models, "Base models"),
         "signer": of_workspace(open_signer, "The key that signs releases"),
         "interaction_log": of_workspace(lambda w: InstalledLog(w.log_url), "Redacted requests, answers and feedback"),
+        "notifier": of_workspace(lambda w: Notifier(w.settings.alerts), "Webhook, Slack and mail for alerts"),
         "target": of_workspace(open_target, "Where releases are served", "lake", "models"),
     }

@@ -20,6 +20,7 @@ from llmops_assets.gateway.identity.providers import IdentityProvider, IdentityP
 from llmops_assets.gateway.identity.spending import BudgetSettings
 from llmops_assets.gateway.upstreams.settings import Upstream, UpstreamPolicy, UpstreamSettings
 from llmops_assets.lib.errors import LlmopsError, in_a_sentence
+from resources.notifier import AlertSettings
 from resources.sources.entries import DateOrder, SourceEntry
 
 INBOX = "inbox"
@@ -117,6 +118,7 @@ class Settings(BaseModel):
     cache_answers: int = Field(0, ge=0, description="answers that the gateway remembers to give again; 0: none")
     cache_seconds: float = Field(3600.0, gt=0, description="how long one is remembered")
     budget_per_day: float = Field(0.0, ge=0, description="money that a day's answers may cost, for alerts; 0: no limit")
+    alerts: AlertSettings = Field(AlertSettings(), description="who is told when something goes wrong: docs/guide.md")
 
     @field_validator("identity_providers")
     @classmethod
@@ -203,6 +205,10 @@ class Workspace:
     def articles_folder(self) -> Path:
         """Folder of the articles that editors wrote for findings."""
         return self.home / "articles"
+
+    def feedback_folder(self) -> Path:
+        """Folder of what people decided on feedback that was held back."""
+        return self.home / "feedback"
 
     @property
     def log_url(self) -> str:

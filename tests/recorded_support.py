@@ -7,6 +7,7 @@ from support import dataset, ref
 
 from llmops_assets.lib.records import (
     Deployment,
+    LakeRef,
     ModelRef,
     PromptRef,
     Release,
@@ -21,8 +22,10 @@ def record(instance, asset: str, value, partition: str | None = None) -> None:
     instance.report_runless_asset_event(dg.AssetMaterialization(asset, metadata=metadata, partition=partition))
 
 
-def serve(instance, lake, release_id: str, until: date, findings: tuple[str, ...] = ()) -> None:
-    """What a run of `deployment` leaves behind."""
+def serve(
+    instance, lake, release_id: str, until: date, findings: tuple[str, ...] = (), gate: LakeRef | None = None
+) -> None:
+    """What a run of `deployment` leaves behind; `gate` is where the quality report lies that it was judged by."""
     training = TrainingSet(rows=dataset(), held_out=dataset(), reference=dataset(), until=until, findings=findings)
     manifest = ReleaseManifest(
         base=ModelRef(name="m", digest="d"),
@@ -31,7 +34,12 @@ def serve(instance, lake, release_id: str, until: date, findings: tuple[str, ...
         handover="-",
     )
     release = Release(
-        release_id=release_id, manifest=manifest, manifest_ref=ref(), gate=ref(), incumbent=None, training=training
+        release_id=release_id,
+        manifest=manifest,
+        manifest_ref=ref(),
+        gate=gate or ref(),
+        incumbent=None,
+        training=training,
     )
     with lake.transaction("release", name="release") as draft:
         draft.put(f"releases/{release_id}/release.json", release.model_dump_json().encode())

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from llmops_assets.definitions import GROUPS, defs
-from llmops_assets.jobs import weekly
+from llmops_assets.jobs import digest, weekly
+from llmops_assets.partitions import WEEKLY
 
 HEAVY = (
     "torch", "transformers", "peft", "trl", "datasets", "accelerate", "evidently", "great_expectations", "mlflow",
@@ -71,7 +72,7 @@ def snapshot(definitions: dg.Definitions, nodes) -> dict:
             if not job.name.startswith("__")
         },
         "schedules": {s.name: [s.job_name, s.cron_schedule] for s in repository.schedule_defs},
-        "sensors": {s.name: s.job_name for s in repository.sensor_defs},
+        "sensors": {s.name: s.job_name if s.targets else None for s in repository.sensor_defs},
     }
 
 
@@ -142,3 +143,11 @@ def test_the_weekly_schedule_asks_for_the_day_that_is_over():
         request = weekly(context)
     assert request.partition_key == "2026-03-15"
     assert request.run_key == "weekly-2026-03-15"
+
+
+def test_the_digest_asks_for_the_week_that_is_over():
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(instance, scheduled_execution_time=datetime(2026, 3, 16, 7, tzinfo=UTC))
+        request = digest(context)
+    assert request.partition_key == "2026-03-09"
+    assert request.partition_key in WEEKLY.get_partition_keys(datetime(2026, 3, 16, 7, tzinfo=UTC))

@@ -10,7 +10,7 @@ import pytest
 from llmops_assets.definitions import GROUPS, defs
 from llmops_assets.evaluation.candidate import TUNED
 
-VERBS = {"read", "find", "days", "read_day", "read_days", "of_day"}
+VERBS = {"read", "find", "days", "day_records", "read_day", "read_days", "of_day"}
 """Functions of llmops_assets.handover that read a declared upstream, named by their first text."""
 BY_CONFIGURATION = {"candidate": set(TUNED)}
 """What an asset reads under a name that its configuration gives."""

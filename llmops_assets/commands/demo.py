@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from llmops_assets.commands.archives import archive, surveyed
+from llmops_assets.commands.feedback import release_all
 from llmops_assets.commands.runs import RunError, Runner
 from llmops_assets.commands.traffic import FileTraffic, Query, SampleTraffic, Traffic, graded, new_topic_of
 from llmops_assets.definitions import build_defs
@@ -28,6 +29,7 @@ from llmops_assets.handover.reading import RecordType, recorded
 from llmops_assets.lib import gate as gates
 from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.records import (
+    DatasetRef,
     DriftReport,
     EvalReport,
     GateDecision,
@@ -285,11 +287,16 @@ class Demo:
             f"{stored} corrections that contradict the knowledge base, for {len({p[3] for p in poisoned})} answers"
         )
         self.job("monitor_day", day)
+        held = self.record("feedback_examples", DatasetRef).counts["held_back"]
+        released = release_all(self.workspace, open_lake(self.workspace), str(day), "demonstration") if held else 0
+        self.say(f"{held} of them are held back for a person, who releases {released} unread: the gate is what is left")
         before = target.status().live
         outcome = self.runner.run("retrain", day, tags={"cause": "poisoned feedback"}, config=self.sizes.run_config)
         decision = self.record("gate", GateDecision)
         after = target.status().live
         self.results |= {
+            "poisoned_corrections": stored,
+            "poisoned_held_back": held,
             "poisoned_blocked": not decision.passed and not outcome.success and after == before,
             "poisoned_candidate": decision.candidate,
             "poisoned_failed_slices": list(decision.failed_slices),
@@ -423,6 +430,7 @@ class Demo:
             ("New topic, held-out, after retraining", "new_topic_accuracy_after"),
             ("New topic, customers of the day, before", "live_new_topic_accuracy_before"),
             ("New topic, customers of the next day, after", "live_new_topic_accuracy_after"),
+            ("Poisoned corrections held back for a person", "poisoned_held_back"),
             ("Poisoned candidate blocked", "poisoned_blocked"),
             ("Slices on which it failed", "poisoned_failed_slices"),
             ("Requests while releases were swapped", "requests_during_swaps"),

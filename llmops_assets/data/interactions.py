@@ -39,7 +39,7 @@ def leaks(redactor: "Redactor", row: Mapping[str, Any]) -> bool:
     partitions_def=DAILY,
     kinds={"sqlalchemy", "parquet"},
     owners=["team:operations"],
-    code_version="3",
+    code_version="4",
     check_specs=[
         dg.AssetCheckSpec(
             "no_personal_data_left",
@@ -78,7 +78,8 @@ def interactions(
         name: sum(row["path"] == name for row in rows)
         for name in ("matched", "generated", "handover", "small_talk", "refused")
     }
-    counts = {**paths, "rated": sum(bool(row["rating"]) for row in rows), "leaking": left_out}
+    odd = interaction_log.odd_feedback(*_hours(day))
+    counts = {**paths, "rated": sum(bool(row["rating"]) for row in rows), "leaking": left_out, **odd}
     record = DatasetRef(name=NAME, ref=ref, digest=tables.digest(rows), rows=len(rows), counts=counts)
     yield materialized(
         context,
@@ -94,5 +95,9 @@ def interactions(
 
 def logged_on(log: InstalledLog, day: date) -> list[dict[str, Any]]:
     """The log's interactions of a day (UTC)."""
+    return log.interactions(*_hours(day))
+
+
+def _hours(day: date) -> tuple[datetime, datetime]:
     start = datetime.combine(day, time(), UTC)
-    return log.interactions(start, start + timedelta(days=1))
+    return start, start + timedelta(days=1)

@@ -151,6 +151,22 @@ class InteractionLog:
             row["correction"] = feedback["correction"] if feedback else ""
         return rows
 
+    def odd_feedback(self, start: datetime, end: datetime) -> dict[str, int]:
+        """How much feedback of start <= time < end is about no interaction that is there, or dated before its answer.
+
+        What an erased interaction leaves is of the first kind; the second one is a clock that is wrong.
+        """
+        about = sa.select(FEEDBACK.c.time, INTERACTIONS.c.time.label("asked")).outerjoin(
+            INTERACTIONS, INTERACTIONS.c.id == FEEDBACK.c.interaction
+        )
+        query = about.where(FEEDBACK.c.time >= _text(start), FEEDBACK.c.time < _text(end))
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return {
+            "feedback_of_unknown_interactions": sum(asked is None for _, asked in rows),
+            "feedback_dated_before_its_answer": sum(asked is not None and time < asked for time, asked in rows),
+        }
+
     def days_with_feedback(self, after: int) -> tuple[dict[str, int], int]:
         """Days (UTC) of the interactions whose feedback is numbered above `after`, each with its last number; the last.
 

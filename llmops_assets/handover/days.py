@@ -34,9 +34,11 @@ def read_day(context: dg.AssetExecutionContext, lake: Lake, asset: str, day: dat
     return tables.from_parquet(lake.read(refs[day].ref))
 
 
-def read_days(context: dg.AssetExecutionContext, lake: Lake, asset: str, until: date) -> list[dict]:
-    """Rows of a declared upstream up to and including a day, each day at the commit it recorded."""
-    refs = reading.days(context, asset, until=until).values()
+def read_days(
+    context: dg.AssetExecutionContext, lake: Lake, asset: str, until: date, *, since: date = date.min
+) -> list[dict]:
+    """Rows of a declared upstream from one day to another, both included, each day at the commit it recorded."""
+    refs = [ref for day, ref in reading.days(context, asset, until=until).items() if day >= since]
     return [row for ref in refs for row in tables.from_parquet(lake.read(ref.ref))]
 
 

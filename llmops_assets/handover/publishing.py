@@ -27,16 +27,21 @@ INPUTS_DIGEST = "inputs_digest"
 
 
 def publish(
-    context: dg.AssetExecutionContext, lake: Lake, files: Mapping[str, bytes | Path], **metadata: object
+    context: dg.AssetExecutionContext,
+    lake: Lake,
+    files: Mapping[str, bytes | Path],
+    *,
+    branch: str = "main",
+    **metadata: object,
 ) -> str:
-    """Put files into the lake in one transaction of this asset and return the commit of main that holds them.
+    """Put files into the lake in one transaction of this asset and return the commit of the branch that holds them.
 
     Files that stand there already with equal bytes change nothing. `metadata` (row counts and the like) goes into
     the commit beside the run's tags.
     """
     name = context.asset_key.to_user_string()
     about = run_tags(context, **{key: str(value) for key, value in metadata.items()})
-    with lake.transaction(f"Materialize {name}", about, name=name) as transaction:
+    with lake.transaction(f"Materialize {name}", about, name=name, base=branch) as transaction:
         for path, source in sorted(files.items()):
             transaction.put(path, source)
     assert transaction.merged is not None

@@ -51,6 +51,19 @@ def of_day(context: dg.AssetExecutionContext, asset: str, record: type[RecordTyp
     return found[day]
 
 
+def day_records(
+    context: dg.AssetExecutionContext,
+    asset: str,
+    record: type[RecordType],
+    *,
+    after: date | None = None,
+    until: date | None = None,
+) -> dict[date, RecordType]:
+    """`recorded_days` of a declared upstream."""
+    _insist_declared(context, asset)
+    return recorded_days(context.instance, asset, record, after=after, until=until)
+
+
 def previous(context: dg.AssetExecutionContext, record: type[RecordType]) -> RecordType | None:
     """What the reading asset itself handed over the last time, or None; noted as an edge of the lineage."""
     stored = last(context.instance, context.asset_key)
@@ -71,7 +84,14 @@ def day_before(context: dg.AssetExecutionContext, record: type[RecordType], day:
 
 def earlier(context: dg.AssetExecutionContext, until: date) -> dict[date, DatasetRef]:
     """The reading asset's own days up to and including `until`, to compare with: no edge of the lineage."""
-    return recorded_days(context.instance, context.asset_key.to_user_string(), DatasetRef, until=until)
+    return earlier_records(context, DatasetRef, until=until)
+
+
+def earlier_records(
+    context: dg.AssetExecutionContext, record: type[RecordType], *, after: date | None = None, until: date
+) -> dict[date, RecordType]:
+    """The same of records of another kind, and of days after `after` only."""
+    return recorded_days(context.instance, context.asset_key.to_user_string(), record, after=after, until=until)
 
 
 def recorded(instance: dg.DagsterInstance, asset: str, record: type[RecordType]) -> RecordType | None:

@@ -30,6 +30,11 @@ def bars(title: str, counts: Mapping[str, int], limit: int = 15) -> str:
 
 def lines(title: str, curves: Mapping[str, Sequence[float]]) -> str:
     """Markdown with one image: every curve over its steps, with the smallest and the largest value written beside."""
+    return f"![{title}]({lines_uri(curves)})"
+
+
+def lines_uri(curves: Mapping[str, Sequence[float]]) -> str:
+    """The image of `lines` as a data URI."""
     values = [value for curve in curves.values() for value in curve]
     low, high = min(values, default=0.0), max(values, default=1.0)
     spread = (high - low) or 1.0
@@ -46,7 +51,7 @@ def lines(title: str, curves: Mapping[str, Sequence[float]]) -> str:
         colour = COLOURS[number % len(COLOURS)]
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts.append(f'<text x="{left + 8 + 150 * number}" y="12" fill="{colour}">{escape(name[:20])}</text>')
-    return _image(title, PLOT, "".join(parts))
+    return _uri(PLOT, "".join(parts))
 
 
 def scatter(title: str, points: Mapping[str, Sequence[tuple[float, float]]]) -> str:

@@ -14,6 +14,8 @@ body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:62rem;padding
 table{border-collapse:collapse;width:100%;margin:1rem 0}th,td{padding:.35rem .6rem;border-bottom:1px solid #d8dee6;
 text-align:left;vertical-align:top}th{background:#f2f5f9}td.n{text-align:right;font-variant-numeric:tabular-nums}
 table{display:block;overflow-x:auto}
+figure{display:inline-block;width:48%;min-width:20rem;margin:.5rem 1% 1rem 0;vertical-align:top}
+figure img{max-width:100%}figcaption{font-size:13px;color:#5a6675}
 """
 
 
@@ -52,6 +54,12 @@ def heading(text: str) -> str:
 def bullets(texts: Iterable[str]) -> str:
     """A list of plain texts."""
     return "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in texts) + "</ul>"
+
+
+def figure(address: str, caption: str) -> str:
+    """A picture by its address (a data URI, since a page holds no outside resource); two of them stand side by side."""
+    told = escape(caption)
+    return f'<figure><img src="{escape(address)}" alt="{told}"><figcaption>{told}</figcaption></figure>'
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -71,7 +71,10 @@ CORRECTIONS: Columns = (
     ("served", TEXT),
     ("article", TEXT),
     ("rating", "int8"),
+    ("author", TEXT),
+    ("release", TEXT),
 )
+HELD_BACK: Columns = (*CORRECTIONS, ("reasons", TEXTS), ("doubt", FLOAT))
 REFERENCE: Columns = (("row_id", TEXT), ("day", TEXT), ("question", TEXT), ("intent", TEXT))
 DROPPED: Columns = (("row_id", TEXT), ("question", TEXT), ("reason", TEXT))
 ANSWERS: Columns = (

@@ -1,17 +1,18 @@
-"""What an operator looks at: the Grafana dashboard and the alert rules over the figures of gateway and graph.
+"""What an operator looks at: the Grafana dashboard and the alert rules over the figures of gateway and graph, and the
+configuration of Alertmanager that says who is told.
 
-Both are files of this package (dashboards/, alerts/), to be copied by `llmops observability export`. The dashboard's
-JSON is made of the table in dashboard.py by `python -m llmops_assets.observability`.
+All are files of this package (dashboards/, alerts/, alertmanager/), to be copied by `llmops observability export`. The
+dashboard's JSON is made of the table in dashboard.py by `python -m llmops_assets.observability`.
 """
 
 from importlib.resources import files
 from pathlib import Path
 
-FOLDERS = ("dashboards", "alerts")
+FOLDERS = ("dashboards", "alerts", "alertmanager")
 
 
 def export(folder: Path) -> list[Path]:
-    """Copy dashboards and alert rules into a folder; the files that were written."""
+    """Copy dashboards, alert rules and Alertmanager's configuration into a folder; the files that were written."""
     written = []
     for name in FOLDERS:
         target = folder / name

@@ -51,6 +51,9 @@ SUCCEEDS = {
     "labels import": "test_installation.py::test_labels_go_out_are_checked_taken_in_and_known_the_second_time",
     "labels check": "test_installation.py::test_labels_go_out_are_checked_taken_in_and_known_the_second_time",
     "labels ask": "test_installation.py::test_a_model_that_agrees_with_people_labels_the_queue",
+    "feedback export": "test_feedback.py::test_feedback_goes_out_is_checked_taken_in_and_known_the_second_time",
+    "feedback check": "test_feedback.py::test_feedback_goes_out_is_checked_taken_in_and_known_the_second_time",
+    "feedback import": "test_feedback.py::test_feedback_goes_out_is_checked_taken_in_and_known_the_second_time",
 }
 
 FAILS = {
@@ -98,6 +101,9 @@ FAILS = {
     "labels import": (("nowhere.csv",), 1, "nowhere.csv: No such file or directory"),
     "labels check": (("nowhere.csv",), 1, "nowhere.csv: No such file or directory"),
     "labels ask": (("--url", "http://127.0.0.1:9/v1", "--model", "m"), 1, "the lake holds no labelled day"),
+    "feedback export": (("held.csv",), 1, "no feedback was held back yet"),
+    "feedback check": (("nowhere.csv",), 1, "no feedback was held back yet"),
+    "feedback import": (("nowhere.csv",), 1, "no feedback was held back yet"),
 }
 """Command to what makes it fail, its status and what it says; wrong settings are in test_settings.py."""
 

@@ -35,7 +35,7 @@ def test_what_is_exported_is_what_the_package_holds(tmp_path):
     shown = llmops("observability", "export", str(tmp_path / "out"))
     assert shown.exit_code == 0, shown.output
     written = sorted(file for file in (tmp_path / "out").rglob("*") if file.is_file())
-    assert [file.name for file in written] == ["llmops.yaml", "gateway.json"]
+    assert [file.name for file in written] == ["alertmanager.yaml", "llmops.yaml", "gateway.json"]
     assert sorted(shown.stdout.split()) == [str(file) for file in written]
     folder = Path(observability.__file__).parent
     for file in written:

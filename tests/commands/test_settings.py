@@ -40,6 +40,9 @@ READERS = {
     "labels import": ("labels.csv",),
     "labels check": ("labels.csv",),
     "labels ask": ("--url", "http://127.0.0.1:9/v1", "--model", "some-model"),
+    "feedback export": ("held.csv",),
+    "feedback check": ("held.csv",),
+    "feedback import": ("held.csv",),
 }
 WRITERS = {"demo", "init"}
 """Commands that write the settings of their installation themselves."""

@@ -48,6 +48,19 @@ def test_the_latest_feedback_counts_and_unknown_interactions_have_none(log):
     assert (row["rating"], row["correction"]) == (1, "second")
 
 
+def test_feedback_of_what_was_erased_and_of_a_wrong_clock_is_counted(log):
+    for name in ("one", "two"):
+        log.append(interaction(name))
+    assert log.add_feedback(Feedback(interaction="one", time=NOON - timedelta(minutes=5), rating=-1))
+    assert log.add_feedback(Feedback(interaction="two", time=NOON + timedelta(minutes=5), rating=1))
+    with sa.create_engine(log.url).begin() as connection:
+        connection.execute(sa.delete(INTERACTIONS).where(INTERACTIONS.c.id == "two"))
+    day = NOON - timedelta(hours=12), NOON + timedelta(hours=12)
+    assert log.odd_feedback(*day) == {"feedback_of_unknown_interactions": 1, "feedback_dated_before_its_answer": 1}
+    assert [row["id"] for row in log.interactions(*day)] == ["one"]
+    assert set(log.odd_feedback(NOON, NOON).values()) == {0}
+
+
 def test_an_id_is_stored_once_and_times_need_a_zone(log):
     log.append(interaction("one"))
     with pytest.raises(sa.exc.IntegrityError):

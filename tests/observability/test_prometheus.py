@@ -1,4 +1,5 @@
-"""Every expression of dashboard and alerts, run by a real Prometheus over real gateways; rules tested by promtool."""
+"""Every expression of dashboard and alerts, run by a real Prometheus over real gateways; rules tested by promtool, and
+the configuration of Alertmanager by amtool."""
 
 import subprocess
 import threading
@@ -22,6 +23,7 @@ from llmops_assets.observability import dashboard
 
 pytestmark = pytest.mark.prometheus
 ALERTS = Path(observability.__file__).parent / "alerts" / "llmops.yaml"
+ALERTMANAGER = ALERTS.parents[1] / "alertmanager" / "alertmanager.yaml"
 DAY = date(2026, 3, 11)
 
 
@@ -144,3 +146,19 @@ def test_each_alert_fires_on_what_it_is_for_and_on_nothing_else(tmp_path):
 
 def test_promtool_finds_no_fault_with_what_a_gateway_tells(gateway):
     promtool("check", "metrics", given=requests.get(f"{gateway.address}/metrics", timeout=20).text)
+
+
+def test_amtool_finds_no_fault_with_the_configuration_of_alertmanager_and_who_is_told():
+    told = subprocess.run([binary("amtool"), "check-config", str(ALERTMANAGER)], capture_output=True, timeout=60)
+    assert told.returncode == 0, told.stdout
+    for severity, receiver in (("page", "now"), ("ticket", "office")):
+        command = [
+            binary("amtool"),
+            "config",
+            "routes",
+            "test",
+            f"--config.file={ALERTMANAGER}",
+            f"severity={severity}",
+        ]
+        routed = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert routed.stdout.strip() == receiver, routed.stderr

@@ -145,7 +145,12 @@ def worked_in(
 
     corrected = [row for row in examples if row["answer"]]
     corrections = [
-        Correction(row["question"], row["answer"] if set(found.cut) <= _KEPT else found.text, row["article"])
+        Correction(
+            row["question"],
+            row["answer"] if set(found.cut) <= _KEPT else found.text,
+            row["article"],
+            row.get("author") or "",
+        )
         for row, found in zip(corrected, judge.decide([row["answer"] for row in corrected]), strict=True)
         if found.kind == "general"
     ]

@@ -14,7 +14,7 @@ from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import Article
 
 MINIMUM_AGREEING = 3
-"""Corrections of one article, or on one question, that must agree before they count."""
+"""People whose corrections of one article, or on one question, must agree before they count."""
 AGREEMENT = 0.85
 """Cosine similarity of two corrections that say the same."""
 MAX_QUESTIONS = 12
@@ -23,11 +23,15 @@ MAX_QUESTIONS = 12
 
 @dataclass(frozen=True)
 class Correction:
-    """A corrected answer to a question; `article` is what the assistant had answered from, if anything."""
+    """A corrected answer to a question; `article` is what the assistant had answered from, if anything.
+
+    `author` is whose word it is: several corrections of one author are one voice. "" where nobody knows.
+    """
 
     question: str
     answer: str
     article: str = ""
+    author: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,10 +57,10 @@ def revise(
     `vectors` maps every text (answers of articles; questions and answers of corrections) to its unit embedding.
     Corrections that agree with each other and with an article add their questions to it; those that agree against the
     article they correct replace its answer, and its facts are dropped with it; those without an article make a new
-    one. Groups smaller than `minimum` are ignored. The result does not depend on the order of the corrections.
+    one. Groups of fewer than `minimum` people are ignored. The result does not depend on the order of the corrections.
     """
     known = {article.id: article for article in articles}
-    order = sorted(set(corrections), key=lambda c: (c.article, c.answer, c.question))
+    order = sorted(set(corrections), key=lambda c: (c.article, c.answer, c.question, c.author))
     counts: dict[Correction, int] = defaultdict(int)
     for correction in corrections:
         counts[correction] += 1
@@ -67,7 +71,7 @@ def revise(
     ignored = 0
     for group in _agreeing(order, vectors):
         weight = sum(counts[c] for c in group)
-        if weight < minimum:
+        if _voices(group, counts) < minimum:
             ignored += weight
             continue
         answer = _medoid([c.answer for c in group], vectors)
@@ -100,6 +104,11 @@ def revise(
         result.append(current)
     result.extend(added[name] for name in sorted(added) if name not in known)
     return Revision(tuple(result), tuple(sorted(added)), tuple(sorted(replaced)), tuple(extended), ignored)
+
+
+def _voices(group: Sequence[Correction], counts: Mapping[Correction, int]) -> int:
+    """How many people speak: each author once, and each correction of nobody known."""
+    return len({c.author for c in group if c.author}) + sum(counts[c] for c in group if not c.author)
 
 
 def _agreeing(corrections: Sequence[Correction], vectors: Mapping[str, np.ndarray]) -> list[list[Correction]]:

@@ -99,6 +99,10 @@ class TriggerDecision(Record):
     of: int
 
 
+KpiState = Literal["met", "missed", "alarm", "unmeasured"]
+"""A KPI in alarm missed its target on most of the last days that it was measured on, the newest included."""
+
+
 class KpiValue(Record):
     """A KPI of a day beside its target; value None when nothing was measured."""
 
@@ -106,14 +110,49 @@ class KpiValue(Record):
     value: float | None
     target: float
     met: bool | None
+    state: KpiState = Field("unmeasured", description="whether it asks for somebody")
+    since: date | None = Field(None, description="first day of the alarm")
+
+
+class KpiWeek(Record):
+    """KPIs of a week (Monday to Sunday): the mean of each over the days that it was measured on."""
+
+    monday: date
+    days: int = Field(ge=1, description="days with a report")
+    interactions: int
+    values: dict[str, float]
+
+
+class ReleaseQuality(Record):
+    """How one release answered on a day: its whole answers, their latency, and what those who rated them found."""
+
+    release_id: str
+    answers: int
+    p95_latency_seconds: float | None
+    rated: int
+    right: int = Field(description="rated well and not corrected")
+    low: float = Field(0.0, description="lower end of the 95 % Wilson interval of right among rated")
+    high: float = Field(1.0, description="upper end")
 
 
 class KpiReport(Record):
-    """KPIs of one day."""
+    """KPIs of one day, with the weeks before, and by release."""
 
     day: date
     interactions: int
     values: tuple[KpiValue, ...]
+    weeks: tuple[KpiWeek, ...] = Field((), description="this one and those before, oldest first")
+    releases: tuple[ReleaseQuality, ...] = Field((), description="what answered that day")
+
+
+class WeeklyDigest(Record):
+    """A week for the product owner: where its page and its mail lie, and what they ask for."""
+
+    monday: date
+    days: int = Field(ge=0, description="days of the week with a report of KPIs")
+    alarms: tuple[str, ...] = Field(description="KPIs in alarm at the end of the week")
+    page: LakeRef
+    mail: LakeRef
 
 
 class CostLine(Record):

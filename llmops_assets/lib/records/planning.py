@@ -150,6 +150,16 @@ class DecisionPolicy(Record):
     )
 
 
+class FeedbackPolicy(Record):
+    """What of customers' feedback teaches at once, and what waits for a person (docs/decisions/feedback.md)."""
+
+    quarantine: bool = Field(True, description="false: everything teaches at once")
+    per_subject: int = Field(5, ge=1, description="corrections and bad ratings of one subject that count in a day")
+    per_day: int = Field(1000, ge=1, description="corrections and bad ratings that count in a day")
+    agreeing: int = Field(3, ge=1, description="people who must say the same against a published answer")
+    days: int = Field(14, ge=0, description="days before that feedback is held against")
+
+
 class HostingOption(Record):
     """One way to host the model, with the figures a decision needs."""
 
@@ -206,6 +216,7 @@ class UseCase(Record):
     gate: GatePolicy = GatePolicy()
     drift: DriftPolicy = DriftPolicy()
     decision: DecisionPolicy = later(DecisionPolicy())
+    feedback: FeedbackPolicy = FeedbackPolicy()
     system_prompt: str
     handover: str = Field(description="what the assistant says when a person must take over")
     replies: dict[str, dict[str, str]] = Field(

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from llmops_assets.lib.answering import embedding

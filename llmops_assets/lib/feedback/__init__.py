@@ -1,0 +1,1 @@
+"""What customers' feedback may teach: the quarantine it passes, and the files in which people decide on it."""
