@@ -1,15 +1,12 @@
 """What a day's feedback teaches: corrections, with the question they belong to and what had been answered."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import dagster as dg
 
 from llmops_assets.data.interactions import interactions
 from llmops_assets.handover.days import read_day, run_day
 from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.lib import tables
-from llmops_assets.lib.answering.pieces import leans
+from llmops_assets.lib.judging.recent import is_judged, stands_alone
 from llmops_assets.lib.records import DatasetRef
 from llmops_assets.partitions import DAILY
 from resources.lake.base import Lake
@@ -20,7 +17,7 @@ NAME = "feedback_examples"
 def examples_of(interactions: list[dict]) -> list[dict]:
     """Rated-down or corrected interactions as examples; those with neither a correction nor a rating teach nothing.
 
-    Nor do small talk, and follow-ups that mean nothing without the turns before them.
+    Nor do small talk, follow-ups that mean nothing without the turns before them, and what the eval suite judges by.
     """
     return [
         {
@@ -32,13 +29,8 @@ def examples_of(interactions: list[dict]) -> list[dict]:
             "rating": row["rating"],
         }
         for row in interactions
-        if (row["correction"] or row["rating"] < 0) and _stands_alone(row)
+        if (row["correction"] or row["rating"] < 0) and stands_alone(row) and not is_judged(row["question"])
     ]
-
-
-def _stands_alone(row: Mapping[str, Any]) -> bool:
-    """Whether an interaction asked something that is understood by itself."""
-    return row["path"] != "small_talk" and not (row.get("turn") and leans(row["question"]))
 
 
 @dg.asset(
@@ -46,12 +38,16 @@ def _stands_alone(row: Mapping[str, Any]) -> bool:
     partitions_def=DAILY,
     kinds={"parquet"},
     owners=["team:data-engineering"],
-    code_version="2",
+    code_version="3",
 )
 def feedback_examples(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
-    """A day's corrections and bad ratings as examples to learn from; empty on a day without traffic."""
+    """A day's corrections and bad ratings as examples to learn from; empty on a day without traffic.
+
+    A fifth of the questions, by hash, is kept for the eval suite and never taught.
+    """
     day = run_day(context)
-    rows = examples_of(read_day(context, lake, "interactions", day))
+    said = read_day(context, lake, "interactions", day)
+    rows = examples_of(said)
     path = f"data/{NAME}/{day}.parquet"
     commit = publish(context, lake, {path: tables.to_parquet(rows, tables.CORRECTIONS)}, rows=len(rows))
     corrected = sum(bool(row["answer"]) for row in rows)
@@ -63,5 +59,12 @@ def feedback_examples(context: dg.AssetExecutionContext, lake: dg.ResourceParam[
         counts={"corrections": corrected},
     )
     return materialized(
-        context, record, lake=lake, ref=record.ref, digest=record.digest, rows=len(rows), corrections=corrected
+        context,
+        record,
+        lake=lake,
+        ref=record.ref,
+        digest=record.digest,
+        rows=len(rows),
+        corrections=corrected,
+        kept_for_the_eval_suite=sum(bool(row["correction"]) and is_judged(row["question"]) for row in said),
     )

@@ -3,18 +3,20 @@
 Answers are graded when they are read, so that both sides of a paired test are judged by the rules of today.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 
 import dagster as dg
 
-from llmops_assets.handover.memory import inputs_digest, kept_file
+from llmops_assets.handover.memory import inputs_digest
 from llmops_assets.handover.publishing import publish
 from llmops_assets.lib import tables
+from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.judging import grading
 from llmops_assets.lib.judging.grading import Graded
 from llmops_assets.lib.records import DatasetRef, EvalItem, EvalReport, ReleaseManifest
 from resources.deployment_target import Ask, DeploymentTarget, TargetReply, Which
-from resources.lake.base import Lake
+from resources.lake.base import GoneError, Lake
 
 RETRIES = 3
 """Rounds in which what stayed unanswered is asked again, one question at a time: nobody waits for an evaluation."""
@@ -36,7 +38,7 @@ def ask_items(target: DeploymentTarget, items: Sequence[EvalItem], which: Which)
     """The graded answers of a release to eval items. Failure as in `ask`."""
     replies = ask(target, [Ask(item.question, conversation=item.id, history=item.history) for item in items], which)
     return [
-        Graded(item, r.answer, r.path, r.article, grading.grade(item, r.answer, r.path, r.article), r.latency_seconds)
+        grading.judged(item, r.answer, r.path, r.article, r.latency_seconds)
         for item, r in zip(items, replies, strict=True)
     ]
 
@@ -57,26 +59,36 @@ def rows_of(graded: Iterable[Graded]) -> list[dict]:
     ]
 
 
+def known_answers(lake: Lake, folder: str) -> dict[str, dict]:
+    """Item id to the answer that a folder of main has; the id names the question as it is asked."""
+    commit, known = lake.resolve("main"), {}
+    for file in lake.list(commit, folder):
+        with contextlib.suppress(GoneError):
+            known |= {row["id"]: row for row in tables.from_parquet(lake.get(commit, file.path))}
+    return known
+
+
 def evaluator(
     context: dg.AssetExecutionContext, lake: Lake, target: DeploymentTarget, suite: DatasetRef
 ) -> Callable[[str, ReleaseManifest, Sequence[EvalItem]], tuple[EvalReport, list[Graded]]]:
     """A function that asks a manifest some items, named `subject`, through a preview beside the live release.
 
-    Answers that the lake has are read back: their path names manifest, questions and the asking asset's code version.
+    A release is asked a question once: answers that the lake has, in whatever suite it was asked, are read back. Their
+    folder names the manifest and the asking asset's code version.
     """
 
     def evaluate(subject: str, manifest: ReleaseManifest, items: Sequence[EvalItem]) -> tuple[EvalReport, list[Graded]]:
-        asked = inputs_digest(context, suite.digest, *(item.id for item in items))
-        path = f"evaluation/answers/{manifest.release_id}/{asked[:16]}.parquet"
-        stored = kept_file(lake, path)
-        if stored is None:
+        folder = f"evaluation/answers/{manifest.release_id}/{inputs_digest(context)[:16]}"
+        path = f"{folder}/{hash_json([item.id for item in items])[:16]}.parquet"
+        known = known_answers(lake, f"{folder}/")
+        if fresh := [item for item in items if item.id not in known]:
             with target.preview(manifest):
-                graded = ask_items(target, items, "preview")
-            commit = publish(context, lake, {path: tables.to_parquet(rows_of(graded), tables.ANSWERS)})
-        else:
-            commit, graded = stored[0], grading.graded(items, tables.from_parquet(stored[1]))
+                known |= {row["id"]: row for row in rows_of(ask_items(target, fresh, "preview"))}
+        rows = tables.to_parquet([known[item.id] for item in items], tables.ANSWERS)
+        commit = publish(context, lake, {path: rows})
+        graded = grading.graded(items, tables.from_parquet(rows))
         right = sum(g.right for g in graded)
-        context.log.info("%s: %d of %d right%s", subject, right, len(graded), " (answers known)" if stored else "")
+        context.log.info("%s: %d of %d right (%d answers known)", subject, right, len(graded), len(items) - len(fresh))
         return grading.report(subject, suite, graded, lake.uri(commit, path)), graded
 
     return evaluate

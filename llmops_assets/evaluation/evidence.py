@@ -39,7 +39,7 @@ def outcomes(lake: Lake, report: EvalReport) -> gates.Outcomes:
         raise gates.GateError(f"the report on {report.subject} says other seconds than its answers: evaluate again")
     if missing := asked - answered:
         raise gates.GateError(f"{len(missing)} questions were not answered by {report.subject}: evaluate again")
-    return {g.item.id: (g.item.slice, g.right) for g in grading.graded(items, rows)}
+    return {g.item.id: (g.item.slice, g.outcome) for g in grading.graded(items, rows)}
 
 
 def probes_of(lake: Lake, report: SafetyReport) -> tuple[dict[str, SliceScore], list[str]]:

@@ -56,7 +56,10 @@ from llmops_assets.lib.records.monitoring import (
     TriggerDecision,
 )
 from llmops_assets.lib.records.planning import (
+    FAILURE,
+    KNOWN_FAILURES,
     OVERALL,
+    RECENT,
     DriftPolicy,
     GatePolicy,
     HostingOption,
@@ -71,8 +74,11 @@ from llmops_assets.lib.records.planning import (
 from llmops_assets.lib.records.training import BaseModelRef, FileRef, ModelRef, PromptRef, Recipe, TunedModel
 
 __all__ = [
+    "FAILURE",
+    "KNOWN_FAILURES",
     "LATER",
     "OVERALL",
+    "RECENT",
     "RULES_VERSION",
     "Action",
     "Approval",

@@ -35,6 +35,7 @@ class EvalReport(Record):
     paths: dict[str, SliceScore] = Field({})
     answers: LakeRef | None = Field(None, description="parquet: id, slice, question, answer, path, article")
     seconds: float = 0.0
+    ungraded: dict[str, int] = Field({}, description="why a scorer could not grade, to how many answers")
 
 
 class QualityReport(Record):
@@ -89,6 +90,7 @@ class SliceDecision(Record):
     power: float = later(0.0, description="chance that so many questions show an equal candidate to be not worse")
     needed: int | None = later(None, description="questions that do so with the policy's power; none: beyond counting")
     seen: float | None = later(None, description="smallest loss that is stopped with the policy's power")
+    ungraded: int = later(0, description="questions that no scorer could grade: they leave the unit undecided")
 
     @model_validator(mode="before")
     @classmethod
