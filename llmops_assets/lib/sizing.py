@@ -52,7 +52,9 @@ def units(slices: Iterable[str], policy: GatePolicy) -> dict[str, tuple[str, ...
     """
     present = sorted(slices)
     failures = tuple(name for name in present if name.startswith(FAILURE))
-    found = {name: (name,) for name in present if name not in failures or name in policy.named}
+    found: dict[str, tuple[str, ...]] = {
+        name: (name,) for name in present if name not in failures or name in policy.named
+    }
     for name, of in policy.groups.items():
         if members := tuple(slice_ for slice_ in present if slice_ in of):
             found[name] = members
