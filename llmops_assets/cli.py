@@ -242,6 +242,23 @@ def replay(
         typer.echo(f"{len(found.listed)} to look at in {disagreements}; labels come back by `llmops labels import`")
 
 
+@app.command()
+def judge(
+    file: Annotated[Path, typer.Argument(help="CSV of redacted answers: question, reference, answer, right (yes, no)")],
+) -> None:
+    """Measure how far the use case's judge agrees with people; below its minimum none of its votes counts."""
+    _quiet()
+    from llmops_assets.commands.judges import measure
+
+    agreed, refused = measure(file)
+    silent = "; ".join(f"{count} {why}" for why, count in agreed.no_votes.items()) or "none"
+    typer.echo(
+        f"{agreed.model}: kappa {agreed.kappa:.2f} ({agreed.low:.2f} to {agreed.high:.2f}), {agreed.share:.2f} equal "
+        f"on {agreed.rows} answers, without a vote: {silent}"
+    )
+    typer.echo(refused or "it may vote")
+
+
 Reason = Annotated[str, typer.Option(help="why; it stands in the audit log and with the release for ever")]
 Person = Annotated[str, typer.Option(help="who says so; none: the user of this machine, or the key's owner")]
 Token = Annotated[str, typer.Option(envvar="LLMOPS_KEY", help="token of a key that proves who it is")]

@@ -8,6 +8,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from llmops_assets.lib.answering.tongues import tongue
@@ -35,7 +36,7 @@ class Graded:
         return None if self.ungraded else self.right
 
 
-def grade(item: EvalItem, answer: str, path: str, article: str | None) -> bool:
+def grade(item: EvalItem, answer: str, path: str, article: str | None, vote: bool | None = None) -> bool:
     """Whether an answer is right. It is not in another language than the customer's, with a forbidden wording in it, or
     in another form than asked for, whatever its scorer says. What the scorer raises is raised."""
     if item.language and tongue(answer, "") != item.language:
@@ -44,13 +45,15 @@ def grade(item: EvalItem, answer: str, path: str, article: str | None) -> bool:
         return False
     if item.form and not re.fullmatch(item.form, answer.strip(), re.DOTALL):
         return False
-    return bool(scorer(item.scorer)(Answered(item, answer, path, article)))
+    return bool(scorer(item.scorer)(Answered(item, answer, path, article, vote)))
 
 
-def judged(item: EvalItem, answer: str, path: str, article: str | None, seconds: float = 0.0) -> Graded:
+def judged(
+    item: EvalItem, answer: str, path: str, article: str | None, seconds: float = 0.0, vote: bool | None = None
+) -> Graded:
     """An answer with its grade, or with why there is none."""
     try:
-        right, ungraded = grade(item, answer, path, article), ""
+        right, ungraded = grade(item, answer, path, article, vote), ""
     except ScorerError as error:
         right, ungraded = False, str(error)
     except Exception as error:
@@ -59,15 +62,26 @@ def judged(item: EvalItem, answer: str, path: str, article: str | None, seconds:
     return Graded(item, answer, path, article, right, seconds, ungraded)
 
 
-def graded(items: Iterable[EvalItem], answers: Iterable[Mapping[str, Any]]) -> list[Graded]:
+def graded(
+    items: Iterable[EvalItem], answers: Iterable[Mapping[str, Any]], votes: Mapping[str, bool] = MappingProxyType({})
+) -> list[Graded]:
     """Stored answers (rows of the ANSWERS table), judged by the rules of today. KeyError for one to another item."""
     by_id = {item.id: item for item in items}
     return [
-        judged(by_id[row["id"]], row["answer"], row["path"], row["article"] or None, row["seconds"]) for row in answers
+        judged(
+            by_id[row["id"]], row["answer"], row["path"], row["article"] or None, row["seconds"], votes.get(row["id"])
+        )
+        for row in answers
     ]
 
 
-def report(subject: str, suite: DatasetRef, graded: Sequence[Graded], answers: LakeRef | None) -> EvalReport:
+def report(
+    subject: str,
+    suite: DatasetRef,
+    graded: Sequence[Graded],
+    answers: LakeRef | None,
+    votes: LakeRef | None = None,
+) -> EvalReport:
     """Right answers overall, per slice and per answer path."""
     slices: dict[str, list[bool]] = defaultdict(list)
     paths: dict[str, list[bool]] = defaultdict(list)
@@ -81,6 +95,7 @@ def report(subject: str, suite: DatasetRef, graded: Sequence[Graded], answers: L
         slices={name: _score(values) for name, values in sorted(slices.items())},
         paths={name: _score(values) for name, values in sorted(paths.items())},
         answers=answers,
+        votes=votes,
         seconds=round(sum(one.seconds for one in graded), 3),
         ungraded=dict(sorted(Counter(one.ungraded for one in graded if one.ungraded).items())),
     )

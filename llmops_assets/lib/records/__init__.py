@@ -26,6 +26,7 @@ from llmops_assets.lib.records.deployment import (
 )
 from llmops_assets.lib.records.evaluation import (
     RULES_VERSION,
+    Agreed,
     Approval,
     EvalReport,
     GateDecision,
@@ -65,6 +66,7 @@ from llmops_assets.lib.records.planning import (
     HostingOption,
     HostingPlan,
     HostingQuote,
+    JudgePolicy,
     Kpi,
     OutOfScope,
     SubjectPattern,
@@ -81,6 +83,7 @@ __all__ = [
     "RECENT",
     "RULES_VERSION",
     "Action",
+    "Agreed",
     "Approval",
     "Article",
     "BaseModelRef",
@@ -109,6 +112,7 @@ __all__ = [
     "HostingQuote",
     "InjectionRule",
     "Interaction",
+    "JudgePolicy",
     "KnowledgeBase",
     "KnowledgeIndexRef",
     "Kpi",

@@ -35,7 +35,21 @@ class EvalReport(Record):
     paths: dict[str, SliceScore] = Field({})
     answers: LakeRef | None = Field(None, description="parquet: id, slice, question, answer, path, article")
     seconds: float = 0.0
+    votes: LakeRef | None = Field(None, description="JSON: item id to the vote of a language model; none: it had none")
     ungraded: dict[str, int] = Field({}, description="why a scorer could not grade, to how many answers")
+
+
+class Agreed(Record):
+    """How far a judge agrees with people on answers that they judged: Cohen's kappa with its 95 % interval."""
+
+    judge: str = Field(description="digest of model, address and prompt")
+    model: str
+    rows: int
+    share: float
+    kappa: float
+    low: float
+    high: float
+    no_votes: dict[str, int] = Field({}, description="why it gave no vote, to how many answers")
 
 
 class QualityReport(Record):

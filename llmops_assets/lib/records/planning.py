@@ -121,6 +121,18 @@ class GatePolicy(Record):
         return "accept" if spoken_for else self.on_undecided
 
 
+class JudgePolicy(Record):
+    """A language model behind an OpenAI-compatible endpoint that votes on answers, once it is known to agree with
+    people."""
+
+    url: str = Field(pattern=r"^https?://[^/]+", description="such as http://127.0.0.1:8000/v1")
+    model: str = Field(min_length=1)
+    key_variable: str = Field("", description="environment variable that holds its key; none: no key is sent")
+    timeout_seconds: float = Field(30.0, gt=0, description="for one vote")
+    minimum_kappa: float = Field(0.6, ge=0, le=1, description="where kappa's 95 % interval must start")
+    minimum_rows: int = Field(50, ge=10, description="answers judged by people that it is measured on, at least")
+
+
 class DriftPolicy(Record):
     """How drift is judged and when it retrains."""
 
@@ -188,6 +200,7 @@ class UseCase(Record):
         {}, description="rules of Great Expectations by dataset, beside those that always hold"
     )
     gate: GatePolicy = GatePolicy()
+    judge: JudgePolicy | None = Field(None, description="who votes on answers whose scorer is `judge`; none: nobody")
     drift: DriftPolicy = DriftPolicy()
     system_prompt: str
     handover: str = Field(description="what the assistant says when a person must take over")

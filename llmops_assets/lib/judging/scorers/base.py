@@ -11,9 +11,13 @@ UNANSWERED = (*HANDED_OVER, "small_talk")
 
 @dataclass(frozen=True)
 class Answered:
-    """A stored answer to an eval item: its text, the path it took, and the article it was, where it was one."""
+    """A stored answer to an eval item: its text, the path it took, and the article it was, where it was one.
+
+    `vote` is the stored vote of a language model, None where there is none.
+    """
 
     item: EvalItem
     answer: str
     path: str
     article: str | None
+    vote: bool | None = None
