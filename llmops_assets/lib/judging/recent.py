@@ -115,14 +115,12 @@ class _Sayings:
         if row["id"] in labels:
             return self._labelled(row, labels[row["id"]])
         if row["correction"]:
-            if not is_judged(row["question"]):
-                return "corrected, and taught"
             right = self.said_by(row["correction"])
             if right is None:
                 return "corrected to what no article says"
             if served is not None and served.id != right.id:
                 return DISPUTED
-            return self._known(row, right, "corrected")
+            return self._known(row, right, "corrected") if is_judged(row["question"]) else "corrected, and taught"
         if row["rating"] <= 0:
             return "rated down" if row["rating"] < 0 else "not rated"
         if row["path"] == "matched":
