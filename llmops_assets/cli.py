@@ -75,6 +75,14 @@ Agent = Annotated[
 ]
 
 
+def _day(text: str) -> date:
+    """A day as options give it."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}: write a day as 2026-03-08") from None
+
+
 def _mapping(column: list[str] | None) -> dict[str, str]:
     """Our column -> theirs, as the option --column gives it."""
     mapping = {}
@@ -186,10 +194,7 @@ def build(
 ) -> None:
     """Run the job build_release once, after the days before it that were not ingested yet."""
     _quiet()
-    try:
-        wanted = date.fromisoformat(day) if day else None
-    except ValueError:
-        raise typer.BadParameter(f"{day!r}: write a day as 2026-03-08") from None
+    wanted = _day(day) if day else None
     from rich.console import Console
 
     from llmops_assets.commands.releases import build
@@ -210,6 +215,48 @@ def rollback(
 
     deployed = roll_back(to, Console())
     typer.echo(f"{deployed.release_id} serves, {deployed.previous} is the previous one")
+
+
+@app.command()
+def replay(
+    first: Annotated[str, typer.Option("--from", help="first day of the window, such as 2026-03-08")],
+    last: Annotated[str, typer.Option("--to", help="last day of the window")],
+    candidate: Annotated[str, typer.Option(help="a release; none: the candidate that was put together last")] = "",
+    incumbent: Annotated[str, typer.Option(help="a release; none: the one that serves")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="questions asked at most; of more a sample by hash")] = 200,
+    disagreements: Annotated[Path | None, typer.Option(help="file for what the two disagree on, for a person")] = None,
+    form: Annotated[str, typer.Option("--format", help="csv, jsonl, argilla or labelstudio")] = "csv",
+) -> None:
+    """Ask a window of logged questions again: candidate against incumbent, paired, where the right answer is known."""
+    _quiet()
+    days = _day(first), _day(last)
+    from llmops_assets.commands.replays import replay, told, write
+    from llmops_assets.lib.labelling.labelfiles import FORMATS
+
+    if form not in FORMATS:
+        raise typer.BadParameter(f"{form!r}: write --format {', '.join(FORMATS)}")
+    found = replay(*days, candidate=candidate, incumbent=incumbent, limit=limit)
+    typer.echo("\n".join(told(found)))
+    if disagreements is not None:
+        write(disagreements, form, found)
+        typer.echo(f"{len(found.listed)} to look at in {disagreements}; labels come back by `llmops labels import`")
+
+
+@app.command()
+def judge(
+    file: Annotated[Path, typer.Argument(help="CSV of redacted answers: question, reference, answer, right (yes, no)")],
+) -> None:
+    """Measure how far the use case's judge agrees with people; below its minimum none of its votes counts."""
+    _quiet()
+    from llmops_assets.commands.judges import measure
+
+    agreed, refused = measure(file)
+    silent = "; ".join(f"{count} {why}" for why, count in agreed.no_votes.items()) or "none"
+    typer.echo(
+        f"{agreed.model}: kappa {agreed.kappa:.2f} ({agreed.low:.2f} to {agreed.high:.2f}), {agreed.share:.2f} equal "
+        f"on {agreed.rows} answers, without a vote: {silent}"
+    )
+    typer.echo(refused or "it may vote")
 
 
 Reason = Annotated[str, typer.Option(help="why; it stands in the audit log and with the release for ever")]
@@ -753,7 +800,10 @@ def import_labels(
     found = checked(file, new_intents=new_intents)
     kept, new = keep(found.labels)
     typer.echo(f"{len(found.labels)} labels {'kept as' if new else 'were taken in before:'} {kept}")
-    typer.echo(f"materialize labelled_conversations again for {', '.join(found.days)}")
+    if found.days:
+        typer.echo(f"materialize labelled_conversations again for {', '.join(found.days)}")
+    if found.interactions:
+        typer.echo(f"{found.interactions} of customers' questions: the next eval_suite judges by them")
 
 
 @labels.command("check")
@@ -766,7 +816,8 @@ def check_labels(
 
     found = checked(file, new_intents=new_intents)
     fresh = f", new intents: {', '.join(found.new_intents)}" if found.new_intents else ""
-    typer.echo(f"{len(found.labels)} labels for rows of {', '.join(found.days)}{fresh}")
+    places = [*found.days, *([f"{found.interactions} interactions"] if found.interactions else [])]
+    typer.echo(f"{len(found.labels)} labels for rows of {', '.join(places)}{fresh}")
 
 
 @labels.command("ask")

@@ -1,16 +1,22 @@
 """What the company wrote: its use case and its trusted articles, or the sample's."""
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 import yaml
 
 from llmops_assets.lib.records import Article, Dialogue, UseCase
 from resources.workspace import Settings, SettingsError, what_is_wrong
 
+if TYPE_CHECKING:
+    from llmops_assets.lib.slices import Slice
+
 
 class UseCaseFiles:
-    """The files that settings.yaml names as `use_case`, `knowledge` and `dialogues`. Only the asset `use_case` reads
-    the first."""
+    """The files that settings.yaml names as `use_case`, `knowledge`, `dialogues` and `slices`.
+
+    Only the asset `use_case` reads the first.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -39,6 +45,20 @@ class UseCaseFiles:
             return tuple(Dialogue.model_validate(row) for row in yaml.safe_load(file.read_text()) or ())
         except (OSError, ValueError, yaml.YAMLError, TypeError) as error:
             raise SettingsError(f"dialogues: {file}: {what_is_wrong(error)}") from error
+
+    def slices(self) -> "tuple[Slice, ...]":
+        """The slices of the eval suite that somebody wrote down; the sample's where its articles are served, else those
+        of the folder that is named. SliceError tells what is wrong with which line."""
+        from llmops_assets.lib.slices import read_folder
+        from llmops_assets.samples import generator
+
+        folder, scorers = self._settings.slices, self._settings.scorers
+        if folder is not None:
+            return read_folder(folder, scorers)
+        if scorers:
+            raise SettingsError(f"scorers: {min(scorers)}: there are no slices: name their folder as `slices`")
+        own = self._settings.knowledge_from_conversations or self._settings.knowledge is not None
+        return () if own else read_folder(generator.SLICES, generator.SCORERS)
 
     def articles(self, day: date) -> tuple[Article, ...]:
         """The trusted articles available on a day; none where they are made out of conversations."""

@@ -73,6 +73,10 @@ class Settings(BaseModel):
     dialogues: Path | None = Field(
         None, description="YAML: conversations with what their last turn should get, for the eval suite; none: no such"
     )
+    slices: Path | None = Field(
+        None, description="folder with a YAML or JSONL file per slice of the eval suite; none: no such slices"
+    )
+    scorers: dict[str, str] = Field({}, description="slice of that folder -> what grades it; none: what it expects")
     knowledge_from_conversations: bool = Field(False, description="make articles out of the conversations instead")
     new_topic_intent: str = Field("", description="intent that arrives on `new_topic_day` (a demonstration's)")
     new_topic_day: date | None = None

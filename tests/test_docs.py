@@ -64,6 +64,11 @@ def decide(handed_over):
 assert decide(4).passed
 assert decide(5).failed_slices == ("handovers",)
 """,
+    "judging.scorers.base": """
+from support import item
+said = lambda text: module.score(module.Answered(item("q"), text, "generated", None))
+assert (said("Sorry to hear that."), said("Pay now."), said("SORRY")) == (True, False, False)
+""",
 }
 
 

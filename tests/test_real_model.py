@@ -12,7 +12,7 @@ from llmops_assets.gateway.bundle import Bundle
 from llmops_assets.gateway.engine import LlamaCppEngine
 from llmops_assets.lib.answering.prompting import build_messages, render_chat
 from llmops_assets.lib.hashing import hash_file
-from llmops_assets.lib.judging.grading import has_facts
+from llmops_assets.lib.judging.texts import has_facts
 from llmops_assets.lib.records import (
     FileRef,
     GenerationSettings,

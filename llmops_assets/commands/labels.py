@@ -23,6 +23,7 @@ from llmops_assets.lib.labelling.labelfiles import (
 )
 from llmops_assets.lib.labelling.llm import Agreement, Ask, label_questions
 from llmops_assets.lib.labelling.queue import QueueItem, from_jsonl
+from llmops_assets.lib.tables import batches
 from resources import home_folder, open_lake
 from resources.lake.base import Lake
 from resources.redactor import Redactors
@@ -31,15 +32,20 @@ from resources.workspace import Workspace
 
 FOLDER = "data/labelled_conversations/"
 QUEUES = f"{FOLDER}queue/"
+INTERACTIONS = "monitoring/interactions/"
 
 
 @dataclass(frozen=True)
 class Checked:
-    """Labels of a file that fit the lake, the days their rows stand in, and intents nobody used before."""
+    """Labels of a file that fit the lake, the days their rows stand in, and intents nobody used before.
+
+    `interactions` counts the labels of questions that customers put to the assistant.
+    """
 
     labels: tuple[Label, ...]
     days: tuple[str, ...]
     new_intents: tuple[str, ...]
+    interactions: int = 0
 
 
 def labelled_days(lake: Lake) -> tuple[Open, ...]:
@@ -67,12 +73,24 @@ def check(lake: Lake, file: Path, *, new_intents: bool = False) -> Checked:
     """A file's labels, held against the rows and intents of the lake. LabelError that names what does not fit."""
     found, days = read_labels(file), labelled_days(lake)
     rows = list(find_rows(days, (p.label.row_id for p in found), ("row_id", "day")))
+    stored = {row["row_id"] for row in rows}
+    asked = interactions_among(lake, {p.label.row_id for p in found} - stored)
     known = intents_of(days)
     found = spelled(found, known)
-    check_labels(file, found, {row["row_id"] for row in rows}, known, new_intents=new_intents)
+    check_labels(file, found, stored | asked, known, new_intents=new_intents)
     labels = tuple(p.label for p in found)
     fresh = {label.intent for label in labels} - known - {""}
-    return Checked(labels, tuple(sorted({row["day"] for row in rows})), tuple(sorted(fresh)))
+    of_days = tuple(sorted({row["day"] for row in rows}))
+    return Checked(labels, of_days, tuple(sorted(fresh)), sum(label.row_id in asked for label in labels))
+
+
+def interactions_among(lake: Lake, ids: set[str]) -> set[str]:
+    """Which of some ids are interactions of the lake: `llmops replay` lists them for people."""
+    commit, found = lake.resolve("main"), set()
+    for stored in lake.list(commit, INTERACTIONS) if ids else ():
+        with lake.open(commit, stored.path) as file:
+            found |= {row["id"] for piece in batches(file, ["id"]) for row in piece} & ids
+    return found
 
 
 def ask_model(

@@ -48,8 +48,10 @@ def build(wanted: date | None, console: Console) -> Deployment:
 
 
 def check_inputs(workspace: Workspace) -> None:
-    """SettingsError, before anything runs, when use case or base model that the settings name cannot be used."""
-    UseCaseFiles(workspace.settings).read()
+    """SettingsError or SliceError, before anything runs, when use case, slices or base model cannot be used."""
+    files = UseCaseFiles(workspace.settings)
+    files.read()
+    files.slices()
     try:
         open_models(workspace).resolve(workspace.settings.base_model)
     except ModelNotFoundError as error:

@@ -1,25 +1,35 @@
 """The held-out questions by scenario slice that every release is judged on."""
 
 import json
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
+from pydantic import Field
 
+from llmops_assets.data.interactions import interactions
 from llmops_assets.data.knowledge_base import knowledge_base
+from llmops_assets.handover import reading
 from llmops_assets.handover.claims import Claims
-from llmops_assets.handover.contents import read_articles, read_suite
+from llmops_assets.handover.contents import read_articles, read_rows, read_suite
+from llmops_assets.handover.days import run_day
 from llmops_assets.handover.display import counted, table
-from llmops_assets.handover.memory import kept_file
+from llmops_assets.handover.memory import kept_file, still_there
 from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.handover.reading import read
 from llmops_assets.lib import evalsuite, tables
 from llmops_assets.lib.hashing import hash_bytes
-from llmops_assets.lib.records import DatasetRef, EvalItem, GatePolicy, KnowledgeBase, UseCase
-from llmops_assets.lib.sizing import sizes
+from llmops_assets.lib.judging import recent
+from llmops_assets.lib.records import RECENT, Article, DatasetRef, EvalItem, KnowledgeBase, UseCase
+from llmops_assets.lib.sizing import lines, wanted
 from llmops_assets.lib.tables import TRAINING_ROWS, TRAINING_TAG
+from resources.conversations import Conversations
 from resources.lake.base import GoneError, Lake
 from resources.use_case import UseCaseFiles
+
+if TYPE_CHECKING:
+    from llmops_assets.lib.labelling.labelfiles import Label
 
 NAME = "eval_suite"
 PATH = f"data/{NAME}/items.jsonl"
@@ -79,27 +89,51 @@ def _compared(lake: Lake, tag: str, commit: str, items: list[EvalItem]) -> dict[
     return hits
 
 
-def what_is_seen(counts: dict[str, int], policy: GatePolicy) -> list[dict[str, str | int | float]]:
-    """A line per unit of the gate's policy: what so many questions can and cannot show."""
+def repeated(items: Sequence[EvalItem], articles: Iterable[Article]) -> list[dict]:
+    """Customers' questions that nearly equal a known phrasing of a served article: the index would give them away."""
+    from llmops_assets.lib.corpus.deduplication import contaminated
+
+    ids = {item.question: item.id for item in items if item.source}
+    known = (("knowledge_base", article.id, question) for article in articles for question in article.questions)
     return [
-        {
-            "unit": size.unit,
-            "questions": size.questions,
-            "margin": size.margin,
-            "an equal one is shown": size.power,
-            f"questions for {policy.power:.0%}": size.needed or "",
-            "loss that is stopped": "" if size.seen is None else size.seen,
-            "when undecided": policy.when_undecided(size.unit),
-        }
-        for size in sizes(counts, policy)
+        {"item": ids[hit.question], "row": hit.row_id, "dataset": hit.where, "how": hit.kind}
+        | {"similarity": round(hit.similarity, 2)}
+        for hit in contaminated(list(ids), known)
     ]
 
 
+def traffic(
+    context: dg.AssetExecutionContext, lake: Lake, days: int, articles: Sequence[Article], labels: "Mapping[str, Label]"
+) -> recent.Outcomes:
+    """What feedback and people say about the interactions of the last days."""
+    from llmops_assets.lib.labelling.labelfiles import MACHINE
+
+    until = run_day(context)
+    known = reading.days(context, "interactions", until=until)
+    refs = [ref for day, ref in known.items() if (until - day).days < days]
+    people = {row: label.intent for row, label in labels.items() if not label.annotator.startswith(MACHINE)}
+    return recent.outcomes((row for ref in refs for row in read_rows(lake, ref.ref)), articles, people)
+
+
+def before(context: dg.AssetExecutionContext, lake: Lake) -> list[EvalItem]:
+    """The items of the suite before this one, for the failures that it remembers; none the first time or if erased."""
+    last = reading.previous(context, DatasetRef)
+    return [] if last is None or not still_there(lake, str(last.ref)) else read_suite(lake, last.ref)
+
+
+class SuiteConfig(dg.Config):
+    """How much of the traffic judges."""
+
+    days: int = Field(7, ge=0, description="last days of traffic that the slice `recent` is drawn from; 0: none")
+    recent: int = Field(60, ge=0, description="its questions at most; fewer where the gate's policy needs fewer")
+    failures: int = Field(24, ge=0, description="questions of known failures at most, beside those in `recent`")
+
+
 @dg.asset(
-    deps=["use_case", knowledge_base],
+    deps=["use_case", knowledge_base, interactions],
     kinds={"jsonl"},
     owners=["team:ml-engineering"],
-    code_version="4",
+    code_version="5",
     check_specs=[
         dg.AssetCheckSpec(
             "never_trained_on",
@@ -110,12 +144,17 @@ def what_is_seen(counts: dict[str, int], policy: GatePolicy) -> list[dict[str, s
     ],
 )
 def eval_suite(
-    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], use_case: dg.ResourceParam[UseCaseFiles]
+    context: dg.AssetExecutionContext,
+    config: SuiteConfig,
+    lake: dg.ResourceParam[Lake],
+    use_case: dg.ResourceParam[UseCaseFiles],
+    conversations: dg.ResourceParam[Conversations],
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
-    """Held-out questions in slices: faq, complaint, slang, typos, out_of_scope, new_topic, and those of dialogues; of
-    trusted articles only.
+    """Held-out questions in slices: faq, complaint, slang, typos, out_of_scope, new_topic, those of dialogues, a sample
+    of the last days' traffic whose right answer is known, and known failures; what is right say trusted articles only.
 
-    A question that some training dataset had before it became a question of the suite is left out, and listed. Where
+    A question that some training dataset had before it became a question of the suite is left out, and listed, and so
+    is a customer's that the knowledge base knows. Where
     the use case names no questions out of scope, that slice is missing: unmeasured, not passed.
     """
     knowledge = read(context, "knowledge_base", KnowledgeBase)
@@ -124,8 +163,24 @@ def eval_suite(
     tags = {tag: commit for tag, commit in lake.tags().items() if tag.startswith(TRAINING_TAG)}
     articles, claims = read_articles(lake, knowledge.trusted.ref), Claims(context)
     dated = [a.available_from for a in articles if a.available_from]
-    built = evalsuite.build_suite(articles, foreign, new_since=min(dated, default=None), dialogues=use_case.dialogues())
+    written = evalsuite.build_suite(
+        articles,
+        foreign,
+        new_since=min(dated, default=None),
+        dialogues=use_case.dialogues(),
+        slices=use_case.slices(),
+    )
+    found = traffic(context, lake, config.days, articles, conversations.labels())
+    asked = recent.items(
+        found.known,
+        before(context, lake),
+        articles,
+        recent=wanted(RECENT, case.gate, config.recent),
+        failures=config.failures,
+    )
+    built = evalsuite.ordered([*written, *asked])
     hits, checked = contaminations(lake, built, tags)
+    hits += repeated(asked, read_articles(lake, knowledge.articles.ref))
     known = {hit["item"] for hit in hits}
     data = evalsuite.to_jsonl([item for item in built if item.id not in known])
     files = {PATH: data, CHECKED: checked}
@@ -149,7 +204,11 @@ def eval_suite(
         questions=len(items),
         unmeasured=[name for name in evalsuite.SLICES if name not in counts],
         slices=counted("slice", counts, "questions"),
-        seen=table(what_is_seen(counts, case.gate)),
+        traffic_known=counted("known by", Counter(one.how for one in found.known), "questions"),
+        traffic_failed=sum(one.failed for one in found.known),
+        traffic_unknown=counted("reason", found.unknown, "interactions"),
+        disputed=len(found.disputed),
+        seen=table(lines(counts, case.gate)),
         left_out=table(hits),
         inputs=inputs,
     )

@@ -20,6 +20,7 @@ from llmops_assets.handover.display import address, counted
 from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.handover.reading import read
 from llmops_assets.lib import tables
+from llmops_assets.lib.judging.recent import is_judged
 from llmops_assets.lib.records import DatasetRef, LakeRef, UseCase
 from llmops_assets.partitions import DAILY
 from resources.embedder import InstalledEmbedder
@@ -57,7 +58,8 @@ def examples_of(
 ) -> tuple[list[dict], list["Held"]]:
     """(rows to learn from, what still waits or was rejected): what a person released teaches as well.
 
-    A released correction is the word of who released it: each counts for itself, whoever sent it.
+    A released correction is the word of who released it: each counts for itself, whoever sent it. What the eval suite
+    judges by is never taught.
     """
     released, waiting = [], []
     for one in held:
@@ -65,7 +67,7 @@ def examples_of(
         (released if decision and decision.decision == "release" else waiting).append(one)
     rows = [example_of(said) for said in kept]
     rows += [example_of(one.said, f"released:{one.said.id}") for one in released]
-    return sorted(rows, key=lambda row: row["row_id"]), waiting
+    return sorted((row for row in rows if not is_judged(row["question"])), key=lambda row: row["row_id"]), waiting
 
 
 def hold_back(context: dg.AssetExecutionContext, lake: Lake, path: str, held: Sequence["Held"]) -> LakeRef | None:
@@ -89,7 +91,7 @@ def hold_back(context: dg.AssetExecutionContext, lake: Lake, path: str, held: Se
     partitions_def=DAILY,
     kinds={"parquet"},
     owners=["team:data-engineering"],
-    code_version="3",
+    code_version="4",
 )
 def feedback_examples(
     context: dg.AssetExecutionContext,
@@ -100,7 +102,7 @@ def feedback_examples(
 ) -> dg.MaterializeResult:
     """A day's corrections and bad ratings as examples to learn from, without what waits for a person.
 
-    Empty on a day without traffic.
+    A fifth of the questions, by hash, is kept for the eval suite and never taught. Empty on a day without traffic.
     """
     from llmops_assets.lib.feedback.decisions import kept_decisions
     from llmops_assets.lib.feedback.quarantine import sift
@@ -122,6 +124,7 @@ def feedback_examples(
         "corrections": sum(bool(row["answer"]) for row in rows),
         "held_back": len(waiting),
         "released": sum(row["author"].startswith("released:") for row in rows),
+        "kept_for_the_eval_suite": sum(said.teaches and is_judged(said.question) for said in found.kept),
         "of_releases_that_serve_no_more": sum(said.teaches and said.release != serves for said in today),
     }
     record = DatasetRef(

@@ -212,11 +212,11 @@ def served_accuracy(
     graded = ask_items(target, items, "canary")
     if wrong := {g.item.id for g in graded} - judged.keys():
         raise dg.Failure(f"{len(wrong)} questions were not judged before {record.release_id} was released")
-    won = sum(g.right and not judged[g.item.id][1] for g in graded)
-    lost = sum(judged[g.item.id][1] and not g.right for g in graded)
+    pairs = [(g.outcome, judged[g.item.id][1]) for g in graded]
+    won, lost = pairs.count((True, False)), pairs.count((False, True))
     return {
         "served_accuracy": round(sum(g.right for g in graded) / len(graded), 4),
-        "judged_accuracy": round(sum(judged[g.item.id][1] for g in graded) / len(graded), 4),
+        "judged_accuracy": round(sum(before is True for _, before in pairs) / len(graded), 4),
         "won": float(won),
         "lost": float(lost),
         "p_value": round(mcnemar_exact(won, lost), 6),

@@ -1,5 +1,6 @@
 """From stored answers to the gate's decision: computed by the gate, and once more by the deployment."""
 
+import json
 from collections.abc import Callable
 
 from llmops_assets.handover.contents import read_articles, read_rows, read_suite
@@ -49,7 +50,8 @@ def outcomes(lake: Lake, report: EvalReport) -> gates.Outcomes:
         raise gates.GateError(f"the report on {report.subject} says other seconds than its answers: evaluate again")
     if missing := asked - answered:
         raise gates.GateError(f"{len(missing)} questions were not answered by {report.subject}: evaluate again")
-    return {g.item.id: (g.item.slice, g.right) for g in grading.graded(items, rows)}
+    votes = json.loads(lake.read(report.votes)) if report.votes else {}
+    return {g.item.id: (g.item.slice, g.outcome) for g in grading.graded(items, rows, votes)}
 
 
 def probes_of(lake: Lake, report: SafetyReport) -> tuple[dict[str, SliceScore], list[str]]:
@@ -75,6 +77,8 @@ def decide(lake: Lake, report: QualityReport, probes: SafetyReport, case: UseCas
     evidence = list(answers.values())
     hashes = {"policy": case.gate.content_hash, "suite": report.candidate.suite.digest}
     hashes |= {f"answers of the {side}": hash_bytes(lake.read(ref)) for side, ref in answers.items()}
+    votes = {side: r.votes for side, r in sides.items() if r is not None and r.votes is not None}
+    hashes |= {f"votes on the {side}": hash_bytes(lake.read(ref)) for side, ref in votes.items()}
     hashes["answers to the probes"] = hash_bytes(lake.read(probes.answers))
     return gates.decide(
         report.candidate,

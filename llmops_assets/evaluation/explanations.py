@@ -27,7 +27,7 @@ GROUNDED = 0.6
 
 def explained(
     rows: list[dict],
-    right: dict[str, bool],
+    right: dict[str, bool | None],
     index: "KnowledgeIndex",
     answers: dict[str, str],
     passages: int,

@@ -5,17 +5,19 @@ from collections.abc import Mapping
 import dagster as dg
 from pydantic import Field
 
-from llmops_assets.evaluation.asking import evaluator
+from llmops_assets.evaluation.asking import evaluator, measured
 from llmops_assets.evaluation.candidate import candidate
 from llmops_assets.handover import serving
 from llmops_assets.handover.contents import read_suite
-from llmops_assets.handover.display import pairs
+from llmops_assets.handover.display import pairs, table
 from llmops_assets.handover.memory import Memory
 from llmops_assets.handover.publishing import materialized, publish, run_tags
 from llmops_assets.handover.reading import read
 from llmops_assets.lib import evalsuite, html
+from llmops_assets.lib.judging import jury
 from llmops_assets.lib.judging import manifest as manifests
-from llmops_assets.lib.records import Candidate, DatasetRef, EvalReport, QualityReport
+from llmops_assets.lib.records import Candidate, DatasetRef, EvalReport, QualityReport, UseCase
+from llmops_assets.lib.sizing import lines, sizes
 from resources.deployment_target import DeploymentTarget
 from resources.lake.base import Lake
 from resources.registry import Registry
@@ -33,10 +35,10 @@ class EvaluationConfig(dg.Config):
 
 
 @dg.asset(
-    deps=[candidate, "eval_suite"],
+    deps=["use_case", candidate, "eval_suite"],
     kinds={"mlflow", "html"},
     owners=["team:ml-engineering"],
-    code_version="2",
+    code_version="3",
     pool="serving",
 )
 def quality_report(
@@ -54,11 +56,15 @@ def quality_report(
     if incumbent is not None and incumbent.release_id == name:
         # What serves already was judged against the release that it replaced.
         incumbent = serving.published(lake, incumbent.incumbent) if incumbent.incumbent else None
-    memory = Memory(context, lake, config, name, suite.digest, incumbent.release_id if incumbent else None)
+    case = read(context, "use_case", UseCase)
+    policy, agreed = case.gate, measured(lake, case.judge) if case.judge else None
+    voting = (case.judge.content_hash, agreed and agreed.content_hash) if case.judge else None
+    judged = (name, suite.digest, policy.content_hash, voting, incumbent.release_id if incumbent else None)
+    memory = Memory(context, lake, config, *judged)
     if memory.result is not None:
         return memory.result
     target.start()
-    items, evaluate = read_suite(lake, suite.ref), evaluator(context, lake, target, suite)
+    items, evaluate = read_suite(lake, suite.ref), evaluator(context, lake, target, suite, case)
     few = evalsuite.sample([item for item in items if item.slice in evalsuite.SLICES], config.ablation_items_per_slice)
     variants = manifests.ablations(entering) if config.ablations else {}
     reports: dict[str, EvalReport] = {}
@@ -70,7 +76,8 @@ def quality_report(
         asked = items if manifest.router == entering.manifest.router else few
         reports[variant], _ = evaluate(variant, manifest, asked)
     path = f"evaluation/{NAME}/{name}.html"
-    page = html.quality(reports, [g for g in graded if not g.right][:SHOWN])
+    seen = sizes(evalsuite.counts(items), policy)
+    page = html.quality(reports, [g for g in graded if not g.right][:SHOWN], seen, policy.power)
     commit = publish(context, lake, {path: page.encode()}, candidate=name)
     record = QualityReport(
         candidate=reports["candidate"],
@@ -88,6 +95,10 @@ def quality_report(
         candidate=name,
         incumbent=incumbent.release_id if incumbent else "",
         figures=accuracies(reports),
+        judge="" if case.judge is None else jury.may_vote(case.judge, agreed) or "votes",
+        kappa=agreed.kappa if agreed else "",
+        ungraded=sum(sum(report.ungraded.values()) for report in reports.values()),
+        seen=table(lines(evalsuite.counts(items), policy)),
         slices=pairs("right answers by slice", by_slice(reports)),
         inputs={"eval_suite": suite.ref, "candidate": entering.manifest.content_hash},
     )

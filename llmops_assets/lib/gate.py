@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.evalsuite import SLICES
 from llmops_assets.lib.records import (
+    FAILURE,
+    KNOWN_FAILURES,
     OVERALL,
+    RECENT,
     RULES_VERSION,
     EvalReport,
     GateDecision,
@@ -21,11 +24,11 @@ from llmops_assets.lib.records import (
     SliceDecision,
     SliceScore,
 )
-from llmops_assets.lib.sizing import size
+from llmops_assets.lib.sizing import size, units
 from llmops_assets.lib.statistics import holm, paired_interval, paired_p
 
-Outcomes = Mapping[str, tuple[str, bool]]
-"""Item id to (slice, right)."""
+Outcomes = Mapping[str, tuple[str, bool | None]]
+"""Item id to (slice, right); None where no scorer could say."""
 
 
 class GateError(LlmopsError, ValueError):
@@ -129,14 +132,14 @@ def decide(
     if safety is not None and safety.candidate != candidate.subject:
         raise GateError(f"the safety report is about {safety.candidate}, not {candidate.subject}: probe it again")
     _check(candidate, candidate_outcomes, incumbent, incumbent_outcomes, policy)
-    units_of = _units(candidate_outcomes, policy)
-    rows = [_compare(name, of, candidate_outcomes, incumbent_outcomes) for name, of in units_of]
+    units_of = units({name for name, _ in candidate_outcomes.values()}, policy)
+    rows = [_compare(name, of, candidate_outcomes, incumbent_outcomes) for name, of in units_of.items()]
     worse = holm([paired_p(row.lost, row.won, row.score.total, 0.0) if row.other else 1.0 for row in rows])
     better = [paired_p(row.won, row.lost, row.score.total, 0.0) if row.other else 1.0 for row in rows]
-    units = tuple(_judge(*row, policy) for row in zip(rows, worse, better, holm(better), strict=True))
-    found = Evidence(candidate, incumbent, policy, units[:-1], units[-1], safety)
+    judged = tuple(_judge(*row, policy) for row in zip(rows, worse, better, holm(better), strict=True))
+    found = Evidence(candidate, incumbent, policy, judged[:-1], judged[-1], safety)
     findings = [finding for rule in RULES for finding in rule(found)]
-    asked = [(d.slice, _sentence(d)) for d in units if d.action == "asks"]
+    asked = [(d.slice, _sentence(d)) for d in judged if d.action == "asks"]
     if not findings and not asked and policy.approval == "required":
         asked = [("approval", f"{_praise(found)}; the policy wants a person's approval of every release")]
     stated = findings or asked
@@ -146,7 +149,7 @@ def decide(
         candidate=candidate.subject,
         incumbent=incumbent.subject if incumbent else None,
         policy=policy,
-        slices=units,
+        slices=judged,
         safety=safety.probes if safety else {},
         failed_slices=tuple(dict.fromkeys(name for name, _ in stated)),
         reasons=tuple(reason for _, reason in stated) or (_praise(found),),
@@ -212,7 +215,8 @@ def _check(
             "give the articles more held-out questions"
         )
     slices = {name for name, _ in candidate_outcomes.values()}
-    if unknown := sorted(policy.named.difference(slices, SLICES)):
+    traffic = {RECENT, KNOWN_FAILURES, *(name for name in policy.named if name.startswith(FAILURE))}
+    if unknown := sorted(policy.named.difference(slices, SLICES, traffic)):
         raise GateError(
             f"the gate's policy in the use case names {', '.join(unknown)}, but the suite has only "
             f"{', '.join(sorted(slices))}: write the name as the suite does, or take it out"
@@ -220,7 +224,7 @@ def _check(
 
 
 def _same(report: EvalReport, outcomes: Outcomes) -> None:
-    right, total = sum(ok for _, ok in outcomes.values()), len(outcomes)
+    right, total = sum(ok is True for _, ok in outcomes.values()), len(outcomes)
     if (report.overall.right, report.overall.total) != (right, total) or total == 0:
         raise GateError(
             f"the report on {report.subject} says {report.overall.right} of {report.overall.total}, its answers "
@@ -228,19 +232,9 @@ def _same(report: EvalReport, outcomes: Outcomes) -> None:
         )
 
 
-def _units(outcomes: Outcomes, policy: GatePolicy) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """(name, slices of it): every slice, then the groups that have questions, then all."""
-    slices = sorted({name for name, _ in outcomes.values()})
-    yield from ((name, (name,)) for name in slices)
-    for name, of in policy.groups.items():
-        if present := tuple(slice_ for slice_ in slices if slice_ in of):
-            yield name, present
-    yield OVERALL, tuple(slices)
-
-
 @dataclass(frozen=True)
 class _Compared:
-    """A unit's scores, and the questions that one side alone answered right."""
+    """A unit's scores, the questions that one side alone answered right, and those that could not be graded."""
 
     name: str
     of: tuple[str, ...]
@@ -248,17 +242,18 @@ class _Compared:
     other: SliceScore | None = None
     won: int = 0
     lost: int = 0
+    ungraded: int = 0
 
 
 def _compare(name: str, of: tuple[str, ...], candidate: Outcomes, incumbent: Outcomes | None) -> _Compared:
     ids = [i for i, (slice_, _) in candidate.items() if slice_ in of]
-    score = SliceScore(right=sum(candidate[i][1] for i in ids), total=len(ids))
+    score = SliceScore(right=sum(candidate[i][1] is True for i in ids), total=len(ids))
     if incumbent is None:
-        return _Compared(name, of, score)
-    won = sum(candidate[i][1] and not incumbent[i][1] for i in ids)
-    lost = sum(incumbent[i][1] and not candidate[i][1] for i in ids)
-    other = SliceScore(right=sum(incumbent[i][1] for i in ids), total=len(ids))
-    return _Compared(name, of, score, other, won, lost)
+        return _Compared(name, of, score, ungraded=sum(candidate[i][1] is None for i in ids))
+    pairs = [(candidate[i][1], incumbent[i][1]) for i in ids]
+    other = SliceScore(right=sum(theirs is True for _, theirs in pairs), total=len(ids))
+    won, lost = pairs.count((True, False)), pairs.count((False, True))
+    return _Compared(name, of, score, other, won, lost, sum(None in pair for pair in pairs))
 
 
 def _judge(row: _Compared, p_worse: float, p_better: float, p_best: float, policy: GatePolicy) -> SliceDecision:
@@ -276,12 +271,19 @@ def _judge(row: _Compared, p_worse: float, p_better: float, p_best: float, polic
         power=about.power,
         needed=about.needed,
         seen=about.seen,
+        ungraded=row.ungraded,
     )
+    if row.ungraded:
+        # What a broken scorer hides must not pass as undecided and accepted.
+        asks = policy.when_undecided(row.name) == "ask"
+        unit = unit.model_copy(update={"verdict": "undecided", "action": "asks" if asks else "blocks"})
     if row.other is None:
         return unit
     p_not_worse = paired_p(row.won, row.lost, total, margin)
     low, high = paired_interval(row.won, row.lost, total, alpha)
-    if p_not_worse <= alpha:
+    if row.ungraded:
+        verdict, action = unit.verdict, unit.action
+    elif p_not_worse <= alpha:
         verdict, action = "better" if p_best <= policy.alpha else "not_worse", "passes"
     elif p_worse <= policy.alpha:
         verdict, action = "worse", "blocks"
@@ -342,6 +344,8 @@ def _praise(found: Evidence) -> str:
 
 
 def _sentence(unit: SliceDecision) -> str:
+    if unit.ungraded:
+        return f"{unit.slice}: undecided, {unit.ungraded} of {unit.candidate.total} questions could not be graded"
     if unit.verdict == "worse":
         return f"{_measured(unit)}: worse, p = {unit.p_value:.4f}"
     said = {

@@ -7,6 +7,7 @@ from html import escape
 from llmops_assets.lib import charts
 from llmops_assets.lib.judging.grading import Graded
 from llmops_assets.lib.records import OVERALL, EvalReport, GateDecision, SliceDecision, SliceScore
+from llmops_assets.lib.sizing import Size
 from llmops_assets.lib.statistics import wilson
 
 STYLE = """
@@ -69,20 +70,48 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def quality(reports: Mapping[str, EvalReport], wrong: Sequence[Graded]) -> str:
-    """The quality report: accuracy per slice and answer path of every evaluated variant, and wrong answers to read."""
+def quality(
+    reports: Mapping[str, EvalReport], wrong: Sequence[Graded], seen: Sequence[Size] = (), power: float = 0.9
+) -> str:
+    """The quality report: accuracy per slice and answer path of every evaluated variant, what sizes can see, and wrong
+    answers to read."""
     names = list(reports)
     slices = sorted({name for report in reports.values() for name in report.slices})
     rows = [[name, *(_score(reports[n].slices.get(name)) for n in names)] for name in slices] + [
         ["overall", *(_score(reports[n].overall) for n in names)]
     ]
     paths = sorted({name for report in reports.values() for name in report.paths})
+    told = [
+        f"{name}: {count} answers are ungraded: {why}"
+        for name, r in reports.items()
+        for why, count in r.ungraded.items()
+    ]
     path_rows = [[name, *(_score(reports[n].paths.get(name)) for n in names)] for name in paths]
     return page(
         "Quality report",
         paragraph("Share of right answers on held-out questions, right of all, with 95 % Wilson intervals."),
         heading("By scenario slice"),
         table(["slice", *names], rows),
+        bullets(told) if told else "",
+        heading("What the sizes can see"),
+        paragraph(
+            f"The chance that an equal candidate is shown to be not worse, the questions for which it is {power:.0%}, "
+            "and the smallest loss that is stopped that often."
+        ),
+        table(
+            ["unit", "questions", "margin", "an equal one is shown", "questions needed", "loss that is stopped"],
+            [
+                [
+                    s.unit,
+                    s.questions,
+                    s.margin,
+                    f"{s.power:.0%}",
+                    s.needed or "–",
+                    "–" if s.seen is None else f"{s.seen:.0%}",
+                ]
+                for s in seen
+            ],
+        ),
         heading("By answer path"),
         paragraph("matched: the known answer; generated: by the model with retrieved passages; handover: to a person."),
         table(["path", *names], path_rows),

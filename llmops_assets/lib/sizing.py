@@ -2,10 +2,10 @@
 candidate not worse, the questions that it takes, and the smallest loss that is stopped. What is measured is in gate.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from llmops_assets.lib.records import OVERALL, GatePolicy
+from llmops_assets.lib.records import FAILURE, KNOWN_FAILURES, OVERALL, GatePolicy
 from llmops_assets.lib.statistics import paired_power, questions_needed, tolerated_power
 
 
@@ -44,10 +44,50 @@ def size(unit: str, questions: int, policy: GatePolicy) -> Size:
     )
 
 
-def sizes(counts: Mapping[str, int], policy: GatePolicy) -> list[Size]:
-    """The sizes of a suite, by slice to questions: slices, groups and all questions."""
-    units = dict(sorted(counts.items()))
+def units(slices: Iterable[str], policy: GatePolicy) -> dict[str, tuple[str, ...]]:
+    """Unit to its slices: every slice, then the groups that have questions, then the known failures, then all.
+
+    A slice of one known failure has a question or two: it is judged with the others, alone only where the policy names
+    it.
+    """
+    present = sorted(slices)
+    failures = tuple(name for name in present if name.startswith(FAILURE))
+    found: dict[str, tuple[str, ...]] = {
+        name: (name,) for name in present if name not in failures or name in policy.named
+    }
     for name, of in policy.groups.items():
-        if total := sum(counts.get(slice_, 0) for slice_ in of):
-            units[name] = total
-    return [size(unit, questions, policy) for unit, questions in {**units, OVERALL: sum(counts.values())}.items()]
+        if members := tuple(slice_ for slice_ in present if slice_ in of):
+            found[name] = members
+    if failures:
+        found[KNOWN_FAILURES] = failures
+    return {**found, OVERALL: tuple(present)}
+
+
+def sizes(counts: Mapping[str, int], policy: GatePolicy) -> list[Size]:
+    """The sizes of a suite, by slice to questions, for each of its `units`."""
+    return [
+        size(unit, sum(counts[slice_] for slice_ in of), policy)
+        for unit, of in units([name for name, count in counts.items() if count], policy).items()
+    ]
+
+
+def lines(counts: Mapping[str, int], policy: GatePolicy) -> list[dict[str, str | int | float]]:
+    """A line per unit for a person to read: what so many questions can and cannot show."""
+    return [
+        {
+            "unit": size.unit,
+            "questions": size.questions,
+            "margin": size.margin,
+            "an equal one is shown": size.power,
+            f"questions for {policy.power:.0%}": size.needed or "",
+            "loss that is stopped": "" if size.seen is None else size.seen,
+            "when undecided": policy.when_undecided(size.unit),
+        }
+        for size in sizes(counts, policy)
+    ]
+
+
+def wanted(unit: str, policy: GatePolicy, most: int) -> int:
+    """How many questions a unit should have for the policy's power, at most `most`."""
+    needed = questions_needed(policy.margin_of(unit), policy.alpha_of(unit), policy.differing, policy.power)
+    return most if needed is None else min(most, needed)

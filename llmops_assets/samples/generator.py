@@ -28,6 +28,8 @@ NEW_TOPIC_INTENT = "halo_recall"
 NEW_TOPIC_SHARE = 0.25
 OUT_OF_SCOPE_SHARE = 0.04
 FOLDER = Path(__file__).parent
+SLICES, SCORERS = FOLDER / "slices", {"policy_facts": "exact"}
+"""Slices of the eval suite that were written down, with their scorers."""
 
 
 class Phrasebook(BaseModel):

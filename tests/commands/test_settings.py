@@ -6,6 +6,8 @@ from commands_support import commands_of, llmops
 READERS = {
     "check": (),
     "build": (),
+    "judge": ("judged.csv",),
+    "replay": ("--from", "2026-03-08", "--to", "2026-03-09"),
     "rollback": (),
     "approve": ("r-1", "--reason", "read it"),
     "override": ("r-1", "--reason", "read it"),

@@ -20,8 +20,8 @@ def outcomes(**slices: str) -> dict[str, tuple[str, bool]]:
     return {f"{name}-{n}": (name, mark == "+") for name, marks in slices.items() for n, mark in enumerate(marks)}
 
 
-def report(subject: str, found: dict[str, tuple[str, bool]], digest: str = "s" * 64) -> EvalReport:
-    total = SliceScore(right=sum(ok for _, ok in found.values()), total=len(found))
+def report(subject: str, found: dict[str, tuple[str, bool | None]], digest: str = "s" * 64) -> EvalReport:
+    total = SliceScore(right=sum(ok is True for _, ok in found.values()), total=len(found))
     return EvalReport(subject=subject, suite=dataset(digest=digest), overall=total, slices={})
 
 
@@ -461,3 +461,59 @@ def test_the_samples_policies_name_what_their_suites_have(root, policy_of):
 def test_a_policy_that_contradicts_itself_is_refused(fields, told):
     with pytest.raises(ValueError, match=told):
         GatePolicy.model_validate(fields)
+
+
+def ungraded(found, *names: str) -> dict[str, tuple[str, bool | None]]:
+    """The outcomes with these questions ungraded."""
+    return {name: (slice_, None if name in names else right) for name, (slice_, right) in found.items()}
+
+
+def test_a_question_that_no_scorer_could_grade_leaves_its_units_undecided_and_stops_the_candidate():
+    many = outcomes(a="+" * 100, b="+" * 100)
+    broken = ungraded(many, "a-1", "a-2")
+    for mine, other in ((broken, many), (many, broken)):
+        decision = decide(mine, other, policy(undecided={"a": "accept"}))
+        assert (decision.status, decision.failed_slices) == ("blocked", ("a", "overall"))
+        assert (unit(decision, "a").verdict, unit(decision, "a").ungraded) == ("undecided", 2)
+        assert unit(decision, "b").verdict == "not_worse"
+        assert "a: undecided, 2 of 100 questions could not be graded" in decision.reasons
+    asking = policy(on_undecided="ask")
+    assert decide(broken, many, asking).status == "waiting"
+
+
+def test_a_first_release_that_cannot_be_graded_is_stopped_too():
+    found = outcomes(a="+" * 20)
+    assert decide(found).passed
+    assert decide(ungraded(found, "a-3")).failed_slices == ("a", "overall")
+
+
+def test_known_failures_are_judged_as_one_and_alone_only_where_the_policy_names_one():
+    found = outcomes(faq="+" * 60, failure_a="+-", failure_b="+")
+    assert [d.slice for d in decide(found, found, LENIENT).slices] == ["faq", "known_failures", "overall"]
+    assert unit(decide(found, found, LENIENT), "known_failures").candidate.total == 3
+    named = policy(margins={"failure_a": 0.5})
+    assert "failure_a" in [d.slice for d in decide(found, found, named).slices]
+
+
+def test_traffic_stops_no_candidate_for_being_little_but_a_loss_on_it_does():
+    """The policy says nothing of them: a quiet day must not block, and 1 of 3 known failures come back is a loss."""
+    before = outcomes(faq="+" * 200, recent="+" * 12, failure_a="+++")
+    assert decide(before, before).passed
+    lost = outcomes(faq="+" * 200, recent="+" * 10 + "--", failure_a="++-")
+    assert decide(lost, before).failed_slices == ("recent", "known_failures")
+    strict = policy(undecided={"recent": "block"})
+    assert decide(before, before, strict).failed_slices == ("recent",)
+
+
+def test_the_policy_may_want_the_candidate_to_be_better_on_recent_traffic():
+    wanted = policy(improve=("recent",), on_undecided="accept")
+    before, after = outcomes(faq="+" * 60, recent="-" * 8 + "+" * 8), outcomes(faq="+" * 60, recent="+" * 16)
+    assert decide(after, before, wanted).passed
+    assert "it must be better" in decide(before, before, wanted).reasons[0]
+    without = outcomes(faq="+" * 60)
+    assert "the suite has no questions of it" in decide(without, without, wanted).reasons[0]
+
+
+def test_no_group_takes_a_name_that_traffic_has():
+    with pytest.raises(ValueError, match="recent is no name for a group"):
+        GatePolicy(groups={"recent": ("faq",)})

@@ -20,7 +20,7 @@ def test_the_knowledge_base_has_facts_paraphrases_and_a_topic_that_comes_later()
 
 
 def test_every_answer_carries_its_own_facts():
-    from llmops_assets.lib.judging.grading import has_facts
+    from llmops_assets.lib.judging.texts import has_facts
 
     assert [a.id for a in generator.load_articles() if not has_facts(a.answer, a.facts)] == []
 

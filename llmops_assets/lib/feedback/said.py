@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from llmops_assets.lib.answering.pieces import leans
+from llmops_assets.lib.judging.recent import stands_alone
 from llmops_assets.lib.watching.counting import readable
 
 
@@ -54,7 +54,7 @@ def said_in(
     for row in found:
         if not (row["rating"] or row["correction"]):
             continue
-        if row["path"] == "small_talk" or (row.get("turn") and leans(row["question"])):
+        if not stands_alone(row):
             reasons["means nothing alone"] += 1
             continue
         said.append(

@@ -1,27 +1,26 @@
-"""Whether an answer is right: the facts it must carry, or for a knowledge base without facts, its likeness to the
-reference. Never loss or fluency: wrong answers of a small model are fluent.
+"""Whether an answer is right, by the scorer of its question. Never loss or fluency: wrong answers of a small model are
+fluent.
+
+A scorer that raises grades nothing: the question is ungraded, counted, and leaves the gate undecided.
 """
 
 import re
-import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from llmops_assets.lib.answering.tongues import tongue
+from llmops_assets.lib.judging.scorers import ScorerError, scorer
+from llmops_assets.lib.judging.scorers.base import Answered
+from llmops_assets.lib.judging.texts import has_facts
 from llmops_assets.lib.records import DatasetRef, EvalItem, EvalReport, LakeRef, SliceScore
-
-ROUGE_MINIMUM = 0.3
-"""ROUGE-L from which an answer without facts counts as right."""
-
-WHOLE = 0.5
-"""Share of each article's words, in their order, that an answer must hold which is to answer several questions."""
 
 
 @dataclass(frozen=True)
 class Graded:
-    """An answer to an eval item, judged."""
+    """An answer to an eval item, judged; `ungraded` says why it could not be, "" where it was."""
 
     item: EvalItem
     answer: str
@@ -29,79 +28,60 @@ class Graded:
     article: str | None
     right: bool
     seconds: float = 0.0
+    ungraded: str = ""
+
+    @property
+    def outcome(self) -> bool | None:
+        """Whether it is right; None where nobody can say."""
+        return None if self.ungraded else self.right
 
 
-def grade(item: EvalItem, answer: str, path: str, article: str | None) -> bool:
-    """Whether an answer is right: every fact in it, or ROUGE-L at least 0.3, or the right article.
-
-    Out of scope only a handover is right, or a guard's refusal, of small talk only a word or two. None of them is an
-    answer to anything else, and none is right in another language than the customer's.
-    """
+def grade(item: EvalItem, answer: str, path: str, article: str | None, vote: bool | None = None) -> bool:
+    """Whether an answer is right. It is not in another language than the customer's, with a forbidden wording in it, or
+    in another form than asked for, whatever its scorer says. What the scorer raises is raised."""
     if item.language and tongue(answer, "") != item.language:
         return False
-    if item.article is None:
-        return path == "small_talk" if item.small_talk else path in ("handover", "refused")
-    if path in ("handover", "small_talk", "refused"):
+    if any(has_facts(answer, ((wording,),)) for wording in item.forbidden):
         return False
-    if item.facts:
-        return has_facts(answer, item.facts)
-    if item.several:
-        return all(_recall(answer, part) >= WHOLE for part in item.reference.split("\n\n"))
-    return article == item.article or rouge_l(answer, item.reference) >= ROUGE_MINIMUM
+    if item.form and not re.fullmatch(item.form, answer.strip(), re.DOTALL):
+        return False
+    return bool(scorer(item.scorer)(Answered(item, answer, path, article, vote)))
 
 
-def graded(items: Iterable[EvalItem], answers: Iterable[Mapping[str, Any]]) -> list[Graded]:
+def judged(
+    item: EvalItem, answer: str, path: str, article: str | None, seconds: float = 0.0, vote: bool | None = None
+) -> Graded:
+    """An answer with its grade, or with why there is none."""
+    try:
+        right, ungraded = grade(item, answer, path, article, vote), ""
+    except ScorerError as error:
+        right, ungraded = False, str(error)
+    except Exception as error:
+        # Whatever a scorer raises is no fault of the release; its words may hold the answer, so only its kind is told.
+        right, ungraded = False, f"{item.scorer or 'the scorer'} raised {type(error).__name__}"
+    return Graded(item, answer, path, article, right, seconds, ungraded)
+
+
+def graded(
+    items: Iterable[EvalItem], answers: Iterable[Mapping[str, Any]], votes: Mapping[str, bool] = MappingProxyType({})
+) -> list[Graded]:
     """Stored answers (rows of the ANSWERS table), judged by the rules of today. KeyError for one to another item."""
     by_id = {item.id: item for item in items}
     return [
-        Graded(
-            item := by_id[row["id"]],
-            row["answer"],
-            row["path"],
-            row["article"] or None,
-            grade(item, row["answer"], row["path"], row["article"] or None),
-            row["seconds"],
+        judged(
+            by_id[row["id"]], row["answer"], row["path"], row["article"] or None, row["seconds"], votes.get(row["id"])
         )
         for row in answers
     ]
 
 
-def has_facts(answer: str, facts: Iterable[Iterable[str]]) -> bool:
-    """Whether an answer holds at least one wording of every fact, as whole words, in any case."""
-    text = _plain(answer)
-    return all(
-        any(re.search(rf"(?<![\w.,]){re.escape(_plain(wording))}(?!\d|[.,]\d)", text) for wording in wordings)
-        for wordings in facts
-    )
-
-
-def rouge_l(answer: str, reference: str) -> float:
-    """F1 of the longest common subsequence of words (Lin 2004, https://aclanthology.org/W04-1013)."""
-    left, right = re.findall(r"\w+", answer.lower()), re.findall(r"\w+", reference.lower())
-    if not left or not right:
-        return 0.0
-    return 2 * _common(left, right) / (len(left) + len(right))
-
-
-def _recall(answer: str, part: str) -> float:
-    """Share of the words of `part` that stand in an answer in their order."""
-    left, right = re.findall(r"\w+", answer.lower()), re.findall(r"\w+", part.lower())
-    return _common(left, right) / len(right) if right else 1.0
-
-
-def _common(left: Sequence[str], right: Sequence[str]) -> int:
-    """Length of the longest common subsequence."""
-    lengths = [0] * (len(right) + 1)
-    for word in left:
-        diagonal = 0
-        for column, other in enumerate(right, start=1):
-            above = lengths[column]
-            lengths[column] = diagonal + 1 if word == other else max(above, lengths[column - 1])
-            diagonal = above
-    return lengths[-1]
-
-
-def report(subject: str, suite: DatasetRef, graded: Sequence[Graded], answers: LakeRef | None) -> EvalReport:
+def report(
+    subject: str,
+    suite: DatasetRef,
+    graded: Sequence[Graded],
+    answers: LakeRef | None,
+    votes: LakeRef | None = None,
+) -> EvalReport:
     """Right answers overall, per slice and per answer path."""
     slices: dict[str, list[bool]] = defaultdict(list)
     paths: dict[str, list[bool]] = defaultdict(list)
@@ -115,14 +95,11 @@ def report(subject: str, suite: DatasetRef, graded: Sequence[Graded], answers: L
         slices={name: _score(values) for name, values in sorted(slices.items())},
         paths={name: _score(values) for name, values in sorted(paths.items())},
         answers=answers,
+        votes=votes,
         seconds=round(sum(one.seconds for one in graded), 3),
+        ungraded=dict(sorted(Counter(one.ungraded for one in graded if one.ungraded).items())),
     )
 
 
 def _score(values: Sequence[bool]) -> SliceScore:
     return SliceScore(right=sum(values), total=len(values))
-
-
-def _plain(text: str) -> str:
-    folded = unicodedata.normalize("NFKC", text).lower().replace("’", "'").replace("–", "-")
-    return re.sub(r"\s+", " ", folded).strip()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from llmops_assets.lib.hashing import hash_json
-from llmops_assets.lib.judging.grading import rouge_l
+from llmops_assets.lib.judging.texts import rouge_l
 from llmops_assets.lib.records import SliceScore
 
 FURTHER = "further_"

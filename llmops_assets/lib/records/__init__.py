@@ -26,6 +26,7 @@ from llmops_assets.lib.records.deployment import (
 )
 from llmops_assets.lib.records.evaluation import (
     RULES_VERSION,
+    Agreed,
     Approval,
     EvalReport,
     GateDecision,
@@ -72,7 +73,10 @@ from llmops_assets.lib.records.monitoring import (
     WeeklyDigest,
 )
 from llmops_assets.lib.records.planning import (
+    FAILURE,
+    KNOWN_FAILURES,
     OVERALL,
+    RECENT,
     DecisionPolicy,
     DriftPolicy,
     FeedbackPolicy,
@@ -80,6 +84,7 @@ from llmops_assets.lib.records.planning import (
     HostingOption,
     HostingPlan,
     HostingQuote,
+    JudgePolicy,
     Kpi,
     OutOfScope,
     SubjectPattern,
@@ -89,10 +94,14 @@ from llmops_assets.lib.records.planning import (
 from llmops_assets.lib.records.training import BaseModelRef, FileRef, ModelRef, PromptRef, Recipe, TunedModel
 
 __all__ = [
+    "FAILURE",
+    "KNOWN_FAILURES",
     "LATER",
     "OVERALL",
+    "RECENT",
     "RULES_VERSION",
     "Action",
+    "Agreed",
     "Approval",
     "Article",
     "BaseModelRef",
@@ -129,6 +138,7 @@ __all__ = [
     "HostingQuote",
     "InjectionRule",
     "Interaction",
+    "JudgePolicy",
     "KnowledgeBase",
     "KnowledgeIndexRef",
     "Kpi",

@@ -43,6 +43,11 @@ class EvalItem(Record):
     several: bool = Field(False, description="it asks for more than one article, `article` is the first")
     small_talk: bool = False
     language: str = ""
+    source: str = Field("", description="the interaction whose customer asked it, or the id in a slice's file")
+    failed: bool = Field(False, description="what that customer got was wrong")
+    scorer: str = Field("", description="what grades its answers (lib/judging/scorers); none: what it expects says it")
+    forbidden: tuple[str, ...] = Field((), description="wordings that no right answer holds")
+    form: str = Field("", description="regular expression that all of a right answer matches; none: any form")
 
 
 class Dialogue(Record):

@@ -35,6 +35,21 @@ class EvalReport(Record):
     paths: dict[str, SliceScore] = Field({})
     answers: LakeRef | None = Field(None, description="parquet: id, slice, question, answer, path, article")
     seconds: float = 0.0
+    votes: LakeRef | None = Field(None, description="JSON: item id to the vote of a language model; none: it had none")
+    ungraded: dict[str, int] = Field({}, description="why a scorer could not grade, to how many answers")
+
+
+class Agreed(Record):
+    """How far a judge agrees with people on answers that they judged: Cohen's kappa with its 95 % interval."""
+
+    judge: str = Field(description="digest of model, address and prompt")
+    model: str
+    rows: int
+    share: float
+    kappa: float
+    low: float
+    high: float
+    no_votes: dict[str, int] = Field({}, description="why it gave no vote, to how many answers")
 
 
 class QualityReport(Record):
@@ -89,6 +104,7 @@ class SliceDecision(Record):
     power: float = later(0.0, description="chance that so many questions show an equal candidate to be not worse")
     needed: int | None = later(None, description="questions that do so with the policy's power; none: beyond counting")
     seen: float | None = later(None, description="smallest loss that is stopped with the policy's power")
+    ungraded: int = later(0, description="questions that no scorer could grade: they leave the unit undecided")
 
     @model_validator(mode="before")
     @classmethod

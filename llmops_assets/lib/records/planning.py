@@ -36,6 +36,9 @@ Undecided = Literal["block", "ask", "collect", "accept"]
 and say how many more questions it takes, or go on where the measured loss is within the margin."""
 OVERALL = "overall"
 """All questions of the suite together, judged beside the slices."""
+RECENT, KNOWN_FAILURES, FAILURE = "recent", "known_failures", "failure_"
+"""What traffic gives the suite: the slice of the last days' questions, the unit of all slices of known failures, and
+how the name of each of these slices begins."""
 
 
 class GatePolicy(Record):
@@ -78,8 +81,10 @@ class GatePolicy(Record):
 
     @model_validator(mode="after")
     def _names_are_clear(self) -> Self:
-        if OVERALL in self.groups or (twice := set(self.groups) & {s for of in self.groups.values() for s in of}):
-            raise ValueError(f"gate.groups: {OVERALL if OVERALL in self.groups else min(twice)} is no name for a group")
+        if taken := {OVERALL, RECENT, KNOWN_FAILURES} & set(self.groups):
+            raise ValueError(f"gate.groups: {min(taken)} is no name for a group")
+        if twice := set(self.groups) & {s for of in self.groups.values() for s in of}:
+            raise ValueError(f"gate.groups: {min(twice)} is no name for a group")
         if empty := [name for name, of in self.groups.items() if not of]:
             raise ValueError(f"gate.groups: {empty[0]} names no slices")
         if self.approval == "never" and "ask" in (self.on_undecided, *self.undecided.values()):
@@ -104,11 +109,28 @@ class GatePolicy(Record):
         return min(self.alpha, self.protected_alpha) if unit in self.protected_slices else self.alpha
 
     def when_undecided(self, unit: str) -> Undecided:
-        """What follows where a unit is undecided. A slice that a group speaks for is accepted where none is named."""
+        """What follows where a unit is undecided. A slice that a group speaks for is accepted where none is named.
+
+        So is what traffic gives: a quiet day must not stop a release that nobody asked to be judged by it.
+        """
         if unit in self.undecided:
             return self.undecided[unit]
+        if unit in (RECENT, KNOWN_FAILURES) and unit not in self.protected_slices:
+            return "accept"
         spoken_for = unit not in self.protected_slices and any(unit in of for of in self.groups.values())
         return "accept" if spoken_for else self.on_undecided
+
+
+class JudgePolicy(Record):
+    """A language model behind an OpenAI-compatible endpoint that votes on answers, once it is known to agree with
+    people."""
+
+    url: str = Field(pattern=r"^https?://[^/]+", description="such as http://127.0.0.1:8000/v1")
+    model: str = Field(min_length=1)
+    key_variable: str = Field("", description="environment variable that holds its key; none: no key is sent")
+    timeout_seconds: float = Field(30.0, gt=0, description="for one vote")
+    minimum_kappa: float = Field(0.6, ge=0, le=1, description="where kappa's 95 % interval must start")
+    minimum_rows: int = Field(50, ge=10, description="answers judged by people that it is measured on, at least")
 
 
 class DriftPolicy(Record):
@@ -214,6 +236,7 @@ class UseCase(Record):
         {}, description="rules of Great Expectations by dataset, beside those that always hold"
     )
     gate: GatePolicy = GatePolicy()
+    judge: JudgePolicy | None = Field(None, description="who votes on answers whose scorer is `judge`; none: nobody")
     drift: DriftPolicy = DriftPolicy()
     decision: DecisionPolicy = later(DecisionPolicy())
     feedback: FeedbackPolicy = FeedbackPolicy()

@@ -1,7 +1,8 @@
 import pytest
 from support import dataset, item
 
-from llmops_assets.lib.judging.grading import Graded, grade, has_facts, report, rouge_l
+from llmops_assets.lib.judging.grading import Graded, grade, report
+from llmops_assets.lib.judging.texts import has_facts, rouge_l
 
 
 @pytest.mark.parametrize(
