@@ -340,6 +340,20 @@ def lineage(
     typer.echo(json.dumps(graphs.to_json(graph, start), indent=1) if as_json else graphs.to_text(graph, start))
 
 
+@app.command()
+def reproduce(
+    name: Annotated[str, typer.Argument(help="a release, an adapter's hash (8 digits at least), or its lake ref")],
+    last_only: Annotated[
+        bool, typer.Option("--last-only", help="take the adapter that it started from as the lake has it")
+    ] = False,
+) -> None:
+    """Make a release or an adapter again from its manifest alone and compare every byte; status 1 where one differs."""
+    _quiet()
+    from llmops_assets.commands import reproductions
+
+    raise typer.Exit(0 if reproductions.reproduce(name, whole=not last_only, tell=typer.echo) else 1)
+
+
 lake_app = typer.Typer(
     no_args_is_help=True, help="The lake of this installation: page, check, garbage collection, differences."
 )

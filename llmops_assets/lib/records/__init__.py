@@ -68,7 +68,16 @@ from llmops_assets.lib.records.planning import (
     TrafficPlan,
     UseCase,
 )
-from llmops_assets.lib.records.training import BaseModelRef, FileRef, ModelRef, PromptRef, Recipe, TunedModel
+from llmops_assets.lib.records.training import (
+    BaseModelRef,
+    Build,
+    Environment,
+    FileRef,
+    ModelRef,
+    PromptRef,
+    Recipe,
+    TunedModel,
+)
 
 __all__ = [
     "LATER",
@@ -78,6 +87,7 @@ __all__ = [
     "Approval",
     "Article",
     "BaseModelRef",
+    "Build",
     "Candidate",
     "CostLedger",
     "CostLine",
@@ -89,6 +99,7 @@ __all__ = [
     "DriftReport",
     "DriftWindow",
     "EngineModel",
+    "Environment",
     "EvalItem",
     "EvalReport",
     "Feedback",
