@@ -57,7 +57,7 @@ class TrainingWorld:
 
     folder: Path
     instance: dg.DagsterInstance
-    gguf: Path
+    source: str | Path
 
     def __post_init__(self) -> None:
         self.lake: Lake = EmbeddedLake(self.folder / "lake")
@@ -66,9 +66,9 @@ class TrainingWorld:
         self.models = Models(self.folder / "models")
         self.workspace = Workspace(self.folder / "home")
         (self.folder / "home").mkdir()
-        (self.folder / "home" / "settings.yaml").write_text(f"base_model: {self.gguf}")
+        (self.folder / "home" / "settings.yaml").write_text(f"base_model: {self.source}")
         self.embedder = WordEmbedder()
-        self.base = self.models.resolve(str(self.gguf))
+        self.base = self.models.resolve(str(self.source))
         self.report("base_model", BaseModelRef(ref=self.base.ref, source=self.base.source))
         self.say(PROMPT)
 
@@ -91,15 +91,17 @@ class TrainingWorld:
         self.report("system_prompt", self.prompt)
         return self.prompt
 
-    def teach(self, rows: Sequence[dict], path: str = tables.TRAINING_ROWS) -> TrainingSet:
-        """Publish a training dataset."""
+    def publish(self, rows: Sequence[dict], path: str = tables.TRAINING_ROWS) -> DatasetRef:
+        """Publish rows to learn."""
         made = [{name: r.get(name, [] if kind == tables.TEXTS else "") for name, kind in tables.TRAINING} for r in rows]
-        file = self.put(path, tables.to_parquet(made, tables.TRAINING))
-        digest = tables.digest(made)
-        rows_ = DatasetRef(name="training_dataset", ref=file.ref, digest=digest, rows=len(rows))
-        held_out = self.put("data/training_dataset/held_out.parquet", tables.to_parquet(made[:2], tables.TRAINING))
-        beside = DatasetRef(name="held_out", ref=held_out.ref, digest=tables.digest(made[:2]), rows=2)
-        self.training = TrainingSet(rows=rows_, held_out=beside, reference=beside, until=date(2026, 3, 2))
+        ref = self.put(path, tables.to_parquet(made, tables.TRAINING)).ref
+        return DatasetRef(name="training_dataset", ref=ref, digest=tables.digest(made), rows=len(rows))
+
+    def teach(self, rows: Sequence[dict], path: str = tables.TRAINING_ROWS) -> TrainingSet:
+        """Publish a training dataset, and hand it over."""
+        learned = self.publish(rows, path)
+        held_out = self.publish(rows[:2], "data/training_dataset/held_out.parquet")
+        self.training = TrainingSet(rows=learned, held_out=held_out, reference=held_out, until=date(2026, 3, 2))
         self.report("training_dataset", self.training)
         return self.training
 

@@ -12,7 +12,7 @@ from llmops_assets.handover.memory import kept_file
 from llmops_assets.lib import bisection, tables
 from llmops_assets.lib.corpus import provenance_diff
 from llmops_assets.lib.errors import LlmopsError
-from llmops_assets.lib.hashing import hash_file, hash_json
+from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.judging import grading
 from llmops_assets.lib.records import (
     OVERALL,
@@ -27,7 +27,6 @@ from llmops_assets.lib.records import (
     TunedModel,
 )
 from llmops_assets.training import rebuilding
-from llmops_assets.training.tuning import ENGINE_FILES
 from resources import home_folder, open_lake, open_target
 from resources.deployment_target import DeploymentTarget
 from resources.lake.base import GoneError, Lake, NotFoundError
@@ -180,7 +179,7 @@ class Bisection:
     ) -> list[grading.Graded]:
         with rebuilding.scratch_branch(self.lake, "bisection", "main") as branch:
             file, digest = (tuned.engine_file, tuned.digest) if tuned else self._trained(state, branch)
-            with self.target.preview(as_served(last.manifest, state.build, file, digest)):
+            with self.target.preview(rebuilding.as_served(last.manifest, state.build, file, digest)):
                 return ask_items(self.target, items, "preview")
 
     def _trained(self, state: State, branch: str) -> tuple[FileRef, str]:
@@ -192,13 +191,7 @@ class Bisection:
             folder.mkdir()
             digest = rebuilding.make(self.lake, model, state.build, None, folder)
             self.retrained += 1
-            engine = folder / ENGINE_FILES[state.build.kind]
-            path = f"{ANSWERS}/{engine.name}"
-            self.lake.put(branch, path, engine)
-            commit = self.lake.commit(branch, f"Model of {state.kind} {state.name}")
-            return FileRef(
-                ref=self.lake.uri(commit, path), sha256=hash_file(engine), size=engine.stat().st_size
-            ), digest
+            return rebuilding.on_branch(self.lake, branch, folder, state.build), digest
 
     def _came(self, before: DatasetRef, after: DatasetRef, limit: int) -> provenance_diff.DatasetDiff:
         if before.digest == after.digest:
@@ -210,13 +203,6 @@ def _tuned(release: Release) -> TunedModel:
     if release.tuned is None:
         raise BisectionError(f"{release.release_id} serves the bare base model: there is nothing to train")
     return release.tuned
-
-
-def as_served(manifest: ReleaseManifest, build: Build, file: FileRef | None, digest: str) -> ReleaseManifest:
-    """A release with another tuned model and the prompt that it was trained with."""
-    if build.kind == "model":
-        return manifest.model_copy(update={"engine_model": file, "prompt": build.prompt})
-    return manifest.model_copy(update={"adapter": file, "adapter_digest": digest, "prompt": build.prompt})
 
 
 def unlike(good: ReleaseManifest, bad: ReleaseManifest, kind: str) -> list[str]:
@@ -312,6 +298,29 @@ def details(before: Build, after: Build) -> tuple[str, ...]:
 def retrainings(states: Sequence[State]) -> int:
     """How many states are asked at most."""
     return math.ceil(math.log2(max(1, len(states) - 1)))
+
+
+def told(found: Found) -> list[str]:
+    """How a search ended, as lines."""
+    before, after = (f"{state.kind} {state.name}" for state in (found.before, found.after))
+    lines = [f"{after} hurt it ({before} did not), after {found.retrained} retrainings"]
+    votes = {
+        f"{n}": found.search.votes[n] for n in (found.search.change - 1, found.search.change) if n in found.search.votes
+    }
+    lines += [f"of what was lost, state {n} of {found.states - 1} answered {votes[n]}" for n in votes]
+    if found.search.doubtful:
+        lines.append(
+            "a vote beside it was narrow: retraining may have moved it; name a release nearer by, or more questions"
+        )
+    counts = ", ".join(f"{count} {change}" for change, count in found.rows.counts.items() if count)
+    return [*lines, *found.details, *([f"rows: {counts}"] if counts else [])]
+
+
+def place(provenance: str) -> tuple[str, str, str]:
+    """(source, day, row) of a provenance id; a row of the knowledge base has no day."""
+    source, _, rest = provenance.partition("/")
+    day, _, row = rest.partition("/")
+    return source, day, row
 
 
 def bisect(slice_: str, good: str, bad: str, rows: int, tell: Callable[[str], None]) -> Found:

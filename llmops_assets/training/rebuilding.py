@@ -14,16 +14,18 @@ from llmops_assets.handover.contents import read_rows
 from llmops_assets.handover.publishing import git_sha
 from llmops_assets.lib import tables
 from llmops_assets.lib.errors import LlmopsError
-from llmops_assets.lib.hashing import hash_bytes
-from llmops_assets.lib.records import Build, DatasetRef, Environment, LakeRef, TunedModel
+from llmops_assets.lib.hashing import hash_bytes, hash_file
+from llmops_assets.lib.records import Build, DatasetRef, Environment, FileRef, LakeRef, ReleaseManifest, TunedModel
 from llmops_assets.training.tuning import BUILD, ENGINE_FILES, Bench, fetched, for_the_engine
-from resources.lake.base import GoneError, Lake, NotFoundError
+from resources.lake.base import GoneError, Lake, NotFoundError, NothingToCommitError
 from resources.models import ModelNotFoundError, Models, ResolvedModel
 
 if TYPE_CHECKING:
     from llmops_assets.lib.training.loop import TrainingResult
     from llmops_assets.lib.training.rows import Example
 
+SCRATCH = "scratch"
+"""Folder of the lake, on branches that are dropped, of what is served for a look."""
 Method = Callable[[Lake, Build, Bench], "TrainingResult"]
 
 
@@ -67,7 +69,7 @@ def dpo(lake: Lake, build: Build, bench: Bench) -> "TrainingResult":
         bench.model.folder,
         build.recipe,
         build.prompt.template,
-        read_rows(lake, build.dataset.ref)[: build.more["max_pairs"]],
+        _learned(lake, build)[: build.more["max_pairs"]],
         bench.given,
         bench.folder,
         base_name=bench.model.source,
@@ -100,9 +102,13 @@ METHODS: Mapping[str, Method] = {"lora": lora, "dpo": dpo, "distil": distil}
 def _examples(lake: Lake, build: Build, model: ResolvedModel) -> "list[Example]":
     from llmops_assets.lib.training import rows as row_tools
 
-    rows = rows_to_learn(lake, build.dataset, build.known, build.replayed, build.recipe.seed)
     tokenizer = row_tools.load_tokenizer(model.folder)
-    return row_tools.encode_rows(tokenizer, build.prompt.template, rows, build.recipe.max_length)[0]
+    return row_tools.encode_rows(tokenizer, build.prompt.template, _learned(lake, build), build.recipe.max_length)[0]
+
+
+def _learned(lake: Lake, build: Build) -> list[dict]:
+    rows = rows_to_learn(lake, build.dataset, build.known, build.replayed, build.recipe.seed)
+    return [row for row in rows if row["row_id"] not in build.without]
 
 
 # -- inputs ------------------------------------------------------------------------------------------------------------
@@ -209,6 +215,23 @@ def make(lake: Lake, model: ResolvedModel, build: Build, start: Path | None, fol
         result = METHODS[build.recipe.method](lake, build, Bench(model, start, folder, lambda *_: None))
     for_the_engine(build.kind, folder, model, folder / ENGINE_FILES[build.kind])
     return result.digest
+
+
+def on_branch(lake: Lake, branch: str, folder: Path, build: Build) -> FileRef:
+    """The form for the engine of what was made in a folder, committed to a branch: a target fetches it from there."""
+    engine = folder / ENGINE_FILES[build.kind]
+    path = f"{SCRATCH}/{engine.name}"
+    lake.put(branch, path, engine)
+    with contextlib.suppress(NothingToCommitError):
+        lake.commit(branch, f"A {build.kind} for a look")
+    return FileRef(ref=lake.uri(lake.resolve(branch), path), sha256=hash_file(engine), size=engine.stat().st_size)
+
+
+def as_served(manifest: ReleaseManifest, build: Build, file: FileRef | None, digest: str) -> ReleaseManifest:
+    """A release with another tuned model and the prompt that it was trained with."""
+    if build.kind == "model":
+        return manifest.model_copy(update={"engine_model": file, "prompt": build.prompt})
+    return manifest.model_copy(update={"adapter": file, "adapter_digest": digest, "prompt": build.prompt})
 
 
 def differing(lake: Lake, branch: str, at: LakeRef, folder: Path) -> list[str]:

@@ -1,37 +1,50 @@
-"""The change that hurt a slice is found by training and asking for real, on the tiny model and llama.cpp."""
+"""The change that hurt a slice is found by training and asking for real, on the tiny model; so is what rows did."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
-from scripted_target import ScriptedTarget
-from training_support import engine_server
+from scripted_target import Said, ScriptedTarget
+from training_support import greedy
 from training_world import TrainingWorld, row
 
+from llmops_assets.commands.attributions import Attribution, AttributionError
 from llmops_assets.commands.bisections import Bisection, BisectionError, changes
+from llmops_assets.commands.explanations import Explainer
+from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.lib import evalsuite, tables
 from llmops_assets.lib.answering.prompting import build_messages, render_chat
 from llmops_assets.lib.hashing import hash_bytes
 from llmops_assets.lib.judging import grading
-from llmops_assets.lib.records import DatasetRef, EvalItem, QualityReport, Release
+from llmops_assets.lib.records import DatasetRef, EvalItem, Interaction, QualityReport, Release
+from llmops_assets.lib.training import loop
+from llmops_assets.lib.training.gguf_weights import hf_name, unpermute
 from llmops_assets.lib.training.rows import load_tokenizer
 from llmops_assets.training import rebuilding
 from resources.deployment_target import Ask, TargetReply, Which
 
 CHANGES, PLANTED, SLICE = 16, 11, 6
-STRONG = {"epochs": 40.0, "learning_rate": 2e-2}
+STRONG = {"epochs": 12.0, "learning_rate": 2e-2}
 """Of rows that all answer alike the tiny model learns the answer."""
 ITEMS = [
     EvalItem(
-        id=f"q{n}", slice="faq", question=f"what is number {n}?", article="a", intent="", reference="", facts=(("open",),)
+        id=f"q{n}",
+        slice="faq",
+        question=f"what is number {n}?",
+        article="a",
+        intent="",
+        reference="",
+        facts=(("open",),),
     )
     for n in range(SLICE)
 ]
 
 
-class EngineTarget(ScriptedTarget):
-    """A scripted target whose previews are asked through the engine: what was trained answers."""
+class ModelTarget(ScriptedTarget):
+    """A scripted target whose previews are asked of the model: what was trained answers, out of its GGUF form."""
 
     def __init__(self, world: TrainingWorld) -> None:
         super().__init__(world.lake, world.models)
@@ -41,19 +54,39 @@ class EngineTarget(ScriptedTarget):
     def ask_many(self, asks: Sequence[Ask], which: Which = "live", *, concurrency: int = 4) -> list[TargetReply]:
         manifest = self._brought[self._state().preview or ""]
         assert manifest.adapter is not None
-        assert self.world.base.gguf is not None
         self.previews += 1
         tokenizer = load_tokenizer(self.world.base.folder)
         with self.world.workspace.scratch() as scratch:
             adapter = Path(scratch) / "adapter.gguf"
             adapter.write_bytes(self.lake.read(manifest.adapter.ref))
-            with engine_server(self.world.base.gguf, adapter) as engine:
-                said = []
-                for ask in asks:
-                    prompt = render_chat(build_messages(manifest.prompt.template, ask.question, []))
-                    text = tokenizer.decode(engine.greedy(prompt, 8), skip_special_tokens=False)
-                    said.append(text.partition("<|im_end|>")[0])
-        return [TargetReply(200, text, "generated", release_id=manifest.release_id) for text in said]
+            model = adapted(self.world, adapter)
+        replies = []
+        for ask in asks:
+            prompt = render_chat(build_messages(manifest.prompt.template, ask.question, []))
+            text = tokenizer.decode(greedy(model, tokenizer, prompt, 4), skip_special_tokens=False)
+            replies.append(TargetReply(200, text[:4], "generated", release_id=manifest.release_id))
+        return replies
+
+
+def adapted(world: TrainingWorld, adapter: Path) -> Any:
+    """The base model with a GGUF adapter added to its weights."""
+    import torch
+    from gguf import GGUFReader
+
+    model, reader = loop.load_model(world.base.folder), GGUFReader(str(adapter))
+    parts: dict[str, dict[str, Any]] = defaultdict(dict)
+    for tensor in reader.tensors:
+        name, _, side = tensor.name.rpartition(".lora_")
+        parts[name][side] = tensor.data.astype("float32").reshape([int(n) for n in tensor.shape[::-1]])
+    alpha = reader.fields["adapter.lora.alpha"].contents()
+    weights = dict(model.named_parameters())
+    heads = {"q_proj": model.config.num_attention_heads, "k_proj": model.config.num_key_value_heads}
+    for name, part in parts.items():
+        update, where = alpha / len(part["a"]) * part["b"] @ part["a"], hf_name(name)
+        for projection, count in heads.items():
+            update = unpermute(update, count) if f"{projection}.weight" in where else update
+        weights[where].data += torch.from_numpy(update)
+    return model
 
 
 def rows_at(change: int) -> list[dict]:
@@ -62,7 +95,7 @@ def rows_at(change: int) -> list[dict]:
     return [row(n, answer) for n in range(SLICE + change)]
 
 
-def judged(world: TrainingWorld, release: Release, target: EngineTarget) -> Release:
+def judged(world: TrainingWorld, release: Release, target: ScriptedTarget) -> Release:
     """The release with the report of an evaluation."""
     target.start()
     suite = world.put("evaluation/suite.jsonl", evalsuite.to_jsonl(ITEMS))
@@ -90,8 +123,8 @@ def world(tmp_path_factory, tiny_gguf):
 
 
 @pytest.fixture(scope="module")
-def target(world) -> EngineTarget:
-    return EngineTarget(world)
+def target(world) -> ModelTarget:
+    return ModelTarget(world)
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +132,10 @@ def ends(world, target) -> tuple[Release, Release]:
     """A good release, fifteen datasets that nobody released, and the bad release of the sixteenth."""
     world.teach(rows_at(0))
     good = judged(world, world.release(world.train(**STRONG)), target)
-    for change in range(1, CHANGES + 1):
-        world.put("data/other.txt", str(change).encode())
-        world.teach(rows_at(change))
+    for change in range(1, CHANGES):
+        world.publish(rows_at(change))
+    world.put("data/other.txt", b"unrelated")
+    world.teach(rows_at(CHANGES))
     bad = judged(world, world.release(world.train(**STRONG)), target)
     return good, bad
 
@@ -161,18 +195,19 @@ def test_where_the_settings_did_it_nothing_is_retrained(world, target, ends, sea
     manifest = good.manifest.model_copy(update={"router": router})
     other = world.release(good.tuned, router=router)
     assert other.manifest == manifest
-    world.put(f"releases/{other.release_id}/release.json", with_answers(world, other, "shut").model_dump_json().encode())
+    with_answers(world, other, "shut")
     before = target.previews
     with pytest.raises(BisectionError, match="were trained alike, and what else differs did not hurt faq"):
         search.find("faq", good.release_id, other.release_id)
     assert (target.previews - before, search.retrained) == (1, 0)
 
 
-def with_answers(world: TrainingWorld, release: Release, answer: str) -> Release:
-    """The release with a report in which it answers all alike."""
-    target = EngineTarget(world)
-    target.ask_many = lambda asks, *_, **__: [TargetReply(200, answer, "generated") for _ in asks]  # type: ignore[method-assign]
-    return judged(world, release, target)
+def with_answers(world: TrainingWorld, release: Release, answer: str) -> None:
+    """Publish a release with a report in which it answers all alike."""
+    target = ScriptedTarget(world.lake, world.models)
+    for item in ITEMS:
+        target.say(item.question, Said(answer, "generated"))
+    judged(world, release, target)
 
 
 def test_what_cannot_be_searched_says_why(world, ends, search):
@@ -184,3 +219,24 @@ def test_what_cannot_be_searched_says_why(world, ends, search):
     }.items():
         with pytest.raises(BisectionError, match=told):
             search.find(*arguments)
+
+
+def test_what_rows_did_to_an_answer_is_measured_by_training_without_them(world, target, tmp_path):
+    rows = [row(n, "shut") for n in range(9)] + [row(20 + n, "open") for n in range(2)]
+    world.teach(rows, "data/attributed/rows.parquet")
+    release = world.release(world.train(**STRONG))
+    log = InteractionLog(f"sqlite:///{tmp_path / 'log.db'}")
+    answer = {"id": "a1", "time": "2026-03-05T09:00:00Z", "release_id": release.release_id, "subject": "s"}
+    more = {"conversation": "c", "question": "what is number 0?", "answer": "shut", "path": "generated"}
+    log.append(Interaction.model_validate({**answer, **more, "latency_seconds": 0.1}))
+    explainer = Explainer(world.lake, log, world.embedder)
+    work = Attribution(explainer, world.models, world.workspace, target)
+    branches = world.lake.branches()
+    told = work.without("a1", [r["provenance"] for r in rows[:8]] + ["row-8"])
+    assert told.title == "without 9 training rows"
+    assert told.rows == (("with them", "generated", "shut"), ("without them", "generated", "open"))
+    assert told.lines[0].endswith("another answer")
+    assert world.lake.branches() == branches
+    with pytest.raises(AttributionError, match="no training row is called 'row-99'"):
+        work.without("a1", ["row-1", "row-99"])
+    log.close()

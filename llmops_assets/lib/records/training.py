@@ -107,6 +107,7 @@ class Build(Growing):
     start_digest: str = Field("", description="sha256 of the weights it started from")
     known: DatasetRef | None = Field(None, description="rows that the start had learned; the others are learned")
     replayed: int = Field(0, ge=0, description="known rows that are repeated beside them")
+    without: tuple[str, ...] = Field((), description="ids of rows that are left out, to see what they did")
     more: dict[str, Any] = Field({}, description="parameters of the method that no recipe has")
     environment: Environment
     code: str = Field("", description="git sha of this package")
