@@ -61,7 +61,6 @@ class Found:
     search: bisection.Search
     states: int
     retrained: int
-    lost: int
     details: tuple[str, ...] = ()
     rows: provenance_diff.DatasetDiff = field(default_factory=lambda: provenance_diff.DatasetDiff({}, ()))
 
@@ -94,7 +93,7 @@ class Bisection:
                 told = tuple(f"{name} of the manifest" for name in rest)
                 search = bisection.Search(1, {1: served})
                 changed = State("settings", ", ".join(rest), begin)
-                return Found(states[0], changed, search, len(states), self.retrained, len(items), told)
+                return Found(states[0], changed, search, len(states), self.retrained, told)
         if len(states) == 1:
             raise BisectionError(f"{good} and {bad} were trained alike, and what else differs did not hurt {slice_}")
 
@@ -111,7 +110,6 @@ class Bisection:
             search,
             len(states),
             self.retrained,
-            len(items),
             details(before.build, after.build),
             self._came(before.build.dataset, after.build.dataset, rows),
         )

@@ -1,6 +1,7 @@
 """Gathers why an answer was given: from the interaction log, the release that gave it, and the lake at its commits."""
 
 import contextlib
+import json
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -80,7 +81,7 @@ class Explainer:
         found = [answer for answer in self.log.find(name) if answer.id == name]
         if found:
             return found[0]
-        told = [e for e in self.log.audit_entries() if name and name in e["detail"]]
+        told = [e for e in self.log.audit_entries() if json.dumps(name) in e["detail"]]
         if told:
             last = told[-1]
             raise UnknownAnswerError(

@@ -172,7 +172,7 @@ def test_an_answer_is_followed_to_its_article_release_rows_and_price(lake, log, 
     assert "the gate decided against r-before: passed. not worse on faq" in told["release"]
     assert "prompt assistant version 4" in told["release"]
     assert "tag training-dataset-abc" in told["trained on"]
-    nearest = told["nearest training rows"].splitlines()[3:]
+    nearest = told["nearest training rows"].splitlines()[4:]
     assert [line.split("row ")[1].split(",")[0] for line in nearest] == ["r1", "r2"]
     assert "provenance inbox/2026-03-01/1" in nearest[0]
     assert "0.00050000 at the prices of 'server'" in told["cost"]
