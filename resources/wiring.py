@@ -145,11 +145,11 @@ def open_target(
         upstreams=workspace.settings.upstreams_for(on_premises=case.data_must_stay_on_premises),
         identity=IdentityProviders(providers=workspace.settings.identity_providers),
         options=gateway_options(workspace.settings),
-        hosting=_hosting(case),
+        hosting=hosting_option(case),
     )
 
 
-def _hosting(case: UseCase) -> HostingOption | None:
+def hosting_option(case: UseCase) -> HostingOption | None:
     """At whose prices answers are counted: the option that the hosting plan chooses, None where it finds none."""
     try:
         return hosting.chosen_option(case, hosting.plan(case))

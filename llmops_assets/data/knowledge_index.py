@@ -35,7 +35,6 @@ def knowledge_index(
     embedder: dg.ResourceParam[InstalledEmbedder],
 ) -> dg.MaterializeResult:
     """Embedded questions and answers of the knowledge base in one file, and the router calibrated on them."""
-    from llmops_assets.lib.answering.acts import Acts
     from llmops_assets.lib.answering.knowledge import KnowledgeIndex, calibrate
 
     knowledge = read(context, "knowledge_base", KnowledgeBase)
@@ -44,8 +43,7 @@ def knowledge_index(
     if memory.result is not None:
         return memory.result
     articles = read_articles(lake, knowledge.articles.ref)
-    acts = Acts.fit(embedder, [question for article in articles for question in article.questions])
-    index = KnowledgeIndex.build(articles, embedder, acts)
+    index = KnowledgeIndex.fitted(articles, embedder)
     strangers = list(zip(foreign, embedder.embed(foreign), strict=True))
     router = calibrate(index, out_of_scope=strangers, precision=config.precision, passages=config.passages)
     router = router.model_copy(update={"grounded_above": config.grounded})

@@ -13,6 +13,7 @@ from llmops_assets.handover.reading import read
 from llmops_assets.lib import tables
 from llmops_assets.lib.records import BaseModelRef, PromptRef, Recipe, Release, TrainingSet, TunedModel
 from llmops_assets.training.base_model import base_model
+from llmops_assets.training.rebuilding import rows_to_learn
 from llmops_assets.training.tuning import Plan, Tools, resolved, tune
 from resources.lake.base import Lake
 from resources.models import Models
@@ -69,22 +70,11 @@ def warm_start_of(release: Release | None) -> TunedModel | None:
     return tuned if tuned is not None and tuned.kind == "adapter" else None
 
 
-def rows_to_learn(lake: Lake, dataset: TrainingSet, release: Release | None, replayed: int, seed: int) -> list[dict]:
-    """The dataset's rows; for a warm start from a release those it does not know, and some that it does."""
-    from llmops_assets.lib.corpus import datasets
-
-    rows = read_rows(lake, dataset.rows.ref)
-    if release is None or release.training is None:
-        return rows
-    known = {row["row_id"] for row in read_rows(lake, release.training.rows.ref)}
-    return datasets.with_replay(rows, known, replayed, seed)
-
-
 @dg.asset(
     deps=[base_model, "training_dataset", "system_prompt"],
     kinds={"pytorch", "mlflow"},
     owners=["team:ml-engineering"],
-    code_version="2",
+    code_version="3",
     pool="training",
 )
 def adapter(
@@ -102,7 +92,8 @@ def adapter(
     live = serving.find(context, lake) if config.warm_start else None
     release = live.release if live else None
     start = warm_start_of(release)
-    rows = rows_to_learn(lake, dataset, release if start else None, config.replay_rows, config.seed)
+    known = release.training.rows if start and release and release.training else None
+    rows = rows_to_learn(lake, dataset.rows, known, config.replay_rows, config.seed)
     taught, precision = tables.digest(rows, LEARNED), native_precision()
     parts = [base.ref.digest, taught, dataset.terms.content_hash, prompt.digest, start.digest if start else ""]
     memory = Memory(context, lake, config, precision, *parts)
@@ -120,7 +111,17 @@ def adapter(
     return tune(
         context,
         Tools(lake, registry, models, workspace),
-        Plan("adapter", recipe, base, dataset.rows, prompt, dataset.terms, start),
+        Plan(
+            "adapter",
+            recipe,
+            base,
+            dataset.rows,
+            prompt,
+            dataset.terms,
+            start,
+            known=known,
+            replayed=config.replay_rows if known else 0,
+        ),
         memory,
         lambda bench: trainer_for(recipe).train(
             bench.model, recipe, examples, unseen, bench.folder, warm_start=bench.start, progress=bench.progress

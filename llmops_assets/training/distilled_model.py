@@ -30,7 +30,7 @@ class DistillationConfig(dg.Config):
     deps=[base_model, adapter, "training_dataset", "system_prompt"],
     kinds={"pytorch", "mlflow"},
     owners=["team:ml-engineering"],
-    code_version="2",
+    code_version="3",
     pool="training",
 )
 def distilled_model(

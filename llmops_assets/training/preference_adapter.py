@@ -32,7 +32,7 @@ class PreferenceConfig(dg.Config):
     deps=[base_model, adapter, "preference_dataset", "system_prompt"],
     kinds={"pytorch", "mlflow"},
     owners=["team:ml-engineering"],
-    code_version="2",
+    code_version="3",
     pool="training",
 )
 def preference_adapter(
@@ -69,7 +69,7 @@ def preference_adapter(
         context,
         Tools(lake, registry, models, workspace),
         # Corrections say nothing of purposes: what the adapter it starts from allows, it allows.
-        Plan("adapter", recipe, base, pairs, prompt, start.terms, start),
+        Plan("adapter", recipe, base, pairs, prompt, start.terms, start, {"max_pairs": config.max_pairs}),
         memory,
         lambda bench: train_dpo(
             bench.model.folder,

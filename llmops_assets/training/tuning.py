@@ -12,10 +12,11 @@ import dagster as dg
 
 from llmops_assets.handover.display import lines
 from llmops_assets.handover.memory import Memory
-from llmops_assets.handover.publishing import materialized, publish, run_tags
+from llmops_assets.handover.publishing import git_sha, materialized, publish, run_tags
 from llmops_assets.lib.hashing import hash_file
 from llmops_assets.lib.records import (
     BaseModelRef,
+    Build,
     DatasetRef,
     DataTerms,
     FileRef,
@@ -38,6 +39,8 @@ PROMPT_SUFFIX = "-system-prompt"
 LOG_EVERY = 10
 WEIGHTS = ("adapter_model.safetensors", "adapter_config.json")
 """Files of an adapter folder that training starts from."""
+BUILD = "build.json"
+"""File of a tuned model's folder that says what it was made of: llmops_assets/training/rebuilding.py."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,8 @@ class Bench:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be trained: method and inputs. `more` are parameters of the method that no recipe has."""
+    """What is to be trained: method and inputs. `more` are parameters of the method that no recipe has, `known` are
+    rows that the start had learned, of which `replayed` are repeated."""
 
     kind: Literal["adapter", "model"]
     recipe: Recipe
@@ -79,6 +83,27 @@ class Plan:
     terms: DataTerms
     start: TunedModel | None = None
     more: Mapping[str, object] | None = None
+    known: DatasetRef | None = None
+    replayed: int = 0
+
+    def build(self) -> Build:
+        """The plan as it is kept beside the weights, with what it runs on."""
+        from llmops_assets.lib.training.environment import environment
+
+        return Build(
+            kind=self.kind,
+            recipe=self.recipe,
+            base=self.base,
+            prompt=self.prompt,
+            dataset=self.dataset,
+            start=self.start.ref if self.start else None,
+            start_digest=self.start.digest if self.start else "",
+            known=self.known,
+            replayed=self.replayed,
+            more=dict(self.more or {}),
+            environment=environment(),
+            code=git_sha(),
+        )
 
 
 def resolved(models: Models, base: BaseModelRef) -> ResolvedModel:
@@ -110,7 +135,8 @@ def tune(
         start = fetched(tools.lake, plan.start.ref, scratch / "start") if plan.start else None
         result = method(Bench(model, start, folder, _teller(context)))
         engine = folder / ENGINE_FILES[plan.kind]
-        _for_the_engine(plan.kind, folder, model, engine)
+        for_the_engine(plan.kind, folder, model, engine)
+        (folder / BUILD).write_text(plan.build().model_dump_json(indent=1))
         run.log(metrics=result.metrics)
         run.log_steps("loss", result.losses)
         path = f"{FOLDERS[plan.kind]}/{result.digest[:16]}"
@@ -159,7 +185,8 @@ def fetched(lake: Lake, adapter: LakeRef, folder: Path) -> Path:
     return folder
 
 
-def _for_the_engine(kind: str, folder: Path, model: ResolvedModel, target: Path) -> None:
+def for_the_engine(kind: str, folder: Path, model: ResolvedModel, target: Path) -> None:
+    """Write the weights in a folder as GGUF. Failure for a student of a base model without a GGUF file."""
     from llmops_assets.lib.training.gguf_weights import adapter_to_gguf, checkpoint_to_gguf
 
     if kind == "adapter":

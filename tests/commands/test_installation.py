@@ -3,6 +3,7 @@
 Every test leaves the installation as it found it, but for releases that are no longer live: their order is free.
 """
 
+import html
 import json
 import shutil
 import socket
@@ -20,8 +21,10 @@ from commands_support import DAGSTER, TOPICS, llmops, own_conversations
 from llmops_assets.handover import serving
 from llmops_assets.lib import tables
 from llmops_assets.lib.auditing.placeholders import placeholders
+from llmops_assets.lib.records import LakeRef, QualityReport
 from llmops_assets.samples import generator
 from resources import open_lake, open_registry, open_target
+from resources.deployment_target import Ask
 from resources.lake.base import Lake
 from resources.workspace import Workspace
 
@@ -186,6 +189,64 @@ def test_lineage_of_the_release_leads_to_the_conversations_and_all_links_hold(in
     verified = llmops("lineage", "verify")
     assert (verified.exit_code, verified.stdout.strip()) == (0, "0 broken links")
     assert llmops("lineage", "verify", "--json").stdout.strip() == "[]"
+
+
+def test_the_release_is_made_again_byte_for_byte(installation):
+    again = llmops("reproduce", installation.release)
+    assert again.exit_code == 0, again.output + again.stderr
+    adapter, index, engine = again.stdout.strip().splitlines()
+    assert adapter.startswith("adapter ")
+    assert index.startswith("knowledge index ")
+    assert engine.startswith("engine model ")
+    assert all(line.endswith(": equal bytes") for line in (adapter, index, engine))
+
+
+def test_an_answer_is_explained(installation, tmp_path):
+    question = TOPICS["shoe_rental"][0][0]
+    [reply] = open_target(installation.workspace).ask_many([Ask(question, conversation="explained")])
+    told = llmops("explain", reply.interaction, "--html", tmp_path / "why.html")
+    assert told.exit_code == 0, told.output + told.stderr
+    for part in (
+        question,
+        reply.answer,
+        installation.release,
+        "as of lake commit",
+        "the gate decided",
+        "training-dataset-",
+    ):
+        assert part in told.stdout
+    assert "inbox/2026-03-0" in told.stdout, "nearest rows with their days"
+    assert question in html.unescape((tmp_path / "why.html").read_text())
+    assert json.loads(llmops("explain", reply.interaction, "--json").stdout)["sections"][0]["title"] == "answer"
+
+
+def test_the_setting_that_hurt_a_slice_is_found(installation):
+    lake = installation.lake
+    good = serving.published(lake, installation.release)
+    router = good.manifest.router.model_copy(update={"hand_over_below": 1.01, "answer_above": 1.02})
+    manifest = good.manifest.model_copy(update={"router": router})
+    report = QualityReport.model_validate_json(lake.read(good.gate))
+    assert report.candidate.answers is not None
+    rows = [
+        {**row, "answer": manifest.handover, "path": "handover", "article": ""}
+        for row in tables.from_parquet(lake.read(report.candidate.answers))
+    ]
+    folder = serving.folder_of(manifest.release_id)
+
+    def put(path: str, data: bytes) -> LakeRef:
+        with lake.transaction(path, {}, name="hurt") as transaction:
+            transaction.put(path, data)
+        return lake.uri(transaction.merged or "", path)
+
+    answers = put(f"{folder}/answers.parquet", tables.to_parquet(rows, tables.ANSWERS))
+    hurt = report.candidate.model_copy(update={"subject": manifest.release_id, "answers": answers})
+    gate = put(f"{folder}/report.json", report.model_copy(update={"candidate": hurt}).model_dump_json().encode())
+    bad = good.model_copy(update={"release_id": manifest.release_id, "manifest": manifest, "gate": gate})
+    put(f"{folder}/release.json", bad.model_dump_json().encode())
+    found = llmops("bisect", "overall", good.release_id, bad.release_id)
+    assert found.exit_code == 0, found.output + found.stderr
+    assert f"settings router hurt it (release {good.release_id} did not), after 0 retrainings" in found.stdout
+    assert installation.serves() == installation.release
 
 
 def test_a_drawing_that_cannot_be_written_is_said(installation, tmp_path):

@@ -89,6 +89,12 @@ class KnowledgeIndex:
         together = embedder.embed([f"{e.question} {answers[e.article]}" for e in entries])
         return cls(articles, entries, (alone + together) / 2, embedder.digest, acts)
 
+    @classmethod
+    def fitted(cls, articles: Sequence[Article], embedder: Embeds) -> "KnowledgeIndex":
+        """The index as a release has it: with acts that are fitted to the known questions."""
+        acts = Acts.fit(embedder, [question for article in articles for question in article.questions])
+        return cls.build(articles, embedder, acts)
+
     @cached_property
     def speller(self) -> Speller:
         """Corrects towards the words of the articles."""

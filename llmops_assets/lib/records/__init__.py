@@ -91,7 +91,16 @@ from llmops_assets.lib.records.planning import (
     TrafficPlan,
     UseCase,
 )
-from llmops_assets.lib.records.training import BaseModelRef, FileRef, ModelRef, PromptRef, Recipe, TunedModel
+from llmops_assets.lib.records.training import (
+    BaseModelRef,
+    Build,
+    Environment,
+    FileRef,
+    ModelRef,
+    PromptRef,
+    Recipe,
+    TunedModel,
+)
 
 __all__ = [
     "FAILURE",
@@ -105,6 +114,7 @@ __all__ = [
     "Approval",
     "Article",
     "BaseModelRef",
+    "Build",
     "Candidate",
     "CostLedger",
     "CostLine",
@@ -118,6 +128,7 @@ __all__ = [
     "DriftReport",
     "DriftWindow",
     "EngineModel",
+    "Environment",
     "EvalItem",
     "EvalReport",
     "Feedback",

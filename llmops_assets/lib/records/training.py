@@ -1,6 +1,6 @@
 """Hand-overs of the groups prompts and training: recipes, base model, tuned models, prompts."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -80,3 +80,34 @@ class PromptRef(Growing):
     version: int
     template: str
     digest: str
+
+
+class Environment(Growing):
+    """What beside its inputs decides the bytes that a training leaves: libraries, threads, and what computes."""
+
+    packages: dict[str, str] = Field(description="versions of the libraries that weights depend on")
+    python: str
+    threads: int = Field(ge=1, description="threads of one operation; sums are cut up by them")
+    device: str = Field(description="cpu, or the accelerator's name")
+    cpu: str = Field(description="instruction set that the kernels of torch are chosen by")
+
+
+class Build(Growing):
+    """All that a tuned model was made of, beside its weights in the lake: enough to make it once more.
+
+    Where it started from an adapter, `start` is that one's folder, with a build of its own.
+    """
+
+    kind: Literal["adapter", "model"]
+    recipe: Recipe
+    base: BaseModelRef
+    prompt: PromptRef
+    dataset: DatasetRef
+    start: LakeRef | None = None
+    start_digest: str = Field("", description="sha256 of the weights it started from")
+    known: DatasetRef | None = Field(None, description="rows that the start had learned; the others are learned")
+    replayed: int = Field(0, ge=0, description="known rows that are repeated beside them")
+    without: tuple[str, ...] = Field((), description="ids of rows that are left out, to see what they did")
+    more: dict[str, Any] = Field({}, description="parameters of the method that no recipe has")
+    environment: Environment
+    code: str = Field("", description="git sha of this package")

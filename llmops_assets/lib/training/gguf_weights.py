@@ -226,6 +226,14 @@ def requantize(gguf: Path, target: Path, kind: str) -> None:
     _write_model(target, reader, tensors, kind)
 
 
+def quantization(gguf: Path) -> str:
+    """Name of the quantization that the matrices of a GGUF file have, as `requantize` takes it."""
+    from gguf import GGUFReader
+
+    (kind,) = {tensor.tensor_type.name for tensor in GGUFReader(str(gguf)).tensors if len(tensor.shape) > 1}
+    return kind
+
+
 def _write_model(
     target: Path,
     like: "GGUFReader",
