@@ -1,5 +1,6 @@
 """Dashboards, alerts and the graph's figures for Prometheus, on the command line."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -8,11 +9,15 @@ from llmops_assets import observability
 from llmops_assets.handover import reading, serving
 from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.records import DriftReport
+from llmops_assets.lib.scaling import ScalingPlan, planned
 from llmops_assets.lib.watching.figures import exposition
 from resources import home_folder, open_lake
 from resources.lake.base import Lake
 from resources.workspace import Workspace
 from sensors.retrain_on_drift import decide
+
+PLAN = "scaling_plan"
+"""Asset that hands over the scaling plan; it need not be there."""
 
 
 def export(folder: Path) -> list[Path]:
@@ -36,9 +41,11 @@ def figures_of(instance: dg.DagsterInstance, lake: Lake) -> str:
     trained = live.release.training.until if live and live.release.training else None
     reports = reading.recorded_days(instance, "drift_report", DriftReport)
     decision, _ = decide(instance, lake)
+    plan = reading.recorded(instance, PLAN, ScalingPlan)
     drifted = [day for day, report in reports.items() if report.drifted and (trained is None or day > trained)]
     return exposition(
         deployed=live.deployment.release_id if live else None,
         reported=max(reports, default=None),
         alarmed=min(drifted, default=None) if decision.fire else None,
+        plan=planned(plan, datetime.now(UTC)) if plan else None,
     )
