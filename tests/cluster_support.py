@@ -156,9 +156,7 @@ class ClusterHere:
         """Dagster's tables, by the Job that an apply waits for."""
         (name,) = (n for kind, _, n in self.objects if kind == "Job")
         job = self.objects["Job", SPACE, name]
-        self.server.put(
-            "batch/v1", "Job", name, SPACE, metadata={"uid": name, "labels": {}}, spec=job["spec"]
-        )
+        self.server.put("batch/v1", "Job", name, SPACE, metadata={"uid": name, "labels": {}}, spec=job["spec"])
         self.wait_for(lambda: self._ended(name), 120, f"{name}-pod")
         assert self.server.find("Job", name, SPACE)["status"].get("succeeded"), self.kubelet.log(f"{name}-pod")
 
@@ -192,8 +190,9 @@ class ClusterHere:
             assert not self.kubelet.faults, self.kubelet.faults
             late = time.monotonic() > deadline
             assert not late, self.kubelet.log(pod)[-6000:] if pod else f"not within {seconds} s"
-            if pod in self.kubelet.pods:
-                assert self.kubelet.pods[pod].process.poll() is None, self.kubelet.log(pod)[-6000:]
+            running = self.kubelet.pods.get(pod)
+            if running is not None and not running.job:
+                assert running.process.poll() is None, self.kubelet.log(pod)[-6000:]
             time.sleep(0.2)
         return found
 

@@ -1,8 +1,8 @@
 """What a cluster does for pods: each is a process of this machine, with a folder and an environment of its own.
 
-`Kubelet` runs the pods of Jobs, and those that it is given. What a pod mounts lies under `HERE`, which for every process
-is its own folder: a path that one pod hands to another leads nowhere, as between the disks of nodes, and a pod's folder
-is gone with it. Not like a real one: images (all pods have this environment), users, limits, network.
+`Kubelet` runs the pods of Jobs, and those that it is given. What a pod mounts lies under `HERE`, which for every
+process is its own folder: a path that one pod hands to another leads nowhere, as between the disks of nodes, and a
+pod's folder is gone with it. Not like a real one: images (all pods have this environment), users, limits, network.
 
 `Gateways` runs those of a namespace, as many as their Deployment says. The ConfigMap `routes` is mounted by turning one
 link. The gateway is the real process, begun when the fetcher beside it has what it begins with.
@@ -119,7 +119,9 @@ class Kubelet:
 
     # -- pods -----------------------------------------------------------------------------------------------------
 
-    def start(self, name: str, template: Mapping[str, Any], job: str = "", owner: Mapping[str, Any] | None = None) -> Pod:
+    def start(
+        self, name: str, template: Mapping[str, Any], job: str = "", owner: Mapping[str, Any] | None = None
+    ) -> Pod:
         """A pod of a template. PodFaultError for a ConfigMap, a secret or a key that is not there."""
         spec = template["spec"]
         (container,) = spec["containers"]

@@ -78,6 +78,8 @@ class KubernetesServer:
         self.kinds = copy.deepcopy(KINDS | (OPERATORS if operators else {}))
         self.rules: dict[str, list[Rule]] | None = None
         """Token to what its service account may do; None: nobody is asked who they are."""
+        self.refused: list[str] = []
+        """What somebody asked for that their roles do not allow."""
         self.logs: dict[tuple[str, str], Path] = {}
         """(namespace, pod) to the file of what it printed."""
         self.changes: deque[tuple[int, str, Key, dict[str, Any]]] = deque(maxlen=REMEMBERED)
@@ -86,6 +88,8 @@ class KubernetesServer:
         self.owners: dict[Key, dict[tuple, str]] = {}
         self.faults: list[int] = []
         self.write_faults: list[int | None] = []
+        self.lost_answers = 0
+        """So many objects will be made, and whoever made them will be told that it failed."""
         self.forbidden: set[str] = set()
         self.job_ends = "Complete"
         self.requests: list[tuple[str, str, dict[str, str]]] = []
@@ -184,7 +188,11 @@ class KubernetesServer:
                     given["metadata"].setdefault("namespace", namespace)
                 if key in self.objects:
                     raise Refusal(409, f'{plural} "{key[3]}" already exists')
-                return self._write(key, given, query)
+                made = self._write(key, given, query)
+                if self.lost_answers:
+                    self.lost_answers -= 1
+                    raise Refusal(500, "etcdserver: request timed out")
+                return made
             if method == "PUT":
                 return self._replace(key, given, query)
             if method == "PATCH" and kind == "application/apply-patch+yaml":
@@ -235,7 +243,11 @@ class KubernetesServer:
                     fresh = [change for change in self.changes if change[0] > last]
                 for number, done, (version, kind, where, _), changed in fresh:
                     last = number
-                    if (version, kind) == (api_version, plural) and namespace in ("", where) and selected(changed, query):
+                    if (
+                        (version, kind) == (api_version, plural)
+                        and namespace in ("", where)
+                        and selected(changed, query)
+                    ):
                         yield {"type": done, "object": changed}
                 time.sleep(0.02)
 
@@ -259,9 +271,11 @@ class KubernetesServer:
         if verb == "get" and not name:
             verb = "watch" if query.get("watch") else "list"
         if token not in self.rules:
+            self.refused.append(f"{verb} {resource} by nobody")
             raise Refusal(401, "Unauthorized")
         group = api_version.rpartition("/")[0]
         if not any(rule.allows(namespace, group, resource, verb, name) for rule in self.rules[token]):
+            self.refused.append(f"{verb} {resource} {namespace}/{name} by {token}")
             raise Refusal(403, f'{resource} is forbidden: cannot {verb} resource "{resource}" in API group "{group}"')
 
     def _get(self, key: Key) -> dict[str, Any]:
@@ -358,7 +372,9 @@ class KubernetesServer:
             self.objects.pop(key)
             self._version += 1
             self.changes.append((self._version, "DELETED", key, copy.deepcopy(gone)))
-            for owned in [k for k, found in self.objects.items() if owner_of(found) == gone["metadata"].get("uid", key)]:
+            for owned in [
+                k for k, found in self.objects.items() if owner_of(found) == gone["metadata"].get("uid", key)
+            ]:
                 self.remove(owned)
             return gone
 

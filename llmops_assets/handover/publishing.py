@@ -26,6 +26,7 @@ READ_BACK = "read_back"
 CLAIMS = "claims"
 """Metadata: the checks that were stated with a result, so that a kept one states them again."""
 INPUTS_DIGEST = "inputs_digest"
+TEXTS = (dg.TextMetadataValue, dg.UrlMetadataValue, dg.PathMetadataValue, dg.JsonMetadataValue)
 
 
 def publish(
@@ -89,9 +90,7 @@ def materialized(
 
 
 def _insist_on_refs(context: dg.AssetExecutionContext, handed_over: Mapping[str, Any]) -> None:
-    plain = {
-        name: given.value if isinstance(given, dg.MetadataValue) else given for name, given in handed_over.items()
-    }
+    plain = {name: given.value if isinstance(given, TEXTS) else given for name, given in handed_over.items()}
     for where, text in paths_in(plain).items():
         if os.path.lexists(text.removeprefix("file://")):
             raise dg.Failure(

@@ -6,6 +6,7 @@ larger of what the plan and what the running requests ask for, so a plan can nev
 """
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from pydantic import AwareDatetime, Field, model_validator
 
@@ -34,7 +35,7 @@ class ScalingPlan(Growing):
     @model_validator(mode="after")
     def _in_order(self) -> "ScalingPlan":
         starts = [slot.start for slot in self.slots]
-        if any(later - sooner < self.slot for sooner, later in zip(starts, starts[1:], strict=False)):
+        if any(later - sooner < self.slot for sooner, later in pairwise(starts)):
             raise ValueError(f"slots overlap or are not in order: each lasts {self.slot_minutes} minutes")
         if self.valid_until <= self.made:
             raise ValueError("the plan expires before it was made")
@@ -51,7 +52,7 @@ class Planned(Record):
 
     replicas: int = Field(ge=0)
     valid_until: AwareDatetime
-    requests: dict[str, float] = {}
+    requests: dict[str, float] = Field({}, description="quantile to requests a second")
 
 
 def planned(plan: ScalingPlan, moment: datetime, ahead: timedelta = AHEAD) -> Planned:

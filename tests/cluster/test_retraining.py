@@ -1,14 +1,13 @@
 """A whole retraining on a cluster: the real daemon, K8sRunLauncher and executor, every step in a pod of its own.
 
-Pods are processes that share no folder (tests/kubelet.py): between them are the lake, PostgreSQL and MLflow's server. A
-climbing hall's customers ask about lost things, of which its release knows nothing. One step's pod is killed on the way.
+Pods are processes that share no folder (tests/kubelet.py): between them are the lake, PostgreSQL and MLflow's server.
+A climbing hall's customers ask about lost things, of which its release knows nothing. One step's pod is killed.
 """
 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -16,15 +15,16 @@ import yaml
 from cluster_support import ClusterHere
 from commands_support import own_conversations
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
+from kubelet import HERE
 from rich.console import Console
 
 from llmops_assets.commands.runs import Runner
 from llmops_assets.definitions import build_defs
 from llmops_assets.handover.reading import recorded, recorded_days
 from llmops_assets.lib.records import Deployment, DriftReport, GateDecision, Release
-from llmops_assets.lib.records.base import paths_in
 from resources import open_target
 from resources.deployment_target import Ask
+from resources.deployment_target.routes import from_data
 from resources.workspace import Settings, Workspace
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -149,6 +149,7 @@ def retrained(cluster, instance, first_release) -> dg.DagsterRun:
     """The run of `retrain` that the daemon's sensor asked for."""
     cluster.kubelet.kill_one(KILLED)
     cluster.start_dagster()
+    cluster.server.lost_answers = 1
     cluster.dagster("sensor", "start", "retrain_on_drift")
     cluster.dagster("job", "launch", "-j", "monitor_day", "--tags", json.dumps({"dagster/partition": str(NEW_DAY)}))
 
@@ -177,16 +178,52 @@ def told(instance: dg.DagsterInstance, run: dg.DagsterRun, *kinds: str) -> list[
 def test_drift_on_the_cluster_ends_in_one_new_release_that_serves(cluster, instance, first_release, retrained):
     assert retrained.status == dg.DagsterRunStatus.SUCCESS, "\n".join(told(instance, retrained))
     releases = instance.fetch_materializations(dg.AssetKey("release"), limit=10).records
-    assert len(releases) == 2
-    release = recorded(instance, "release", Release)
+    assert [record.run_id for record in releases][:-1] == [retrained.run_id]
+    release, decision = recorded(instance, "release", Release), recorded(instance, "gate", GateDecision)
+    assert release is not None
     assert release.release_id != first_release
-    assert recorded(instance, "gate", GateDecision).passed
+    assert decision is not None
+    assert (decision.candidate, decision.passed) == (release.release_id, True)
     deployed = recorded(instance, "deployment", Deployment)
+    assert deployed is not None
     assert deployed.release_id == release.release_id
-    served = json.loads(cluster.server.find("ConfigMap", "routes", "llmops-serving")["data"]["state.json"])
-    assert (served["live"], served["previous"]) == (release.release_id, first_release)
-    assert [p for p in cluster.lake.list("main", "releases/") if p.path.endswith("/release.json")].__len__() == 2
+    routes = from_data(cluster.server.find("ConfigMap", "routes", cluster.gateways.namespace)["data"])
+    assert (routes.state.live, routes.state.canary, routes.state.previous) == (release.release_id, None, first_release)
+    stored = [found.path for found in cluster.lake.list("main", "releases/") if found.path.endswith("/release.json")]
+    assert sorted(stored) == sorted(f"releases/{name}/release.json" for name in (first_release, release.release_id))
 
 
-def test_nothing_of_the_cluster_was_asked_for_in_vain(cluster, retrained):
+def test_a_step_whose_pod_was_killed_was_started_again_and_nothing_else(cluster, instance, retrained):
+    (lost,) = cluster.kubelet.killed
+    retries = [entry.split()[2] for entry in told(instance, retrained, "STEP_UP_FOR_RETRY")]
+    assert retries == [KILLED]
+    assert told(instance, retrained, "STEP_FAILURE") == []
+    assert f"{lost}-1" in cluster.kubelet.ran
+    assert len(instance.fetch_materializations(dg.AssetKey(KILLED), limit=10).records) == 2
+
+
+def test_every_step_had_a_pod_of_its_own_and_light_jobs_had_one(cluster, instance, retrained):
+    steps = [entry.split()[2] for entry in told(instance, retrained, "STEP_SUCCESS")]
+    assert len(steps) == len(set(steps)) > 12
+    runs = [name for name in cluster.kubelet.ran if name.startswith("dagster-run-")]
+    assert len(runs) == len(set(runs)) == 2
+    assert len([name for name in cluster.kubelet.ran if name.startswith("dagster-step-")]) == len(steps) + 1
+
+
+def test_no_pod_asked_in_vain_for_what_it_needs_or_may(cluster, retrained):
     assert cluster.kubelet.faults == []
+    assert cluster.server.refused == []
+    assert cluster.server.lost_answers == 0
+
+
+def test_what_pods_handed_over_names_no_place_in_a_pod(cluster, instance, retrained):
+    materialized = [
+        entry.dagster_event.step_materialization_data.materialization
+        for entry in instance.all_logs(retrained.run_id)
+        if entry.dagster_event is not None and entry.dagster_event.is_step_materialization
+    ]
+    assert len(materialized) > 12
+    for one in materialized:
+        handed = {name: getattr(value, "value", "") for name, value in one.metadata.items()}
+        assert str(cluster.kubelet.folder) not in str(handed)
+        assert HERE not in str(handed)

@@ -10,9 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from gateway_support import GENERATED, Gateway, told
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
+from llmops_assets.gateway.errors import explained
 from llmops_assets.gateway.identity.ledger import Ledger
 from llmops_assets.gateway.interaction_log import InteractionLog
+from llmops_assets.gateway.protocol.reply import error_body
 
 NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
 WRITER = """
@@ -21,6 +24,7 @@ from datetime import UTC, datetime
 import sqlalchemy.exc
 from llmops_assets.gateway.identity.ledger import Account, Hold, Ledger
 from llmops_assets.gateway.interaction_log import InteractionLog
+from llmops_assets.gateway.protocol.reply import error_body
 from llmops_assets.lib.records import Interaction
 
 url, name = sys.argv[1:]
@@ -146,3 +150,12 @@ def test_a_gateway_refuses_while_its_database_is_away_and_answers_when_it_is_bac
         assert answered[1].status_code == 200
         ids = [answer.headers["x-interaction-id"] for answer in answered]
         assert [row["id"] for row in gateway.rows()] == ids
+
+
+def test_a_store_that_is_away_is_told_without_its_words():
+    cause = Exception('connection to server at "10.0.0.7", user "llmops" failed')
+    for error in (OperationalError("INSERT", {}, cause), InterfaceError("SELECT", {}, cause)):
+        told_ = error_body(error)["error"]
+        assert (explained(error)[0], told_["code"]) == (503, "store_unavailable")
+        assert "10.0.0.7" not in told_["message"]
+    assert explained(IntegrityError("INSERT", {}, cause))[0] == 500

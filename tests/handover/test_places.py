@@ -63,4 +63,5 @@ def test_an_asset_that_hands_over_a_path_of_its_machine_fails(tmp_path):
 
 
 def test_what_only_looks_like_one_is_handed_over():
-    assert handed_over(Handed(name="/v1/chat/completions"), path="/not/there").success
+    table = dg.MetadataValue.table([dg.TableRecord({"a": "/tmp"})])
+    assert handed_over(Handed(name="/v1/chat/completions"), path="/not/there", rows=table, count=3).success

@@ -80,11 +80,13 @@ def paths_in(value: Any, where: str = "") -> dict[str, str]:
         return {}
     if isinstance(value, BaseModel):
         fields = type(value).model_fields
-        marked = {n for n, f in fields.items() if isinstance(f.json_schema_extra, dict) and EVERYWHERE in f.json_schema_extra}
+        marked = {
+            n for n, f in fields.items() if isinstance(f.json_schema_extra, dict) and EVERYWHERE in f.json_schema_extra
+        }
         value = {name: inner for name, inner in value if name not in marked}
     if isinstance(value, Mapping):
         parts = list(value.items())
-    elif isinstance(value, tuple | list | set | frozenset):
+    elif type(value) in (tuple, list):
         parts = list(enumerate(value))
     else:
         text = str(value) if isinstance(value, str | PurePath) else ""
