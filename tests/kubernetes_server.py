@@ -1,17 +1,22 @@
 """An API server of Kubernetes over HTTP, in memory, for what this package asks of one, as strict as a real one.
 
-Discovery, get, list with label selectors, create, replace with `resourceVersion` (409 when it is stale), delete,
-server-side apply with owners of fields (409 for a field of another manager), `dryRun`, strict fields by the schemas of
-Kubernetes 1.36, immutable Job templates (422), namespaces that must exist (404). No controllers but what a test asks
-for. Messages are those of the real one, word for word where a test reads them.
+Discovery, get, list with selectors, watch from a `resourceVersion` (410 when that is too old), create, replace with
+`resourceVersion` (409 when it is stale), delete, server-side apply with owners of fields (409 for a field of another
+manager), `dryRun`, strict fields by the schemas of Kubernetes 1.36, immutable Job templates (422), namespaces that must
+exist (404), roles of service accounts (403). No controllers but what a test asks for; tests/kubelet.py runs pods.
+Messages are those of the real one, word for word where a test reads them.
 """
 
 import copy
 import json
 import threading
+import time
 import uuid
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -50,6 +55,10 @@ OPERATORS = {
     "external-secrets.io/v1": {"ExternalSecret": ("externalsecrets", True)},
 }
 SCHEMAS = Schemas("1.36", FOLDER / "schemas")
+SUBRESOURCES = {"jobs": {"status"}, "pods": {"status", "log"}}
+REMEMBERED = 1000
+"""Changes that a watch can begin before; a real server forgets them after five minutes."""
+WATCH_SECONDS = 60.0
 
 
 class Refusal(Exception):
@@ -67,10 +76,20 @@ class KubernetesServer:
 
     def __init__(self, operators: bool = True) -> None:
         self.kinds = copy.deepcopy(KINDS | (OPERATORS if operators else {}))
+        self.rules: dict[str, list[Rule]] | None = None
+        """Token to what its service account may do; None: nobody is asked who they are."""
+        self.refused: list[str] = []
+        """What somebody asked for that their roles do not allow."""
+        self.logs: dict[tuple[str, str], Path] = {}
+        """(namespace, pod) to the file of what it printed."""
+        self.changes: deque[tuple[int, str, Key, dict[str, Any]]] = deque(maxlen=REMEMBERED)
+        """(resourceVersion, what was done, key, object), the oldest first."""
         self.objects: dict[Key, dict[str, Any]] = {}
         self.owners: dict[Key, dict[tuple, str]] = {}
         self.faults: list[int] = []
         self.write_faults: list[int | None] = []
+        self.lost_answers = 0
+        """So many objects will be made, and whoever made them will be told that it failed."""
         self.forbidden: set[str] = set()
         self.job_ends = "Complete"
         self.requests: list[tuple[str, str, dict[str, str]]] = []
@@ -111,10 +130,16 @@ class KubernetesServer:
 
     def find(self, kind: str, name: str, namespace: str = "") -> dict[str, Any] | None:
         """The object as it is kept."""
-        for (_, _, where, called), found in self.objects.items():
-            if (found["kind"], called, where) == (kind, name, namespace):
-                return found
+        with self._lock:
+            for (_, _, where, called), found in self.objects.items():
+                if (found["kind"], called, where) == (kind, name, namespace):
+                    return found
         return None
+
+    def all(self, kind: str, namespace: str) -> list[dict[str, Any]]:
+        """The objects of a kind as they are kept."""
+        with self._lock:
+            return [o for (_, _, where, _), o in self.objects.items() if (o["kind"], where) == (kind, namespace)]
 
     def writes(self) -> list[tuple[str, str]]:
         """(method, path) of every request that could change something."""
@@ -122,7 +147,8 @@ class KubernetesServer:
 
     # -- requests -------------------------------------------------------------------------------------------------
 
-    def answer(self, method: str, url: str, body: bytes, kind: str) -> Any:
+    def answer(self, method: str, url: str, body: bytes, kind: str, token: str = "") -> Any:
+        """What a request gets: an object, a text (a log), or an iterator of what a watch sees."""
         parts = urlsplit(url)
         query = dict(parse_qsl(parts.query))
         with self._lock:
@@ -132,15 +158,20 @@ class KubernetesServer:
             api_version, rest = self._split(parts.path)
             if not rest:
                 return self._discover(api_version)
+            self._authorize(method, api_version, rest, query, token)
             if rest[-1] == "scale":
                 return self._scale((api_version, rest[2], rest[1], rest[3]), method, body)
             plural, namespace, name = self._place(rest)
+            if len(rest) == 5:
+                return self._subresource((api_version, plural, namespace, name), rest[4], method)
             if plural in self.forbidden:
                 raise Refusal(403, f'{plural} is forbidden: User "operator" cannot {method} resource "{plural}"')
             if (namespaced := self._namespaced(api_version, plural)) is None:
                 raise Refusal(404, "the server could not find the requested resource")
             if method == "GET" and not name:
-                return self._list(api_version, plural, namespace, query.get("labelSelector", ""))
+                if query.get("watch") in ("true", "True", "1"):
+                    return self._watch(api_version, plural, namespace, query)
+                return self._list(api_version, plural, namespace, query)
             key = (api_version, plural, namespace, name)
             if method == "GET":
                 return self._get(key)
@@ -149,15 +180,19 @@ class KubernetesServer:
             if namespaced and ("v1", "namespaces", "", namespace) not in self.objects:
                 raise Refusal(404, f'namespaces "{namespace}" not found')
             if method == "DELETE":
-                gone = self._get(key)
-                self.objects.pop(key)
-                return gone
+                return self.remove(key)
             given = json.loads(body)
             if method == "POST":
                 key = (*key[:3], given["metadata"]["name"])
+                if namespaced:
+                    given["metadata"].setdefault("namespace", namespace)
                 if key in self.objects:
                     raise Refusal(409, f'{plural} "{key[3]}" already exists')
-                return self._write(key, given, query)
+                made = self._write(key, given, query)
+                if self.lost_answers:
+                    self.lost_answers -= 1
+                    raise Refusal(500, "etcdserver: request timed out")
+                return made
             if method == "PUT":
                 return self._replace(key, given, query)
             if method == "PATCH" and kind == "application/apply-patch+yaml":
@@ -187,16 +222,61 @@ class KubernetesServer:
         found = [n for p, n in self.kinds.get(api_version, {}).values() if p == plural]
         return found[0] if found else None
 
-    def _list(self, api_version: str, plural: str, namespace: str, selector: str) -> dict[str, Any]:
-        wanted = dict(part.split("=", 1) for part in selector.split(",") if part)
+    def _list(self, api_version: str, plural: str, namespace: str, query: dict[str, str]) -> dict[str, Any]:
         items = [
             found
             for (version, kind, where, _), found in self.objects.items()
-            if (version, kind) == (api_version, plural)
-            and namespace in ("", where)
-            and wanted.items() <= (found["metadata"].get("labels") or {}).items()
+            if (version, kind) == (api_version, plural) and namespace in ("", where) and selected(found, query)
         ]
         return {"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": str(self._version)}, "items": items}
+
+    def _watch(self, api_version: str, plural: str, namespace: str, query: dict[str, str]) -> Iterator[dict[str, Any]]:
+        """Changes after a version, as they come; at its end the connection is closed, as a real server does it."""
+        seen = int(query.get("resourceVersion") or self._version)
+        if self.changes and len(self.changes) == REMEMBERED and seen < self.changes[0][0] - 1:
+            raise Refusal(410, f"too old resource version: {seen} ({self.changes[0][0]})")
+
+        def follow() -> Iterator[dict[str, Any]]:
+            last, deadline = seen, time.monotonic() + float(query.get("timeoutSeconds", WATCH_SECONDS))
+            while time.monotonic() < deadline and self._served is not None:
+                with self._lock:
+                    fresh = [change for change in self.changes if change[0] > last]
+                for number, done, (version, kind, where, _), changed in fresh:
+                    last = number
+                    if (
+                        (version, kind) == (api_version, plural)
+                        and namespace in ("", where)
+                        and selected(changed, query)
+                    ):
+                        yield {"type": done, "object": changed}
+                time.sleep(0.02)
+
+        return follow()
+
+    def _subresource(self, key: Key, name: str, method: str) -> Any:
+        if name not in SUBRESOURCES.get(key[1], ()) or method != "GET":
+            raise Refusal(404, "the server could not find the requested resource")
+        found = self._get(key)
+        if name == "status":
+            return found
+        log = self.logs.get((key[2], key[3]))
+        return log.read_text(errors="replace") if log is not None and log.exists() else ""
+
+    def _authorize(self, method: str, api_version: str, rest: list[str], query: dict[str, str], token: str) -> None:
+        if self.rules is None:
+            return
+        plural, namespace, name = self._place(rest)
+        resource = f"{plural}/{rest[4]}" if len(rest) == 5 else plural
+        verb = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(method, "get")
+        if verb == "get" and not name:
+            verb = "watch" if query.get("watch") else "list"
+        if token not in self.rules:
+            self.refused.append(f"{verb} {resource} by nobody")
+            raise Refusal(401, "Unauthorized")
+        group = api_version.rpartition("/")[0]
+        if not any(rule.allows(namespace, group, resource, verb, name) for rule in self.rules[token]):
+            self.refused.append(f"{verb} {resource} {namespace}/{name} by {token}")
+            raise Refusal(403, f'{resource} is forbidden: cannot {verb} resource "{resource}" in API group "{group}"')
 
     def _get(self, key: Key) -> dict[str, Any]:
         if key not in self.objects:
@@ -280,8 +360,84 @@ class KubernetesServer:
     def _store(self, key: Key, made: dict[str, Any]) -> dict[str, Any]:
         self._version += 1
         made["metadata"]["resourceVersion"] = str(self._version)
+        done = "MODIFIED" if key in self.objects else "ADDED"
         self.objects[key] = made
+        self.changes.append((self._version, done, key, copy.deepcopy(made)))
         return made
+
+    def remove(self, key: Key) -> dict[str, Any]:
+        """Delete an object, and what it owns."""
+        with self._lock:
+            gone = self._get(key)
+            self.objects.pop(key)
+            self._version += 1
+            self.changes.append((self._version, "DELETED", key, copy.deepcopy(gone)))
+            for owned in [
+                k for k, found in self.objects.items() if owner_of(found) == gone["metadata"].get("uid", key)
+            ]:
+                self.remove(owned)
+            return gone
+
+    def report(self, kind: str, name: str, namespace: str, status: dict[str, Any]) -> None:
+        """What a controller or a kubelet says of an object; nothing where it is gone."""
+        with self._lock:
+            for key, found in self.objects.items():
+                if (found["kind"], key[3], key[2]) == (kind, name, namespace):
+                    self._store(key, {**found, "status": status})
+                    return
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of a role in a namespace."""
+
+    namespace: str
+    groups: Sequence[str]
+    resources: Sequence[str]
+    verbs: Sequence[str]
+    names: Sequence[str] = ()
+
+    def allows(self, namespace: str, group: str, resource: str, verb: str, name: str) -> bool:
+        """Whether a request falls under it."""
+        where = namespace == self.namespace and group in self.groups and resource in self.resources
+        return where and verb in self.verbs and (not self.names or name in self.names)
+
+
+def rules_of(objects: Sequence[Object]) -> dict[tuple[str, str], list[Rule]]:
+    """(namespace, service account) to its rules, from the Roles and RoleBindings of manifests."""
+    roles = {(o.namespace, o.name): o.data["rules"] for o in objects if o.kind == "Role"}
+    found: dict[tuple[str, str], list[Rule]] = {}
+    for bound in (o for o in objects if o.kind == "RoleBinding"):
+        for subject in bound.data["subjects"]:
+            for rule in roles[bound.namespace, bound.data["roleRef"]["name"]]:
+                found.setdefault((subject["namespace"], subject["name"]), []).append(
+                    Rule(
+                        bound.namespace, rule["apiGroups"], rule["resources"], rule["verbs"],
+                        rule.get("resourceNames", ()),
+                    )
+                )  # fmt: skip
+    return found
+
+
+def owner_of(found: dict[str, Any]) -> str:
+    """uid of the object that owns one, "" for none."""
+    owners = found["metadata"].get("ownerReferences") or ()
+    return owners[0]["uid"] if owners else ""
+
+
+def selected(found: dict[str, Any], query: dict[str, str]) -> bool:
+    """Whether an object is one that the selectors of a request name."""
+    labels = dict(part.split("=", 1) for part in query.get("labelSelector", "").split(",") if part)
+    fields = dict(part.split("=", 1) for part in query.get("fieldSelector", "").split(",") if part)
+
+    def field(path: str) -> Any:
+        value: Any = found
+        for part in path.split("."):
+            value = value.get(part, {}) if isinstance(value, dict) else {}
+        return value
+
+    matches = all(field(path.strip()) == value.strip() for path, value in fields.items())
+    return matches and labels.items() <= (found["metadata"].get("labels") or {}).items()
 
 
 def strip(made: dict[str, Any]) -> dict[str, Any]:
@@ -346,14 +502,16 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         try:
-            status, answer = (
-                200,
-                self.server_of.answer(self.command, self.path, body, self.headers.get("content-type", "")),
-            )
+            token = self.headers.get("authorization", "").removeprefix("Bearer ")
+            kind = self.headers.get("content-type", "")
+            status, answer = 200, self.server_of.answer(self.command, self.path, body, kind, token)
         except Refusal as refusal:
             status = refusal.status
             answer = {"kind": "Status", "status": "Failure", "code": status, "message": str(refusal)}
-        data = json.dumps(answer).encode()
+        if isinstance(answer, Iterator):
+            self._stream(answer)
+            return
+        data = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(data)))
@@ -361,6 +519,21 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+
+    def _stream(self, changes: Iterator[dict[str, Any]]) -> None:
+        """A line for every change, until the watch is over or the client gone."""
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("connection", "close")
+        self.end_headers()
+        try:
+            self.wfile.flush()
+            for change in changes:
+                self.wfile.write(json.dumps(change).encode() + b"\n")
+                self.wfile.flush()
+        except OSError:
+            pass
 
     def log_message(self, *_: object) -> None:
         pass

@@ -5,6 +5,8 @@ Messages go to the client as they are: they say what to do and never repeat what
 
 import math
 
+from sqlalchemy.exc import InterfaceError, OperationalError
+
 
 class GatewayError(Exception):
     """A request that is not answered. `status` is HTTP's, `kind` and `code` are OpenAI's, the text says what to do."""
@@ -74,6 +76,17 @@ class EngineBusyError(EngineError):
         super().__init__(f"every upstream is busy or left alone: try again in {self.retry_after} s")
 
 
+class StoreError(GatewayError):
+    """A database is away or full: no answer leaves that could not be written down."""
+
+    status = 503
+    code = "store_unavailable"
+
+    def __init__(self) -> None:
+        # No cause is named: its message may name hosts and users.
+        super().__init__("a database of the gateway does not answer, and without it no answer is given; try again")
+
+
 CLIENT_LEFT = 499
 """Status of an answer whose client left before its end, as nginx writes it."""
 
@@ -81,8 +94,14 @@ SHORTENED = 206
 """Status in the log of an answer that ended where its caller wanted, before its own end. The client gets 200."""
 
 
+def recognized(error: BaseException) -> BaseException:
+    """An error of a library that says something of ours, as ours; any other as it is."""
+    return StoreError() if isinstance(error, OperationalError | InterfaceError) else error
+
+
 def explained(error: BaseException) -> tuple[int, str, str]:
     """(HTTP status, OpenAI error type, message) for a client; of errors that are none of ours no more than that."""
+    error = recognized(error)
     if isinstance(error, EngineBusyError):
         return error.status, error.kind, str(error)
     if isinstance(error, EngineError):

@@ -1,6 +1,7 @@
 """What an asset writes down: files in the lake in one transaction, and its result with figures and its record."""
 
 import functools
+import os
 import subprocess
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -12,6 +13,7 @@ import dagster as dg
 from llmops_assets.handover.days import PARTITION_TAG
 from llmops_assets.handover.reading import looked_back
 from llmops_assets.lib.records import LakeRef, Record
+from llmops_assets.lib.records.base import paths_in
 from resources.lake.base import Lake
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ READ_BACK = "read_back"
 CLAIMS = "claims"
 """Metadata: the checks that were stated with a result, so that a kept one states them again."""
 INPUTS_DIGEST = "inputs_digest"
+TEXTS = (dg.TextMetadataValue, dg.UrlMetadataValue, dg.PathMetadataValue, dg.JsonMetadataValue)
 
 
 def publish(
@@ -66,10 +69,12 @@ def materialized(
     `digest` is the content hash and the data version; without it, the record's own hash. `inputs` names the versions
     that were read, `memory` lets the next run with the same inputs keep this result, `claims` are the checks that go
     with it. Figures, as a mapping or by name, may be plain values or Dagster metadata values; they are counts, ids and
-    links: rows and texts of customers belong into the lake, where erasure reaches them.
+    links: rows and texts of customers belong into the lake, where erasure reaches them. Failure for a path of this
+    machine: the next step may run on another.
     """
     digest = digest or record.content_hash
     shown = {**(figures or {}), **more}
+    _insist_on_refs(context, {"record": record, **shown})
     metadata: dict[str, Any] = {}
     if ref is not None and lake is not None and (link := lake.link(ref)) is not None:
         metadata["lake"] = dg.MetadataValue.url(link)
@@ -87,6 +92,17 @@ def materialized(
         metadata[CLAIMS] = dg.MetadataValue.json(claims.stored())
     metadata["record"] = dg.MetadataValue.json(record.model_dump(mode="json"))
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(digest[:32]))
+
+
+def _insist_on_refs(context: dg.AssetExecutionContext, handed_over: Mapping[str, Any]) -> None:
+    plain = {name: given.value if isinstance(given, TEXTS) else given for name, given in handed_over.items()}
+    for where, text in paths_in(plain).items():
+        if os.path.lexists(text.removeprefix("file://")):
+            raise dg.Failure(
+                f"{context.asset_key.to_user_string()}: {where} is {text}, a path of this machine, and steps share no "
+                "disk: put it into the lake and hand over its ref",
+                allow_retries=False,
+            )
 
 
 def _rank(entry: tuple[str, Any]) -> int:

@@ -119,15 +119,15 @@ def test_a_new_day_begins_at_midnight_and_a_late_answer_is_of_the_day_it_began_o
     assert refused.value.retry_after == 86_400
 
 
-def test_what_was_spent_outlives_the_process_and_what_a_killed_one_held_is_free_after_a_while(tmp_path):
-    clock, url = Clock(), f"sqlite:///{tmp_path / 'log.db'}"
-    first = clock.ledger(url)
+def test_what_was_spent_outlives_the_process_and_what_a_killed_one_held_is_free_after_a_while(database):
+    clock = Clock()
+    first = clock.ledger(database)
     account = Account("key:k", 100)
     first.settle(first.reserve([account], 40), 30)
     forgotten = first.reserve([account], 60)
     assert isinstance(forgotten, Hold)
     first.close()
-    second = clock.ledger(url)
+    second = clock.ledger(database)
     assert second.spent("key:k") == (30, 60)
     assert second.reserve([account], 20) == account
     clock.seconds = HOLD_SECONDS + 1
@@ -139,17 +139,17 @@ def test_what_was_spent_outlives_the_process_and_what_a_killed_one_held_is_free_
     second.close()
 
 
-def test_a_refusal_holds_nothing_in_the_accounts_before_it():
-    ledger = Clock().ledger()
+def test_a_refusal_holds_nothing_in_the_accounts_before_it(database):
+    ledger = Clock().ledger(database)
     many, few = Account("a", 100), Account("b", 10)
     ledger.settle(ledger.reserve([few], 5), 5)
     assert ledger.reserve([many, few], 8) == few
     assert (ledger.spent("a"), ledger.spent("b")) == ((0, 0), (5, 0))
+    ledger.close()
 
 
-def test_several_processes_on_one_database_spend_one_budget(tmp_path):
-    url = f"sqlite:///{tmp_path / 'log.db'}"
-    ledgers = [Ledger(url) for _ in range(3)]
+def test_several_processes_on_one_database_spend_one_budget(database):
+    ledgers = [Ledger(database) for _ in range(3)]
     account, limit = Account("all", 1000), 1000
 
     def ask(number: int) -> int:

@@ -6,20 +6,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
+import sqlalchemy as sa
 from gateway_support import KNOWN, Gateway, told, user
 
 from llmops_assets.gateway.addresses import is_loopback
 from llmops_assets.gateway.callers import FRESH_SECONDS, Caller, Callers
 from llmops_assets.gateway.errors import RequestError
 from llmops_assets.gateway.identity.denials import EVERY_SECONDS, MOST, Denials
-from llmops_assets.gateway.identity.keys import ApiKeyError, Key, KeyStore
+from llmops_assets.gateway.identity.keys import KEYS, ApiKeyError, Key, KeyStore
 from llmops_assets.gateway.identity.own import own_key
 from llmops_assets.gateway.identity.roles import MAY, ROLES
 
 
 @pytest.fixture
-def store(tmp_path):
-    made = KeyStore(f"sqlite:///{tmp_path / 'keys.db'}")
+def store(database):
+    made = KeyStore(database)
     yield made
     made.close()
 
@@ -33,10 +34,13 @@ def refused(callers, token):
 # -- the store ------------------------------------------------------------------------------------------------------
 
 
-def test_only_a_hash_of_a_key_is_stored(store, tmp_path):
+def test_only_a_hash_of_a_key_is_stored(store, database):
     key, token = store.create("shop")
     secret = token.split("_", 2)[2]
-    assert secret.encode() not in (tmp_path / "keys.db").read_bytes()
+    engine = sa.create_engine(database)
+    with engine.connect() as connection:
+        assert secret not in str(connection.execute(sa.select(KEYS)).all())
+    engine.dispose()
     assert store.find(token) == key == store.keys()[0]
 
 

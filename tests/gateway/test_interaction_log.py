@@ -12,8 +12,8 @@ NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def log(tmp_path):
-    made = InteractionLog(f"sqlite:///{tmp_path / 'log.db'}")
+def log(database):
+    made = InteractionLog(database)
     yield made
     made.close()
 
@@ -83,10 +83,10 @@ def test_writers_in_threads_lose_nothing(log):
 
 
 @pytest.mark.parametrize("tamper", ["change", "remove", "none"])
-def test_the_audit_chain_finds_a_changed_or_removed_entry(log, tmp_path, tamper):
+def test_the_audit_chain_finds_a_changed_or_removed_entry(log, database, tamper):
     for n in range(5):
         log.audit("deploy", f"release {n}")
-    other = sa.create_engine(f"sqlite:///{tmp_path / 'log.db'}")
+    other = sa.create_engine(database)
     with other.begin() as connection:
         if tamper == "change":
             connection.execute(sa.update(AUDIT).where(AUDIT.c.number == 3).values(detail="release 9"))
@@ -96,34 +96,33 @@ def test_the_audit_chain_finds_a_changed_or_removed_entry(log, tmp_path, tamper)
     assert log.broken_audit_entry() == {"change": 3, "remove": 3, "none": None}[tamper]
 
 
-def test_a_log_of_an_earlier_version_is_taken_over(tmp_path):
-    url = f"sqlite:///{tmp_path / 'old.db'}"
+def test_a_log_of_an_earlier_version_is_taken_over(database):
     before = [column for column in INTERACTIONS.columns if column.name not in ADDED]
     old = sa.Table(
         "interactions", sa.MetaData(), *(sa.Column(c.name, c.type, primary_key=c.primary_key) for c in before)
     )
-    engine = sa.create_engine(url)
+    engine = sa.create_engine(database)
     old.metadata.create_all(engine)
     known = interaction("a").model_dump(exclude=set(ADDED))
     row = {**known, "time": "2026-03-02T08:00:00.000000+00:00", "input_tokens": 1, "output_tokens": 2}
     with engine.begin() as connection:
         connection.execute(sa.insert(old).values(row))
+    engine.dispose()
     for _ in range(2):
-        log = InteractionLog(url)
+        log = InteractionLog(database)
         [found] = log.find("a")
         assert (found.turn, found.caller, found.owner, found.cached_seconds) == (0, "", "", None)
         assert found.guards == ""
         log.close()
-    log = InteractionLog(url)
+    log = InteractionLog(database)
     log.append(found.model_copy(update={"id": "b", "turn": 3, "caller": "k", "owner": "shop", "guards": "x:y:z"}))
     assert (log.find("b")[0].turn, log.find("b")[0].guards) == (3, "x:y:z")
     assert log.tokens_of("k", date(2026, 3, 2)) == 3
     log.close()
 
 
-def test_several_processes_append_to_one_chain(tmp_path):
-    url = f"sqlite:///{tmp_path / 'log.db'}"
-    logs = [InteractionLog(url) for _ in range(4)]
+def test_several_processes_append_to_one_chain(database):
+    logs = [InteractionLog(database) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         for log in logs:
             for number in range(10):

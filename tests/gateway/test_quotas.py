@@ -199,8 +199,8 @@ def test_only_what_the_engine_took_counts(limited, files, tmp_path):
         assert gateway.log.tokens_of(caller, date(2020, 1, 1)) == 0
 
 
-def test_limits_are_kept_with_the_key_and_a_senseless_one_is_refused(tmp_path):
-    store = KeyStore(f"sqlite:///{tmp_path / 'keys.db'}")
+def test_limits_are_kept_with_the_key_and_a_senseless_one_is_refused(database):
+    store = KeyStore(database)
     limits = Allowance(5, 600, 7000)
     key, token = store.create("shop", allowance=limits)
     assert store.find(token).allowance == limits

@@ -5,10 +5,14 @@ from llmops_assets.lib.records import ModelRef, Recipe, TunedModel
 from resources.registry import Registry
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory) -> Registry:
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.cluster)])
+def registry(request, tmp_path_factory) -> Registry:
+    """On a store of MLflow's own; a server of a cluster has the same one behind it."""
     folder = tmp_path_factory.mktemp("mlflow")
-    return Registry(f"sqlite:///{folder / 'mlflow.db'}", ui="http://ui.example", artifacts=folder / "artifacts")
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    if request.param == "postgresql":
+        uri = request.getfixturevalue("postgres").schema()
+    return Registry(uri, ui="http://ui.example", artifacts=folder / "artifacts")
 
 
 def adapter(digest: str = "a" * 64) -> TunedModel:

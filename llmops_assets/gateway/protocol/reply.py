@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic
 import orjson
 from typing_extensions import TypedDict
 
-from llmops_assets.gateway.errors import GatewayError, RequestError, explained
+from llmops_assets.gateway.errors import GatewayError, RequestError, explained, recognized
 from llmops_assets.gateway.exchange import Ask, Exchange
 from llmops_assets.gateway.progress import State
 from llmops_assets.gateway.protocol.fields import B
@@ -159,6 +159,7 @@ def event(data: Mapping[str, Any], name: str = "") -> bytes:
 def error_body(error: BaseException) -> dict[str, Any]:
     """The body of a refusal, in OpenAI's shape."""
     _, kind, message = explained(error)
+    error = recognized(error)
     known = isinstance(error, GatewayError)
     code = error.code if known else "internal_error"
     param = error.param if isinstance(error, RequestError) else None

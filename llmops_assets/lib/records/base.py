@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
@@ -9,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_valid
 from llmops_assets.lib.hashing import hash_json
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-
+_PATH = re.compile(r"(file:/*|~|\.{0,2})/[^/\s]")
 
 LATER = "later"
+EVERYWHERE = "found_everywhere"
 
 
 def later(default: Any, **options: Any) -> Any:
@@ -20,6 +22,11 @@ def later(default: Any, **options: Any) -> Any:
     It is part of the record's hash only where it differs from its default, so that what was made before keeps its name.
     """
     return Field(default, json_schema_extra={LATER: True}, **options)
+
+
+def found_everywhere(**options: Any) -> Any:
+    """A pydantic field that may name a path: one of the settings or of the image, so that every machine has it."""
+    return Field(json_schema_extra={EVERYWHERE: True}, **options)
 
 
 class Record(BaseModel):
@@ -62,6 +69,32 @@ def _canonical(value: Any, dumped: Any) -> Any:
     if isinstance(value, tuple | list) and isinstance(dumped, list):
         return [_canonical(v, d) for v, d in zip(value, dumped, strict=True)]
     return dumped
+
+
+def paths_in(value: Any, where: str = "") -> dict[str, str]:
+    """Where in a record, or in a mapping of figures, a text looks like a path of one machine; to the text.
+
+    A hand-over names places in the lake: steps in pods of their own share no disk.
+    """
+    if isinstance(value, LakeRef):
+        return {}
+    if isinstance(value, BaseModel):
+        fields = type(value).model_fields
+        marked = {
+            n for n, f in fields.items() if isinstance(f.json_schema_extra, dict) and EVERYWHERE in f.json_schema_extra
+        }
+        value = {name: inner for name, inner in value if name not in marked}
+    if isinstance(value, Mapping):
+        parts = list(value.items())
+    elif type(value) in (tuple, list):
+        parts = list(enumerate(value))
+    else:
+        text = str(value) if isinstance(value, str | PurePath) else ""
+        return {where: text} if isinstance(value, PurePath) or _PATH.match(text) else {}
+    found: dict[str, str] = {}
+    for name, inner in parts:
+        found |= paths_in(inner, f"{where}.{name}" if where else str(name))
+    return found
 
 
 class LakeRef(Record):

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from llmops_assets.lib.records.base import Growing, LakeRef, Record, Share
+from llmops_assets.lib.records.base import Growing, LakeRef, Record, Share, found_everywhere
 from llmops_assets.lib.records.data import DatasetRef, DataTerms
 
 
@@ -43,7 +43,7 @@ class BaseModelRef(Record):
     """The base model of an installation: what it is, and the name by which `Models.resolve` finds it."""
 
     ref: ModelRef
-    source: str
+    source: str = found_everywhere(description="as settings.yaml names it: a wheel's model, a folder or a hub id")
 
 
 class FileRef(Growing):

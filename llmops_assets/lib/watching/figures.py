@@ -1,17 +1,25 @@
-"""What the graph knows and no gateway does, as Prometheus reads it: the deployed release, and how drift stands.
+"""What the graph knows and no gateway does, as Prometheus reads it: the deployed release, how drift stands, and what
+was planned.
 
 The text is for the textfile collector of node_exporter, as is usual for figures of batch jobs
 (https://github.com/prometheus/node_exporter#textfile-collector).
 """
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llmops_assets.lib.scaling import Planned
 
 
-def exposition(*, deployed: str | None, reported: date | None, alarmed: date | None) -> str:
+def exposition(
+    *, deployed: str | None, reported: date | None, alarmed: date | None, plan: "Planned | None" = None
+) -> str:
     """Figures in Prometheus's text format.
 
     `deployed` is the release that the graph deployed last, `reported` the day (UTC) of the newest drift report,
-    `alarmed` the first day of a drift that asks for a retraining; what is None is left out.
+    `alarmed` the first day of a drift that asks for a retraining, `plan` what a scaling plan says now; what is None is
+    left out.
     """
     from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
@@ -26,6 +34,16 @@ def exposition(*, deployed: str | None, reported: date | None, alarmed: date | N
     for name, (about, day) in days.items():
         if day is not None:
             Gauge(name, about, registry=registry).set(_end(day))
+    if plan is not None:
+        about = "Replicas that the scaling plan asks for; 0 once it has expired"
+        Gauge("llmops_planned_replicas", about, registry=registry).set(plan.replicas)
+        about = "When the scaling plan expires"
+        until = Gauge("llmops_plan_valid_until_seconds", about, registry=registry)
+        until.set(plan.valid_until.timestamp())
+        about = "Requests a second forecast for the peak minute of this slot"
+        forecast = Gauge("llmops_forecast_requests", about, ["quantile"], registry=registry)
+        for quantile, requests in plan.requests.items():
+            forecast.labels(quantile).set(requests)
     return generate_latest(registry).decode()
 
 

@@ -1,0 +1,240 @@
+"""A cluster on this machine: API server, kubelet and gateways of the tests, a real PostgreSQL, a lake over HTTP.
+
+What runs is what `k8s/rendered/local.yaml` says: commands, environment, secrets, ConfigMaps, service accounts and their
+roles. Changed are the paths that are mounted (tests/kubelet.py), addresses and ports, and that logs of steps and files
+of MLflow go to no object store, since there is none.
+"""
+
+import base64
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kubelet import HERE, KUBECONFIG, Gateways, Kubelet
+from kubernetes_server import KubernetesServer, rules_of
+from lakefs_server import ACCESS_KEY, SECRET_KEY, FakeLakeFS
+from postgres_server import PASSWORD, USER, PostgreSQL
+
+from llmops_assets.cli import QUIET
+from llmops_assets.lib import ports
+from llmops_assets.lib.cluster.objects import parse
+from resources.lake.lakefs import LakeFSLake
+from resources.models import Models
+
+SPACE = "llmops"
+MOUNTED = ("/home/llmops/installation", "/srv/dagster", "/tmp")
+SUBJECT_KEY = "5b" * 32
+DATABASES = ("dagster", "mlflow", "llmops")
+NO_COMPUTE_LOGS = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+
+
+class ClusterHere:
+    """The namespaces of an installation with everything beside them; `settings` are its settings.yaml."""
+
+    def __init__(self, folder: Path, root: Path, postgres: PostgreSQL, base: Path, settings: Mapping[str, Any]) -> None:
+        self.postgres = postgres
+        for name in DATABASES:
+            postgres.create(name)
+        self.server = KubernetesServer().start()
+        self.server.job_ends = ""
+        self.lakefs = FakeLakeFS(folder / "lakefs")
+        self.lake = LakeFSLake(self.lakefs.endpoint, ACCESS_KEY, SECRET_KEY, SPACE)
+        self.mlflow, self.code = ports.find_free(), ports.find_free()
+        objects = parse((root / "k8s" / "rendered" / "local.yaml").read_text())
+        self.objects = {(o.kind, o.namespace, o.name): yaml.safe_load(_moved(yaml.safe_dump(o.data))) for o in objects}
+        rules = rules_of(objects)
+        tokens = {account: f"token-of-{account}" for space, account in rules if space == SPACE}
+        self.server.put("v1", "Namespace", SPACE)
+        self.gateways = Gateways(
+            self.server, folder / "gateways", self.lake, Models(folder / "gateways" / "models"), base,
+            log_url=postgres.url("llmops"), options=["--replay"],
+        )  # fmt: skip
+        (folder / "gateways").mkdir()
+        self.gateways.begin()
+        (folder / "gateways" / "subject.key").write_text(SUBJECT_KEY)
+        self.settings = {
+            **settings,
+            "mlflow_uri": f"http://127.0.0.1:{self.mlflow}",
+            "log_url": f"postgresql+psycopg2://{USER}@127.0.0.1:{postgres.port}/llmops",
+        }
+        self._configure()
+        self.kubelet = Kubelet(
+            self.server, folder / "pods", SPACE,
+            image={**QUIET, **_image(root)},
+            tokens=tokens,
+        ).begin()  # fmt: skip
+        # From here on everybody is asked who they are.
+        self.server.rules = {f"token-of-{account}": rules[space, account] for space, account in rules if space == SPACE}
+
+    def _configure(self) -> None:
+        """ConfigMaps and secrets as an operator's overlay has them."""
+        self.environment = {
+            **self._config_map("llmops-environment")["data"],
+            "LAKEFS_ENDPOINT": self.lakefs.endpoint,
+            "LLMOPS_TARGET_ADDRESS": self.gateways.address,
+            "LLMOPS_MAX_STEPS": "2",
+            "PGHOST": "127.0.0.1",
+            "PGUSER": USER,
+            "PGPORT": str(self.postgres.port),
+        }
+        self._config_map("llmops-environment")["data"] = self.environment
+        instance = self._config_map("dagster-instance")["data"]
+        config = yaml.safe_load(instance["dagster.yaml"])
+        config["storage"]["postgres"]["postgres_db"]["port"] = self.postgres.port
+        config["compute_logs"] = NO_COMPUTE_LOGS
+        launcher = config["run_launcher"]["config"]
+        launcher |= {"load_incluster_config": False, "kubeconfig_file": KUBECONFIG}
+        launcher["env_vars"].append("PGPORT")
+        location = {"host": "127.0.0.1", "port": self.code, "location_name": "llmops_assets"}
+        workspace = {"load_from": [{"grpc_server": location}]}
+        instance |= {"dagster.yaml": yaml.safe_dump(config), "workspace.yaml": yaml.safe_dump(workspace)}
+        self._config_map("llmops-installation")["data"] = {"settings.yaml": yaml.safe_dump(self.settings)}
+        for (kind, space, name), data in self.objects.items():
+            if kind == "ConfigMap" and space == SPACE:
+                self.server.put("v1", "ConfigMap", name, space, data=data["data"])
+        secrets = {
+            "LAKEFS_ACCESS_KEY_ID": ACCESS_KEY,
+            "LAKEFS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "LLMOPS_SUBJECT_KEY": SUBJECT_KEY,
+            "PGPASSWORD": PASSWORD,
+            "AWS_ACCESS_KEY_ID": "none",
+            "AWS_SECRET_ACCESS_KEY": "none",
+        }
+        self.environment |= secrets
+        self._secret("llmops-secrets", secrets)
+        self._secret("gateway-key", {"gateway.key": self.gateways.own_key.read_text()})
+        self.dagster_yaml = config
+
+    def _config_map(self, name: str) -> dict[str, Any]:
+        """By its name without the hash."""
+        (found,) = (
+            data
+            for (kind, space, called), data in self.objects.items()
+            if kind == "ConfigMap" and space == SPACE and called.startswith(name)
+        )
+        return found
+
+    def _secret(self, name: str, values: Mapping[str, str]) -> None:
+        data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+        self.server.put("v1", "Secret", name, SPACE, data=data)
+
+    # -- what runs ------------------------------------------------------------------------------------------------
+
+    def start(self, deployment: str, *changed: tuple[str, str]) -> str:
+        """The pod of a Deployment, its command with texts changed; its name."""
+        template = json.dumps(self.objects["Deployment", SPACE, deployment]["spec"]["template"])
+        for before, after in changed:
+            assert before in template, before
+            template = template.replace(before, after)
+        return self.kubelet.start(deployment, json.loads(template)).name
+
+    def start_registry(self, artifacts: Path) -> None:
+        """MLflow's server; it has migrated its tables when it answers."""
+        import requests
+
+        self.start(
+            "mlflow",
+            ('"5000"', f'"{self.mlflow}"'),
+            ("s3://$(ARTIFACTS_BUCKET)", artifacts.as_uri()),
+            ("mlflow,mlflow:5000", f"127.0.0.1:{self.mlflow},mlflow:5000"),
+        )
+
+        def answers() -> bool:
+            try:
+                return requests.get(f"http://127.0.0.1:{self.mlflow}/health", timeout=5).ok
+            except requests.RequestException:
+                return False
+
+        self.wait_for(answers, 120, "mlflow")
+
+    def migrate(self) -> None:
+        """Dagster's tables, by the Job that an apply waits for."""
+        (name,) = (n for kind, _, n in self.objects if kind == "Job")
+        job = self.objects["Job", SPACE, name]
+        self.server.put("batch/v1", "Job", name, SPACE, metadata={"uid": name, "labels": {}}, spec=job["spec"])
+        self.wait_for(lambda: self._ended(name), 120, f"{name}-pod")
+        assert self.server.find("Job", name, SPACE)["status"].get("succeeded"), self.kubelet.log(f"{name}-pod")
+
+    def _ended(self, job: str) -> bool:
+        return bool(self.server.find("Job", job, SPACE).get("status", {}).get("conditions"))
+
+    def start_dagster(self) -> None:
+        """The code server, then the daemon."""
+        from dagster._grpc.client import DagsterGrpcClient
+
+        self.start("code-server", ('"4000"', f'"{self.code}"'))
+        client = DagsterGrpcClient(port=self.code, host="127.0.0.1")
+
+        def serves() -> bool:
+            try:
+                return client.health_check_query() == "SERVING"
+            except Exception:
+                return False
+
+        self.wait_for(serves, 120, "code-server")
+        self.start("daemon")
+
+    def dagster(self, *arguments: str) -> str:
+        """A command of Dagster's in the daemon's pod, as by `kubectl exec`."""
+        return self.kubelet.exec("daemon", "dagster", *arguments, "-w", f"{HERE}/srv/dagster/workspace.yaml")
+
+    def wait_for(self, condition: Callable[[], Any], seconds: float, pod: str = "") -> Any:
+        """What a condition comes to once it holds. AssertionError with a pod's log when it does not."""
+        deadline = time.monotonic() + seconds
+        while not (found := condition()):
+            assert not self.kubelet.faults, self.kubelet.faults
+            late = time.monotonic() > deadline
+            assert not late, self.kubelet.log(pod)[-6000:] if pod else f"not within {seconds} s"
+            running = self.kubelet.pods.get(pod)
+            if running is not None and not running.job:
+                assert running.process.poll() is None, self.kubelet.log(pod)[-6000:]
+            time.sleep(0.2)
+        return found
+
+    def operator(self, folder: Path) -> Path:
+        """A kubeconfig with what runs may do."""
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "here",
+            "clusters": [{"name": "here", "cluster": {"server": self.server.address}}],
+            "users": [{"name": "runs", "user": {"token": "token-of-runs"}}],
+            "contexts": [{"name": "here", "context": {"cluster": "here", "user": "runs"}}],
+        }
+        file = folder / "kubeconfig"
+        file.write_text(yaml.safe_dump(config))
+        return file
+
+    def stop(self) -> None:
+        """Everything ends."""
+        self.kubelet.stop()
+        self.gateways.stop()
+        self.server.stop()
+        self.lakefs.close()
+
+
+def _moved(text: str) -> str:
+    """Mounted paths where a pod of this machine has them."""
+    for path in MOUNTED:
+        text = text.replace(path, f"{HERE}{path}")
+    return text
+
+
+def _image(root: Path) -> dict[str, str]:
+    """What the images bring along: this environment, the package, and quiet libraries."""
+    found = {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
+        "PYTHONPATH": str(root),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HF_HUB_OFFLINE": "1",
+        "GX_ANALYTICS_ENABLED": "false",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    return found
