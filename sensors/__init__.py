@@ -2,5 +2,6 @@
 
 from sensors.ingest_on_new_data import ingest_on_new_data
 from sensors.retrain_on_drift import retrain_on_drift
+from sensors.roll_back_on_regression import roll_back_on_regression
 
-SENSORS = [retrain_on_drift, ingest_on_new_data]
+SENSORS = [retrain_on_drift, ingest_on_new_data, roll_back_on_regression]

@@ -151,6 +151,34 @@ class InteractionLog:
             row["correction"] = feedback["correction"] if feedback else ""
         return rows
 
+    def beside(self, start: datetime, releases: Sequence[str]) -> list[dict[str, Any]]:
+        """What happened since `start` in conversations with these releases, in order of time: no text of anybody.
+
+        Conversations that had begun in the day before are left out. `said_at` is the time of the latest feedback, ""
+        without one; `correction` whether it holds a corrected answer.
+        """
+        columns = INTERACTIONS.c
+        before = sa.select(columns.conversation).where(
+            columns.time >= _text(start - timedelta(days=1)), columns.time < _text(start)
+        )
+        window = sa.and_(columns.time >= _text(start), columns.release_id.in_(releases))
+        names = "id", "time", "release_id", "conversation", "turn", "status", "path", "guards", "latency_seconds"
+        query = sa.select(*(columns[name] for name in names)).where(window).order_by(columns.time, columns.id)
+        said = (
+            sa.select(FEEDBACK.c.interaction, FEEDBACK.c.time, FEEDBACK.c.rating, FEEDBACK.c.correction != "")
+            .join(INTERACTIONS, columns.id == FEEDBACK.c.interaction)
+            .where(window)
+            .order_by(FEEDBACK.c.number)
+        )
+        with self._engine.connect() as connection:
+            begun = {row[0] for row in connection.execute(before.distinct())}
+            found = connection.execute(query).mappings()
+            rows = [dict(row) for row in found if row["conversation"] not in begun]
+            feedback = {row[0]: tuple(row[1:]) for row in connection.execute(said)}
+        for row in rows:
+            row["said_at"], row["rating"], row["correction"] = feedback.get(row["id"], ("", 0, False))
+        return rows
+
     def days_with_feedback(self, after: int) -> tuple[dict[str, int], int]:
         """Days (UTC) of the interactions whose feedback is numbered above `after`, each with its last number; the last.
 
@@ -193,22 +221,29 @@ class InteractionLog:
 
     # -- audit --------------------------------------------------------------------------------------------------
 
-    def audit(self, action: str, detail: str) -> dict[str, Any]:
-        """Append an entry to the audit chain; the entry, with number and hash."""
+    def audit(self, action: str, detail: str, *, once: str = "") -> dict[str, Any]:
+        """Append an entry to the audit chain; the entry, with number and hash.
+
+        With `once`, what the detail begins with, an entry of this action that begins so already is given back instead:
+        whoever is killed after it wrote may write again, and of several at a time one does.
+        """
         for attempt in range(AUDIT_TRIES):
             try:
-                return self._audit(action, detail)
+                return self._audit(action, detail, once)
             except sqlalchemy.exc.IntegrityError:
                 # Another process appended the entry of this number meanwhile.
                 if attempt + 1 == AUDIT_TRIES:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    def _audit(self, action: str, detail: str) -> dict[str, Any]:
+    def _audit(self, action: str, detail: str, once: str) -> dict[str, Any]:
         with self._lock, self._engine.begin() as connection:
             if self._engine.dialect.name == "postgresql":
                 connection.execute(sa.text("LOCK TABLE audit IN EXCLUSIVE MODE"))
             last = connection.execute(sa.select(AUDIT).order_by(AUDIT.c.number.desc()).limit(1)).mappings().first()
+            # Looked for after the last number is known: an entry that comes meanwhile takes the number from this one.
+            if once and (found := self._found(connection, action, once)) is not None:
+                return found
             entry = {
                 "number": last["number"] + 1 if last else 1,
                 "time": _text(datetime.now(UTC)),
@@ -219,6 +254,23 @@ class InteractionLog:
             entry["hash"] = hash_json(entry)
             connection.execute(sa.insert(AUDIT).values(entry))
         return entry
+
+    def last_audit(self, actions: Sequence[str], beginning: str) -> dict[str, Any] | None:
+        """The newest entry of these actions whose detail begins so, or None."""
+        query = (
+            sa.select(AUDIT)
+            .where(AUDIT.c.action.in_(actions), AUDIT.c.detail.startswith(beginning, autoescape=True))
+            .order_by(AUDIT.c.number.desc())
+        )
+        with self._engine.connect() as connection:
+            found = connection.execute(query.limit(1)).mappings().first()
+        return dict(found) if found is not None else None
+
+    @staticmethod
+    def _found(connection: sa.Connection, action: str, beginning: str) -> dict[str, Any] | None:
+        query = sa.select(AUDIT).where(AUDIT.c.action == action, AUDIT.c.detail.startswith(beginning, autoescape=True))
+        found = connection.execute(query.limit(1)).mappings().first()
+        return dict(found) if found is not None else None
 
     def audit_entries(self) -> Sequence[dict[str, Any]]:
         """All entries, oldest first."""

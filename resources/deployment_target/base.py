@@ -100,14 +100,17 @@ class DeploymentTarget(ABC):
 
     # -- releases -------------------------------------------------------------------------------------------------
 
-    def apply(self, manifest: ReleaseManifest, stage: Stage, *, share: float = 0.1) -> TargetStatus:
-        """Serve a release: as shadow, as canary for a share of conversations, or live for all.
+    def apply(
+        self, manifest: ReleaseManifest, stage: Stage, *, share: float = 0.1, expected: int | None = None
+    ) -> TargetStatus:
+        """Serve a release: live for all, as canary for a share of conversations, or as shadow that is asked so many of
+        them too.
 
         Returns when it is served. Applying the live release live again changes nothing. DeploymentError leaves what
-        served before.
+        served before; so it does where another generation than `expected` is served, unless it is as wanted already.
         """
         self._bring_in(manifest)
-        return self._move(stage, Wanted(manifest.release_id, share))
+        return self._move(stage, Wanted(manifest.release_id, share), expected)
 
     @contextlib.contextmanager
     def preview(self, manifest: ReleaseManifest) -> Generator[None]:
@@ -119,9 +122,13 @@ class DeploymentTarget(ABC):
         finally:
             self._move("end_preview", Wanted())
 
-    def abort_canary(self) -> TargetStatus:
-        """End a canary or a shadow; the live release answers everything."""
-        return self._move("abort", Wanted())
+    def abort_canary(self, expected: int | None = None) -> TargetStatus:
+        """End a canary or a shadow; the live release answers everything. `expected` as with `apply`."""
+        return self._move("abort", Wanted(), expected)
+
+    def routed(self) -> ServingState:
+        """What shall be served, as it was written: answered without a gateway."""
+        return self._state()
 
     def rollback(self, to: str | None = None) -> TargetStatus:
         """Serve the previous release again, or another one that the target still holds; what served becomes previous.
@@ -138,7 +145,7 @@ class DeploymentTarget(ABC):
         except LakeError as error:
             raise DeploymentError(f"{manifest.release_id} cannot be served: {error}") from error
 
-    def _move(self, move: Move, wanted: Wanted) -> TargetStatus:
+    def _move(self, move: Move, wanted: Wanted, expected: int | None = None) -> TargetStatus:
         self.start()
         with self._locked():
             before = self._state()
@@ -146,7 +153,14 @@ class DeploymentTarget(ABC):
                 after = moved(before, move, wanted)
             except MoveRefusedError as error:
                 raise DeploymentError(str(error)) from None
-            return self.status() if after == before else self._serve(before, after)
+            if after == before:
+                return self.status()
+            if expected is not None and before.generation != expected:
+                raise DeploymentError(
+                    f"this was decided on generation {expected} of what is served, and {before.generation} is served "
+                    "now: somebody else changed it meanwhile"
+                )
+            return self._serve(before, after)
 
     # -- requests -------------------------------------------------------------------------------------------------
 

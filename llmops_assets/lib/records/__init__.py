@@ -68,12 +68,22 @@ from llmops_assets.lib.records.planning import (
     TrafficPlan,
     UseCase,
 )
+from llmops_assets.lib.records.rollouts import (
+    TOLERATED,
+    Metric,
+    Rollout,
+    RolloutDecision,
+    RolloutFigure,
+    RolloutPolicy,
+    Verdict,
+)
 from llmops_assets.lib.records.training import BaseModelRef, FileRef, ModelRef, PromptRef, Recipe, TunedModel
 
 __all__ = [
     "LATER",
     "OVERALL",
     "RULES_VERSION",
+    "TOLERATED",
     "Action",
     "Approval",
     "Article",
@@ -109,6 +119,7 @@ __all__ = [
     "KpiReport",
     "KpiValue",
     "LakeRef",
+    "Metric",
     "ModelRef",
     "OutOfScope",
     "PassageRule",
@@ -119,6 +130,10 @@ __all__ = [
     "Record",
     "Release",
     "ReleaseManifest",
+    "Rollout",
+    "RolloutDecision",
+    "RolloutFigure",
+    "RolloutPolicy",
     "RouterPolicy",
     "SafetyReport",
     "SecretsRule",
@@ -134,5 +149,6 @@ __all__ = [
     "TriggerDecision",
     "TunedModel",
     "UseCase",
+    "Verdict",
     "later",
 ]
