@@ -10,7 +10,7 @@ from llmops_assets.lib.records.base import Record, Share
 Metric = Literal["errors", "slow", "guards", "handovers", "bad_ratings", "corrections"]
 """What can go wrong in a conversation; lib/watching/rollout.py says what each is."""
 TOLERATED: dict[Metric, float] = {
-    "errors": 0.02,
+    "errors": 0.03,
     "slow": 0.05,
     "guards": 0.05,
     "handovers": 0.1,
