@@ -14,7 +14,7 @@ import sqlalchemy.exc
 from sqlalchemy import event
 
 from llmops_assets.lib.hashing import hash_json
-from llmops_assets.lib.records import Feedback, Interaction
+from llmops_assets.lib.records import Feedback, Interaction, ShadowAnswer
 
 METADATA = sa.MetaData()
 INTERACTIONS = sa.Table(
@@ -48,6 +48,24 @@ ADDED = {
     "guards": "VARCHAR(400) NOT NULL DEFAULT ''",
 }
 """Columns of interactions that a table of an earlier version lacks."""
+SHADOWS = sa.Table(
+    "shadows",
+    METADATA,
+    sa.Column("interaction", sa.String(40), primary_key=True),
+    sa.Column("release_id", sa.String(20), primary_key=True),
+    sa.Column("time", sa.String(40), nullable=False, index=True),
+    sa.Column("subject", sa.String(40), nullable=False, index=True),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("path", sa.String(20), nullable=False),
+    sa.Column("guards", sa.String(400), nullable=False),
+    sa.Column("article", sa.String(200)),
+    sa.Column("similarity", sa.Float),
+    sa.Column("latency_seconds", sa.Float, nullable=False),
+    sa.Column("input_tokens", sa.Integer, nullable=False),
+    sa.Column("output_tokens", sa.Integer, nullable=False),
+    sa.Column("status", sa.Integer, nullable=False),
+)
+"""What candidates would have answered: a table that nothing reads which is about answers to customers."""
 FEEDBACK = sa.Table(
     "feedback",
     METADATA,
@@ -114,6 +132,27 @@ class InteractionLog:
         row["time"] = _text(interaction.time)
         with self._engine.begin() as connection:
             connection.execute(sa.insert(INTERACTIONS).values(row))
+
+    def add_shadow(self, answer: ShadowAnswer) -> None:
+        """Store what a candidate would have answered to an interaction."""
+        with self._engine.begin() as connection:
+            connection.execute(sa.insert(SHADOWS).values({**answer.model_dump(), "time": _text(answer.time)}))
+
+    def shadowed(self, release_id: str, start: datetime) -> list[dict[str, Any]]:
+        """Interactions since `start` that a release answered in the shadow, in order of time; the shadow's columns
+        begin with `shadow_`."""
+        names = "path", "guards", "answer", "latency_seconds", "status"
+        query = (
+            sa.select(
+                *(INTERACTIONS.c[name] for name in ("id", "time", "release_id", "question", *names)),
+                *(SHADOWS.c[name].label(f"shadow_{name}") for name in names),
+            )
+            .join(SHADOWS, SHADOWS.c.interaction == INTERACTIONS.c.id)
+            .where(SHADOWS.c.release_id == release_id, SHADOWS.c.time >= _text(start))
+            .order_by(INTERACTIONS.c.time, INTERACTIONS.c.id)
+        )
+        with self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
 
     def add_feedback(self, feedback: Feedback) -> bool:
         """Store feedback on an interaction; False when there is no such interaction."""

@@ -17,7 +17,8 @@ class ServingState(Record):
     previous: str | None = None
     canary: str | None = None
     canary_share: float = Field(0.0, ge=0, le=1, description="share of conversations the canary answers")
-    shadow: str | None = Field(None, description="kept ready and asked by name only; never logged")
+    shadow: str | None = Field(None, description="asked by name and behind live answers; no customer sees it")
+    shadow_share: float = Field(0.0, ge=0, le=1, description="share of conversations whose questions it is asked too")
     preview: str | None = Field(None, description="answers only those who ask for it by name; never logged")
 
     def releases(self) -> tuple[str, ...]:

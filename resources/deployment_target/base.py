@@ -126,6 +126,10 @@ class DeploymentTarget(ABC):
         """End a canary or a shadow; the live release answers everything. `expected` as with `apply`."""
         return self._move("abort", Wanted(), expected)
 
+    def end_shadow(self) -> TargetStatus:
+        """End a shadow; a canary stays."""
+        return self._move("end_shadow", Wanted())
+
     def routed(self) -> ServingState:
         """What shall be served, as it was written: answered without a gateway."""
         return self._state()

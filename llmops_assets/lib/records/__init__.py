@@ -53,6 +53,7 @@ from llmops_assets.lib.records.monitoring import (
     Interaction,
     KpiReport,
     KpiValue,
+    ShadowAnswer,
     TriggerDecision,
 )
 from llmops_assets.lib.records.planning import (
@@ -137,6 +138,7 @@ __all__ = [
     "RouterPolicy",
     "SafetyReport",
     "SecretsRule",
+    "ShadowAnswer",
     "Share",
     "SliceDecision",
     "SliceScore",
