@@ -8,6 +8,7 @@ import pytest
 from gateway_support import GENERATED, KNOWN, Gateway, wait_for
 
 from llmops_assets.gateway.cache import AnswerCache
+from llmops_assets.gateway.shadow import Shadow
 from llmops_assets.gateway.steps import Step
 from llmops_assets.lib.records import Feedback
 
@@ -69,15 +70,14 @@ def test_it_is_in_no_log_budget_cost_or_cache_of_customers(shadowed):
 
 def test_one_that_hangs_is_given_up_and_what_finds_no_place_is_dropped(shadowed, monkeypatch):
     gateway = shadowed.gateway
-    unseen = gateway.chain.steps.endings[-1]
-    monkeypatch.setattr(unseen, "_most", 2)
+    monkeypatch.setattr(unseen(gateway), "_most", 2)
     shadowed.engine.pause = threading.Event()
-    answers = [gateway.ask(f"{GENERATED} {n}", conversation=str(n)) for n in range(5)]
+    answers = [gateway.ask(f"{GENERATED} {n}") for n in range(5)]
     assert {answer.status_code for answer in answers} == {200}
     wait_for(lambda: shadowed.counted("dropped") >= 1)
-    monkeypatch.setattr(unseen, "_seconds", 0.05)
     shadowed.engine.pause.set()
     wait_for(lambda: shadowed.counted("dropped") + shadowed.counted("answered") == 5)
+    monkeypatch.setattr(unseen(gateway), "_seconds", 0.05)
     shadowed.engine.pause = threading.Event()
     assert gateway.ask(f"{GENERATED} again").status_code == 200
     wait_for(lambda: shadowed.counted("failed") == 1)
@@ -94,6 +94,12 @@ def test_one_that_crashes_fails_alone(shadowed):
     shadowed.engine.losses = []
     shadowed.gateway.ask(f"{GENERATED} again")
     wait_for(lambda: shadowed.counted("answered") == 1)
+
+
+def unseen(gateway: Gateway) -> Shadow:
+    """The step that puts questions to the shadow."""
+    (found,) = (step for step in gateway.chain.steps.endings if isinstance(step, Shadow))
+    return found
 
 
 class Prices(Step):
@@ -123,15 +129,20 @@ def test_every_guard_of_customers_is_its_guard_too(shadowed):
 def test_it_is_asked_its_share_of_conversations_and_tests_are_none(shadowed):
     gateway = shadowed.gateway
     gateway.serve(2, live=shadowed.live, shadow=shadowed.shadow, shadow_share=0.5)
-    named = [
-        gateway.ask(KNOWN, metadata={"conversation": f"c{n % 6}"}).json()["llmops"]["interaction"] for n in range(18)
-    ]
+    named = [[ask(gateway, f"{GENERATED} {n} {turn}", f"c{n}") for turn in range(2)] for n in range(8)]
     gateway.ask(KNOWN, model="assistant-shadow")
     gateway.serve(3, live=shadowed.live, shadow=shadowed.shadow, shadow_share=0.0)
     gateway.ask(GENERATED)
-    wait_for(lambda: shadowed.counted("answered") == len(shadowed.rows()) > 0)
+    wait_for(lambda: not unseen(gateway)._queue and shadowed.counted("answered") == len(shadowed.rows()) > 0)
     asked = {row["id"] for row in shadowed.rows()}
-    by_conversation = [{name in asked for name in named[n::6]} for n in range(6)]
-    assert asked <= set(named)
+    by_conversation = [{name in asked for name in names} for names in named]
+    assert all(len(sides) == 1 for sides in by_conversation), "a conversation is asked whole or not at all"
+    assert {True} in by_conversation
+    assert {False} in by_conversation
+    assert asked <= {name for names in named for name in names}
     assert gateway.figure("gateway_share", stage="shadow") == 0.0
-    assert all(len(sides) <= 2 for sides in by_conversation)
+
+
+def ask(gateway: Gateway, question: str, conversation: str) -> str:
+    """The interaction of an answer."""
+    return gateway.ask(question, metadata={"conversation": conversation}).json()["llmops"]["interaction"]
