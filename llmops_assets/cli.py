@@ -199,8 +199,15 @@ def build(
 
     from llmops_assets.commands.releases import build
 
-    deployed = build(wanted, Console())
+    _told(build(wanted, Console()))
+
+
+def _told(deployed: Any) -> None:
+    """What serves after a deployment, and what is on its way beside it."""
     typer.echo(f"{deployed.release_id} answers at {deployed.address}/v1")
+    way = deployed.rollout
+    if way is not None and way.state == "running":
+        typer.echo(f"{way.release_id} answers {way.share:.0%} of conversations: `llmops rollout status`")
 
 
 @app.command()
@@ -274,8 +281,7 @@ def approve(release: AtTheGate, reason: Reason, name: Person = "", key: Token = 
 
     from llmops_assets.commands.approvals import approve
 
-    deployed = approve(release, reason, name, key, days, Console())
-    typer.echo(f"{deployed.release_id} answers at {deployed.address}/v1")
+    _told(approve(release, reason, name, key, days, Console()))
 
 
 @app.command()
@@ -286,8 +292,7 @@ def override(release: AtTheGate, reason: Reason, key: Token = "", days: Good = N
 
     from llmops_assets.commands.approvals import override
 
-    deployed = override(release, reason, key, days, Console())
-    typer.echo(f"{deployed.release_id} answers at {deployed.address}/v1")
+    _told(override(release, reason, key, days, Console()))
 
 
 @app.command()
@@ -300,6 +305,100 @@ def reject(release: AtTheGate, reason: Reason, name: Person = "", key: Token = "
 
     word = reject(release, reason, name, key, Console())
     typer.echo(f"{word.release} is rejected by {word.name}; the incumbent serves on")
+
+
+rollout = typer.Typer(no_args_is_help=True, help="The candidate that is on its way to all customers, step by step.")
+app.add_typer(rollout, name="rollout")
+
+
+@rollout.command("status")
+def show_rollout() -> None:
+    """Show the step, what was measured of candidate and incumbent, and what follows from it."""
+    _quiet()
+    from rich.console import Console
+
+    from llmops_assets.commands.rollouts import status
+
+    status(Console())
+
+
+def _say(action: str, reason: str, name: str) -> None:
+    _quiet()
+    from rich.console import Console
+
+    from llmops_assets.commands.rollouts import say
+
+    way = say(action, reason, name, Console())
+    stands = "is held" if way.held else {"live": "serves all", "withdrawn": "is withdrawn"}.get(way.state, "goes on")
+    typer.echo(f"{way.release_id} {stands}: {way.share:.0%} of conversations")
+
+
+@rollout.command("advance")
+def advance_rollout(reason: Reason, name: Person = "") -> None:
+    """Let the candidate go on to the next step now, whatever is shown; after the last one it serves all."""
+    _say("advance", reason, name)
+
+
+@rollout.command("hold")
+def hold_rollout(reason: Reason, name: Person = "") -> None:
+    """Keep the candidate at its step; it is still withdrawn where it is shown to be worse."""
+    _say("hold", reason, name)
+
+
+@rollout.command("resume")
+def resume_rollout(reason: Reason, name: Person = "") -> None:
+    """Let a rollout that is held be decided by its figures again."""
+    _say("resume", reason, name)
+
+
+@rollout.command("abort")
+def abort_rollout(reason: Reason, name: Person = "") -> None:
+    """Withdraw the candidate; the incumbent answers everything again."""
+    _say("withdraw", reason, name)
+
+
+shadow = typer.Typer(no_args_is_help=True, help="A release that live questions are put to too, seen by no customer.")
+app.add_typer(shadow, name="shadow")
+
+
+@shadow.command("start")
+def start_shadow(
+    release: Annotated[str, typer.Argument(help="a release, or the candidate that was judged last")],
+    share: Annotated[
+        float, typer.Option(min=0, max=1, help="share of conversations whose questions it is asked")
+    ] = 0.1,
+) -> None:
+    """Put a release into the shadow of the live one, in place of the one there."""
+    _quiet()
+    from llmops_assets.commands.shadows import start
+
+    typer.echo(f"{release} is asked {share:.0%} of conversations too, at {start(release, share)}")
+
+
+@shadow.command("stop")
+def stop_shadow() -> None:
+    """End the shadow; what it answered stays to be compared."""
+    _quiet()
+    from llmops_assets.commands.shadows import stop
+
+    typer.echo(f"{stop()} is asked no more")
+
+
+@shadow.command("report")
+def report_shadow(
+    release: Annotated[str, typer.Option(help="none: the one in the shadow")] = "",
+    days: Annotated[int, typer.Option(min=1, help="how far back")] = 7,
+    differing: Annotated[
+        Path | None, typer.Option(help="CSV for the answers that differ, redacted as they are")
+    ] = None,
+) -> None:
+    """Compare what it would have answered with what customers were answered, question by question."""
+    _quiet()
+    from rich.console import Console
+
+    from llmops_assets.commands.shadows import report
+
+    report(release, days, differing, Console())
 
 
 @app.command()

@@ -87,6 +87,12 @@ roll_back = dg.define_asset_job(
     description="Serve the release before the live one again, or the one that `roll_back_to` names.",
     executor_def=dg.in_process_executor,
 )
+roll_out = dg.define_asset_job(
+    "roll_out",
+    selection=assets("deployment"),
+    description="The rollout under way goes on as `action` says: advance, withdraw, hold or resume.",
+    executor_def=dg.in_process_executor,
+)
 approve = dg.define_asset_job(
     "approve",
     selection=assets("approval", *ROLLOUT),
@@ -100,7 +106,7 @@ reject = dg.define_asset_job(
     description="A person rejects the candidate at the gate, with name and reason; the incumbent serves on.",
     executor_def=dg.in_process_executor,
 )
-JOBS = [ingest_day, build_release, retrain, monitor_day, digest_week, roll_back, approve, reject]
+JOBS = [ingest_day, build_release, retrain, monitor_day, digest_week, roll_back, roll_out, approve, reject]
 
 nightly = dg.build_schedule_from_partitioned_job(
     monitor_day,

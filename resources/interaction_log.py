@@ -1,6 +1,7 @@
 """The interaction log of an installation, opened when it is first asked."""
 
 import functools
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,17 @@ class InstalledLog:
         """How much feedback of start <= time < end is about no interaction, or dated before its answer."""
         return self._opened.odd_feedback(start, end)
 
-    def audit(self, action: str, detail: str) -> dict[str, Any]:
-        """Append an entry to the audit chain; the entry, with number and hash."""
-        return self._opened.audit(action, detail)
+    def beside(self, start: datetime, releases: Sequence[str]) -> list[dict[str, Any]]:
+        """What happened since `start` in conversations with these releases, in order of time: no text of anybody."""
+        return self._opened.beside(start, releases)
+
+    def audit(self, action: str, detail: str, *, once: str = "") -> dict[str, Any]:
+        """Append an entry to the audit chain, or give back the one of this action that begins with `once`."""
+        return self._opened.audit(action, detail, once=once)
+
+    def last_audit(self, actions: Sequence[str], beginning: str) -> dict[str, Any] | None:
+        """The newest audit entry of these actions whose detail begins so, or None."""
+        return self._opened.last_audit(actions, beginning)
 
     def audit_entry(self, number: int) -> dict[str, Any] | None:
         """The audit entry of a number, or None."""

@@ -106,7 +106,8 @@ class ScriptedTarget(DeploymentTarget):
         if not self._running:
             return TargetReply(0, error="the scripted target is stopped")
         state = self._state()
-        shared = which == "live" and state.canary is not None and share_of(ask.conversation) < state.canary_share
+        canary = state.canary if which == "live" else None
+        shared = canary is not None and share_of(ask.conversation, canary) < state.canary_share
         release = state.canary if shared else getattr(state, which)
         if release is None:
             return TargetReply(503, error=f"no {which} release is served")

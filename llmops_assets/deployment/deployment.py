@@ -1,5 +1,6 @@
-"""The staged rollout: verify the gate's evidence again, canary, check what is served, then live for everybody; and the
-way back. Each of them is a materialization, so that everything after it follows what serves."""
+"""The rollout: verify the gate's evidence again, canary, check what is served, then live for everybody, at once or by
+the use case's steps (staged.py); and the way back. Each of them is a materialization, so that everything after it
+follows what serves."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from pydantic import Field
 
+from llmops_assets.deployment import staged
 from llmops_assets.deployment.release import release
 from llmops_assets.evaluation import evidence
 from llmops_assets.evaluation.asking import ask_items
@@ -18,7 +20,15 @@ from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.handover.reading import read
 from llmops_assets.lib import evalsuite, signing
 from llmops_assets.lib.judging import approvals
-from llmops_assets.lib.records import Deployment, GateDecision, QualityReport, Release, UseCase
+from llmops_assets.lib.records import (
+    Deployment,
+    GateDecision,
+    QualityReport,
+    Release,
+    Rollout,
+    RolloutDecision,
+    UseCase,
+)
 from llmops_assets.lib.statistics import mcnemar_exact
 from resources.deployment_target import DeploymentTarget, ReleaseRefusedError, TargetStatus
 from resources.interaction_log import InstalledLog
@@ -29,12 +39,25 @@ ALPHA = 0.05
 
 
 class RolloutConfig(dg.Config):
-    """How careful the rollout is, or that it is a way back."""
+    """How careful the rollout is, that it is a way back, or what is to be done about the one under way."""
 
-    canary_share: float = Field(0.1, gt=0, le=1, description="share of conversations that the canary answers")
+    canary_share: float = Field(
+        0.1, gt=0, le=1, description="share of conversations that the canary answers while it is checked"
+    )
     canary_items_per_slice: int = Field(6, ge=1, description="held-out questions asked to the served canary, per slice")
     roll_back: bool = Field(False, description="serve an earlier release again instead of rolling one out")
     roll_back_to: str = Field("", description="which release; none: the one before")
+    again: bool = Field(False, description="roll out a release although it was withdrawn from its rollout before")
+    action: str = Field("", description="of the rollout under way: advance, withdraw, hold, resume; none: begin one")
+    generation: int = Field(-1, ge=-1, description="of what is served when that was decided; -1: whichever is")
+    reason: str = Field("", description="why; it stands in the audit log")
+    name: str = Field("", description="the person who says so; none: it follows from the decision")
+    decision: str = Field("", description="JSON of the decision: what was measured")
+
+    def word(self) -> staged.Word:
+        """What is to be done about the rollout under way."""
+        decided = RolloutDecision.model_validate_json(self.decision) if self.decision else None
+        return staged.Word(self.action, self.generation, self.reason, self.name, decided)
 
 
 @dg.asset(
@@ -52,13 +75,20 @@ def deployment(
     target: dg.ResourceParam[DeploymentTarget],
     interaction_log: dg.ResourceParam[InstalledLog],
 ) -> dg.MaterializeResult:
-    """The release on its target. A canary that answers worse than it was judged is withdrawn; the incumbent stays."""
+    """The release on its target. A canary that answers worse than it was judged is withdrawn; the incumbent stays.
+
+    Where the use case has steps, it begins with the first one beside the incumbent, which still is what serves.
+    """
     live = serving.find(context, lake)
     if config.roll_back:
         with refusals_told(interaction_log):
             return rolled_back(context, lake, registry, target, live, config.roll_back_to)
-    record, status = read(context, "release", Release), target.start()
+    if config.action:
+        with refusals_told(interaction_log):
+            return gone_on(context, config, lake, registry, target, interaction_log, live)
+    record, status, case = read(context, "release", Release), target.start(), read(context, "use_case", UseCase)
     insist_agreement(status, live)
+    staged.insist_free(live, record.release_id)
     incumbent = live.release.release_id if live else None
     # What is live already was judged against the release that it replaced.
     serves = incumbent == record.release_id
@@ -67,15 +97,27 @@ def deployment(
     def allowed(decision: GateDecision) -> None:
         insist_allowed(decision, record, interaction_log, None if serves else datetime.now(UTC))
 
-    report = evidence.verified(lake, record, read(context, "use_case", UseCase), judged_against, allowed)
+    report = evidence.verified(lake, record, case, judged_against, allowed)
     memory = Memory(context, lake, record.manifest.content_hash)
     if memory.result is not None and status.live == record.release_id:
         return memory.result
+    running = staged.under_way(live)
+    if live is not None and running is not None and status.canary == record.release_id:
+        checks = live.deployment.checks
+        return deployed(context, lake, registry, target, live.release, status, before=live, checks=checks, way=running)
+    # The first release has nobody beside it, and what serves already needs no steps.
+    by_steps = case.rollout.staged and live is not None and not serves
+    if by_steps and not config.again:
+        staged.insist_not_withdrawn(lake, record.release_id)
+    share = case.rollout.steps[0] if by_steps else config.canary_share
     try:
         with refusals_told(interaction_log):
-            target.apply(record.manifest, "canary", share=config.canary_share)
+            now = target.apply(record.manifest, "canary", share=share)
             checks = served_accuracy(lake, target, report, record, config.canary_items_per_slice)
             insist_as_judged(record.release_id, checks)
+            if live is not None and by_steps:
+                way = staged.begun(record, live.release.release_id, case.rollout, target)
+                return deployed(context, lake, registry, target, live.release, now, before=live, checks=checks, way=way)
             now = target.apply(record.manifest, "live")
     except BaseException:
         # A rollout that was interrupted or not promoted leaves no canary behind, either.
@@ -127,6 +169,30 @@ def insist_as_judged(release_id: str, checks: dict[str, float]) -> None:
         )
 
 
+def gone_on(
+    context: dg.AssetExecutionContext,
+    config: RolloutConfig,
+    lake: Lake,
+    registry: Registry,
+    target: DeploymentTarget,
+    log: InstalledLog,
+    live: serving.Serving | None,
+) -> dg.MaterializeResult:
+    """The rollout under way after what a decision or a person says: a step further, taken back, held, resumed."""
+    running, status = staged.under_way(live), target.start()
+    if live is None or running is None:
+        raise dg.Failure("no rollout is under way", allow_retries=False)
+    candidate = serving.published(lake, running.release_id)
+    try:
+        way = staged.carried_out(running, config.word(), target, log, candidate)
+    except staged.RolloutError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    now, serves = target.status(), candidate if way.state == "live" else live.release
+    context.log.info(f"{running.release_id}: {way.state}, {way.share:.0%} of conversations ({status.address})")
+    checks = live.deployment.checks
+    return deployed(context, lake, registry, target, serves, now, before=live, checks=checks, way=way)
+
+
 def rolled_back(
     context: dg.AssetExecutionContext,
     lake: Lake,
@@ -146,6 +212,9 @@ def rolled_back(
         # The target may hold its files nevertheless: it was previewed, and never released.
         raise dg.Failure(f"{wanted} was never released: name a release that was", allow_retries=False) from None
     now = target.rollback(wanted)
+    if now.canary is not None:
+        # It served already, and a rollout beside it ends with this all the same.
+        now = target.abort_canary()
     withdrawn = live.release.release_id if live and live.release.release_id != wanted else None
     return deployed(context, lake, registry, target, record, now, before=live, withdrawn=withdrawn)
 
@@ -162,8 +231,10 @@ def deployed(
     checks: dict[str, float] | None = None,
     withdrawn: str | None = None,
     memory: Memory | None = None,
+    way: Rollout | None = None,
 ) -> dg.MaterializeResult:
-    """Record what serves now, and point the registry's `champion` at its model and prompt."""
+    """Record what serves now, and point the registry's `champion` at its model and prompt; `way` is how the rollout
+    beside it stands, or the one by which it came."""
     crown(registry, before.release if before else None, release)
     record = Deployment(
         release_id=release.release_id,
@@ -172,11 +243,15 @@ def deployed(
         address=now.address,
         previous=now.previous,
         rolled_back_from=withdrawn,
+        rollout=way,
         checks=checks or {},
         applied_at=datetime.now(UTC),
     )
     path = f"deployments/{record.applied_at:%Y%m%dT%H%M%S}-{record.release_id}.json"
-    commit = publish(context, lake, {path: record.model_dump_json().encode()}, release=record.release_id)
+    files = {path: record.model_dump_json().encode()}
+    if way is not None:
+        files[f"{serving.folder_of(way.release_id)}/{staged.FILE}"] = way.model_dump_json().encode()
+    commit = publish(context, lake, files, release=record.release_id)
     return materialized(
         context,
         record,
@@ -189,7 +264,7 @@ def deployed(
         previous=now.previous or "",
         findings=list(release.training.findings) if release.training else [],
         rolled_back_from=withdrawn or "",
-        figures=record.checks,
+        figures={**record.checks, **staged.shown(way)},
         inputs={"release": release.manifest_ref, "gate": release.gate},
     )
 

@@ -170,8 +170,8 @@ def create_app(chain: Chain, callers: Callers | None = None) -> Starlette:
         finally:
             watcher.cancel()
             await asyncio.to_thread(known_callers.close)
-            await releases.close()
             await chain.stop()
+            await releases.close()
 
     app = Starlette(
         routes=[
@@ -236,6 +236,8 @@ def _measure(metrics: Metrics, releases: Releases) -> None:
     for stage in ("live", "canary", "shadow", "preview"):
         if (name := getattr(state, stage)) is not None:
             metrics.served.labels(stage, name).set(1)
+    metrics.share.labels("canary").set(state.canary_share if state.canary else 0)
+    metrics.share.labels("shadow").set(state.shadow_share if state.shadow else 0)
     waiting = sum(serving.waiting for serving in loaded)
     metrics.engine.labels("running").set(sum(serving.generating for serving in loaded) - waiting)
     metrics.engine.labels("waiting").set(waiting)

@@ -23,6 +23,7 @@ from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.gateway.logs import about
 from llmops_assets.gateway.metrics import Metrics
 from llmops_assets.gateway.releases import Releases
+from llmops_assets.gateway.shadow import Shadow
 from llmops_assets.gateway.spans import NO_TRACES, Traces
 from llmops_assets.gateway.steps import Step, Steps
 from llmops_assets.gateway.steps.cache import Recall, Remember
@@ -80,6 +81,7 @@ class Chain:
         self._log = log
         self._traces = traces
         self._limit = Limit(max_running, self.metrics)
+        self._shadow = Shadow(releases, log, self.metrics, self._unseen)
         allowed = quotas or Quotas(log.tokens_of)
         recall, remember = (
             ((), ()) if cache is None else ((Recall(cache, self.metrics),), (Remember(cache, self.metrics),))
@@ -113,7 +115,7 @@ class Chain:
                 *remember,
                 Notice(),
             ),
-            endings=(Record(log), Meter(self.metrics, hosting), Report()),
+            endings=(Record(log), Meter(self.metrics, hosting), Report(), self._shadow),
         )
 
     @contextlib.asynccontextmanager
@@ -164,7 +166,8 @@ class Chain:
         await asyncio.shield(exchange.closing)
 
     async def stop(self) -> None:
-        """The process ends: send what was traced."""
+        """The process ends: leave what nobody waits for, send what was traced."""
+        await self._shadow.stop()
         await asyncio.to_thread(self._traces.close)
 
     async def embed(self, texts: Sequence[str]) -> tuple[np.ndarray, int]:
@@ -204,6 +207,15 @@ class Chain:
             and (caller.may("feedback_any") or row.owner in ("", ANONYMOUS, caller.owner))
             for row in self._log.find(interaction)
         )
+
+    def _unseen(self) -> tuple[Sequence[Step], Sequence[Step]]:
+        """The steps that make and guard an answer which nobody is sent: no cache, and no notice of an AI."""
+        left_out = (Recall, Remember, Notice)
+        answering, guards = (
+            [step for step in steps if not isinstance(step, left_out)]
+            for steps in (self.steps.answering, self.steps.guards)
+        )
+        return answering, guards
 
     async def _answer(self, exchange: Exchange) -> None:
         for step in self.steps.answering:

@@ -14,7 +14,7 @@ import sqlalchemy.exc
 from sqlalchemy import event
 
 from llmops_assets.lib.hashing import hash_json
-from llmops_assets.lib.records import Feedback, Interaction
+from llmops_assets.lib.records import Feedback, Interaction, ShadowAnswer
 
 METADATA = sa.MetaData()
 INTERACTIONS = sa.Table(
@@ -48,6 +48,24 @@ ADDED = {
     "guards": "VARCHAR(400) NOT NULL DEFAULT ''",
 }
 """Columns of interactions that a table of an earlier version lacks."""
+SHADOWS = sa.Table(
+    "shadows",
+    METADATA,
+    sa.Column("interaction", sa.String(40), primary_key=True),
+    sa.Column("release_id", sa.String(20), primary_key=True),
+    sa.Column("time", sa.String(40), nullable=False, index=True),
+    sa.Column("subject", sa.String(40), nullable=False, index=True),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("path", sa.String(20), nullable=False),
+    sa.Column("guards", sa.String(400), nullable=False),
+    sa.Column("article", sa.String(200)),
+    sa.Column("similarity", sa.Float),
+    sa.Column("latency_seconds", sa.Float, nullable=False),
+    sa.Column("input_tokens", sa.Integer, nullable=False),
+    sa.Column("output_tokens", sa.Integer, nullable=False),
+    sa.Column("status", sa.Integer, nullable=False),
+)
+"""What candidates would have answered: a table that nothing reads which is about answers to customers."""
 FEEDBACK = sa.Table(
     "feedback",
     METADATA,
@@ -115,6 +133,27 @@ class InteractionLog:
         with self._engine.begin() as connection:
             connection.execute(sa.insert(INTERACTIONS).values(row))
 
+    def add_shadow(self, answer: ShadowAnswer) -> None:
+        """Store what a candidate would have answered to an interaction."""
+        with self._engine.begin() as connection:
+            connection.execute(sa.insert(SHADOWS).values({**answer.model_dump(), "time": _text(answer.time)}))
+
+    def shadowed(self, release_id: str, start: datetime) -> list[dict[str, Any]]:
+        """Interactions since `start` that a release answered in the shadow, in order of time; the shadow's columns
+        begin with `shadow_`."""
+        names = "path", "guards", "answer", "latency_seconds", "status"
+        query = (
+            sa.select(
+                *(INTERACTIONS.c[name] for name in ("id", "time", "release_id", "question", *names)),
+                *(SHADOWS.c[name].label(f"shadow_{name}") for name in names),
+            )
+            .join(SHADOWS, SHADOWS.c.interaction == INTERACTIONS.c.id)
+            .where(SHADOWS.c.release_id == release_id, SHADOWS.c.time >= _text(start))
+            .order_by(INTERACTIONS.c.time, INTERACTIONS.c.id)
+        )
+        with self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
     def add_feedback(self, feedback: Feedback) -> bool:
         """Store feedback on an interaction; False when there is no such interaction."""
         row = {**feedback.model_dump(), "time": _text(feedback.time)}
@@ -167,6 +206,34 @@ class InteractionLog:
             "feedback_dated_before_its_answer": sum(asked is not None and time < asked for time, asked in rows),
         }
 
+    def beside(self, start: datetime, releases: Sequence[str]) -> list[dict[str, Any]]:
+        """What happened since `start` in conversations with these releases, in order of time: no text of anybody.
+
+        Conversations that had begun in the day before are left out. `said_at` is the time of the latest feedback, ""
+        without one; `correction` whether it holds a corrected answer.
+        """
+        columns = INTERACTIONS.c
+        before = sa.select(columns.conversation).where(
+            columns.time >= _text(start - timedelta(days=1)), columns.time < _text(start)
+        )
+        window = sa.and_(columns.time >= _text(start), columns.release_id.in_(releases))
+        names = "id", "time", "release_id", "conversation", "turn", "status", "path", "guards", "latency_seconds"
+        query = sa.select(*(columns[name] for name in names)).where(window).order_by(columns.time, columns.id)
+        said = (
+            sa.select(FEEDBACK.c.interaction, FEEDBACK.c.time, FEEDBACK.c.rating, FEEDBACK.c.correction != "")
+            .join(INTERACTIONS, columns.id == FEEDBACK.c.interaction)
+            .where(window)
+            .order_by(FEEDBACK.c.number)
+        )
+        with self._engine.connect() as connection:
+            begun = {row[0] for row in connection.execute(before.distinct())}
+            found = connection.execute(query).mappings()
+            rows = [dict(row) for row in found if row["conversation"] not in begun]
+            feedback = {row[0]: tuple(row[1:]) for row in connection.execute(said)}
+        for row in rows:
+            row["said_at"], row["rating"], row["correction"] = feedback.get(row["id"], ("", 0, False))
+        return rows
+
     def days_with_feedback(self, after: int) -> tuple[dict[str, int], int]:
         """Days (UTC) of the interactions whose feedback is numbered above `after`, each with its last number; the last.
 
@@ -209,22 +276,29 @@ class InteractionLog:
 
     # -- audit --------------------------------------------------------------------------------------------------
 
-    def audit(self, action: str, detail: str) -> dict[str, Any]:
-        """Append an entry to the audit chain; the entry, with number and hash."""
+    def audit(self, action: str, detail: str, *, once: str = "") -> dict[str, Any]:
+        """Append an entry to the audit chain; the entry, with number and hash.
+
+        With `once`, what the detail begins with, an entry of this action that begins so already is given back instead:
+        whoever is killed after it wrote may write again, and of several at a time one does.
+        """
         for attempt in range(AUDIT_TRIES):
             try:
-                return self._audit(action, detail)
+                return self._audit(action, detail, once)
             except sqlalchemy.exc.IntegrityError:
                 # Another process appended the entry of this number meanwhile.
                 if attempt + 1 == AUDIT_TRIES:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    def _audit(self, action: str, detail: str) -> dict[str, Any]:
+    def _audit(self, action: str, detail: str, once: str) -> dict[str, Any]:
         with self._lock, self._engine.begin() as connection:
             if self._engine.dialect.name == "postgresql":
                 connection.execute(sa.text("LOCK TABLE audit IN EXCLUSIVE MODE"))
             last = connection.execute(sa.select(AUDIT).order_by(AUDIT.c.number.desc()).limit(1)).mappings().first()
+            # Looked for after the last number is known: an entry that comes meanwhile takes the number from this one.
+            if once and (found := self._found(connection, action, once)) is not None:
+                return found
             entry = {
                 "number": last["number"] + 1 if last else 1,
                 "time": _text(datetime.now(UTC)),
@@ -235,6 +309,23 @@ class InteractionLog:
             entry["hash"] = hash_json(entry)
             connection.execute(sa.insert(AUDIT).values(entry))
         return entry
+
+    def last_audit(self, actions: Sequence[str], beginning: str) -> dict[str, Any] | None:
+        """The newest entry of these actions whose detail begins so, or None."""
+        query = (
+            sa.select(AUDIT)
+            .where(AUDIT.c.action.in_(actions), AUDIT.c.detail.startswith(beginning, autoescape=True))
+            .order_by(AUDIT.c.number.desc())
+        )
+        with self._engine.connect() as connection:
+            found = connection.execute(query.limit(1)).mappings().first()
+        return dict(found) if found is not None else None
+
+    @staticmethod
+    def _found(connection: sa.Connection, action: str, beginning: str) -> dict[str, Any] | None:
+        query = sa.select(AUDIT).where(AUDIT.c.action == action, AUDIT.c.detail.startswith(beginning, autoescape=True))
+        found = connection.execute(query.limit(1)).mappings().first()
+        return dict(found) if found is not None else None
 
     def audit_entries(self) -> Sequence[dict[str, Any]]:
         """All entries, oldest first."""

@@ -68,10 +68,14 @@ class Metrics:
         self.generation = gauge("gateway_state_generation", "Generation of the served state")
         self.state_failed = gauge("gateway_state_failed", "1: the last change of what is served was not taken")
         self.served = gauge("gateway_release_info", "Releases that are served, by stage", "stage", "release")
+        self.share = gauge("gateway_share", "Share of conversations that a stage answers, or is asked too", "stage")
+        self.shadow = counter("gateway_shadow_total", "Live questions that the shadow was to answer too", "outcome")
         self.build = gauge("gateway_build_info", "Version of this software", "version", "python")
         # A counter that begins at one has not increased for Prometheus: what alerts are about begins at zero.
         for step in ("question", "privacy"):
             self.refusals.labels(step, "503")
+        for outcome in ("answered", "failed", "dropped", "gone"):
+            self.shadow.labels(outcome)
         for rating in ("-1", "0", "1"):
             self.feedback.labels(rating)
         self.build.labels(metadata.version("llmops-assets"), platform.python_version()).set(1)

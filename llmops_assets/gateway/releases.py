@@ -71,11 +71,12 @@ class Releases:
     async def use(self, which: str, conversation: str) -> AsyncGenerator[Serving]:
         """The release for a request: `live` (with the canary's share of conversations), or one asked for by name.
 
-        A conversation stays with one release as long as the state is the same.
+        A conversation stays with one release as long as the state is the same, with the canary also when its share
+        grows.
         """
         state = self.state
         name = getattr(state, which)
-        if which == "live" and state.canary and share_of(conversation) < state.canary_share:
+        if which == "live" and state.canary and share_of(conversation, state.canary) < state.canary_share:
             name = state.canary
         serving = self._loaded.get(name or "")
         if serving is None:
@@ -157,6 +158,9 @@ class Releases:
         await serving.engine.stop()
 
 
-def share_of(conversation: str) -> float:
-    """Where a conversation lies between 0 and 1: below a canary's share, the canary answers it."""
-    return int(hashlib.sha256(conversation.encode()).hexdigest()[:8], 16) / 16**8
+def share_of(conversation: str, release: str) -> float:
+    """Where a conversation lies between 0 and 1 for a release: below a canary's share, the canary answers it.
+
+    Each release draws anew, so that not the same few try all of them.
+    """
+    return int(hashlib.sha256(f"{release} {conversation}".encode()).hexdigest()[:8], 16) / 16**8

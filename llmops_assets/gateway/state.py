@@ -17,7 +17,8 @@ class ServingState(Record):
     previous: str | None = None
     canary: str | None = None
     canary_share: float = Field(0.0, ge=0, le=1, description="share of conversations the canary answers")
-    shadow: str | None = Field(None, description="kept ready and asked by name only; never logged")
+    shadow: str | None = Field(None, description="asked by name and behind live answers; no customer sees it")
+    shadow_share: float = Field(0.0, ge=0, le=1, description="share of conversations whose questions it is asked too")
     preview: str | None = Field(None, description="answers only those who ask for it by name; never logged")
 
     def releases(self) -> tuple[str, ...]:
@@ -25,8 +26,9 @@ class ServingState(Record):
         return tuple(dict.fromkeys(r for r in (self.live, self.canary, self.shadow, self.preview) if r))
 
     def released(self) -> frozenset[str]:
-        """Those of them that must be signed: all but one under judgement, which its name must be known to ask."""
-        return frozenset(r for r in (self.live, self.canary, self.shadow) if r)
+        """Those of them that must be signed: whose answers customers get. A shadow's nobody sees, and to ask one under
+        judgement its name must be known."""
+        return frozenset(r for r in (self.live, self.canary) if r)
 
 
 def read_state(root: Path) -> ServingState:

@@ -118,14 +118,19 @@ class DeploymentTarget(ABC):
 
     # -- releases -------------------------------------------------------------------------------------------------
 
-    def apply(self, manifest: ReleaseManifest, stage: Stage, *, share: float = 0.1) -> TargetStatus:
-        """Serve a release: as shadow, as canary for a share of conversations, or live for all.
+    def apply(
+        self, manifest: ReleaseManifest, stage: Stage, *, share: float = 0.1, expected: int | None = None
+    ) -> TargetStatus:
+        """Serve a release: live for all, as canary for a share of conversations, or as shadow that is asked so many of
+        them too.
 
         Returns when it is served. Applying the live release live again changes nothing. DeploymentError leaves what
-        served before; it is ReleaseRefusedError where the release is not what was signed.
+        served before; so it does where another generation than `expected` is served, unless it is as wanted already. It
+        is ReleaseRefusedError where the release is not what was signed; a shadow, whose answers nobody sees, need not
+        be signed.
         """
-        self._bring_in(manifest, self._seal(manifest))
-        return self._move(stage, Wanted(manifest.release_id, share))
+        self._bring_in(manifest, {} if stage == "shadow" else self._seal(manifest))
+        return self._move(stage, Wanted(manifest.release_id, share), expected)
 
     @contextlib.contextmanager
     def preview(self, manifest: ReleaseManifest) -> Generator[None]:
@@ -137,9 +142,17 @@ class DeploymentTarget(ABC):
         finally:
             self._move("end_preview", Wanted())
 
-    def abort_canary(self) -> TargetStatus:
-        """End a canary or a shadow; the live release answers everything."""
-        return self._move("abort", Wanted())
+    def abort_canary(self, expected: int | None = None) -> TargetStatus:
+        """End a canary or a shadow; the live release answers everything. `expected` as with `apply`."""
+        return self._move("abort", Wanted(), expected)
+
+    def end_shadow(self) -> TargetStatus:
+        """End a shadow; a canary stays."""
+        return self._move("end_shadow", Wanted())
+
+    def routed(self) -> ServingState:
+        """What shall be served, as it was written: answered without a gateway."""
+        return self._state()
 
     def rollback(self, to: str | None = None) -> TargetStatus:
         """Serve the previous release again, or any other that was released; what served becomes previous.
@@ -196,7 +209,7 @@ class DeploymentTarget(ABC):
         except RefusedError as error:
             raise ReleaseRefusedError(error) from error
 
-    def _move(self, move: Move, wanted: Wanted) -> TargetStatus:
+    def _move(self, move: Move, wanted: Wanted, expected: int | None = None) -> TargetStatus:
         self.start()
         with self._locked():
             before = self._state()
@@ -204,7 +217,14 @@ class DeploymentTarget(ABC):
                 after = moved(before, move, wanted)
             except MoveRefusedError as error:
                 raise DeploymentError(str(error)) from None
-            return self.status() if after == before else self._serve(before, after)
+            if after == before:
+                return self.status()
+            if expected is not None and before.generation != expected:
+                raise DeploymentError(
+                    f"this was decided on generation {expected} of what is served, and {before.generation} is served "
+                    "now: somebody else changed it meanwhile"
+                )
+            return self._serve(before, after)
 
     # -- requests -------------------------------------------------------------------------------------------------
 

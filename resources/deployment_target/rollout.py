@@ -11,8 +11,8 @@ from typing import Any, Literal
 from llmops_assets.gateway.state import ServingState
 
 Stage = Literal["shadow", "canary", "live"]
-"""Where a rollout can put a release. Shadow: loaded and asked by name, no customer sees it."""
-Move = Literal["preview", "end_preview", "shadow", "canary", "live", "abort", "roll_back"]
+"""Where a rollout can put a release. Shadow: asked by name and behind live answers, no customer sees it."""
+Move = Literal["preview", "end_preview", "shadow", "end_shadow", "canary", "live", "abort", "roll_back"]
 
 
 class MoveRefusedError(ValueError):
@@ -21,7 +21,7 @@ class MoveRefusedError(ValueError):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a move is about: the release, and for a canary its share of conversations."""
+    """What a move is about: the release, and for a canary or a shadow its share of conversations."""
 
     release_id: str = ""
     share: float = 0.0
@@ -36,14 +36,16 @@ def _end_preview(_: ServingState, __: Wanted) -> dict[str, Any]:
 
 
 def _shadow(_: ServingState, wanted: Wanted) -> dict[str, Any]:
-    return {"shadow": wanted.release_id}
+    if not 0 <= wanted.share <= 1:
+        raise MoveRefusedError(f"a shadow is asked at least 0 and at most 1 of conversations, not {wanted.share}")
+    return {"shadow": wanted.release_id, "shadow_share": wanted.share}
 
 
 def _canary(state: ServingState, wanted: Wanted) -> dict[str, Any]:
     if not 0 < wanted.share <= 1:
         raise MoveRefusedError(f"a canary answers more than 0 and at most 1 of conversations, not {wanted.share}")
-    shadow = None if state.shadow == wanted.release_id else state.shadow
-    return {"canary": wanted.release_id, "canary_share": wanted.share, "shadow": shadow}
+    leaves = {"shadow": None, "shadow_share": 0.0} if state.shadow == wanted.release_id else {}
+    return {"canary": wanted.release_id, "canary_share": wanted.share, **leaves}
 
 
 def _live(state: ServingState, wanted: Wanted) -> dict[str, Any]:
@@ -52,7 +54,11 @@ def _live(state: ServingState, wanted: Wanted) -> dict[str, Any]:
 
 
 def _abort(_: ServingState, __: Wanted) -> dict[str, Any]:
-    return {"canary": None, "canary_share": 0.0, "shadow": None}
+    return {"canary": None, "canary_share": 0.0, **_end_shadow(_, __)}
+
+
+def _end_shadow(_: ServingState, __: Wanted) -> dict[str, Any]:
+    return {"shadow": None, "shadow_share": 0.0}
 
 
 def _roll_back(state: ServingState, wanted: Wanted) -> dict[str, Any]:
@@ -68,6 +74,7 @@ MOVES: Mapping[Move, Callable[[ServingState, Wanted], dict[str, Any]]] = {
     "preview": _preview,
     "end_preview": _end_preview,
     "shadow": _shadow,
+    "end_shadow": _end_shadow,
     "canary": _canary,
     "live": _live,
     "abort": _abort,

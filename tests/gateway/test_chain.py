@@ -201,7 +201,7 @@ def test_the_steps_stand_in_one_table_in_their_order(gateway):
         "admission": ["requests", "limit", "question", "release", "fit", "tokens"],
         "answering": ["courtesy", "guard_question", "retrieve", "route", "heed_question", "generate"],
         "guards": ["guard_answer", "grounded", "privacy", "filled", "formed", "shorten", "notice"],
-        "endings": ["log", "meter", "report"],
+        "endings": ["log", "meter", "report", "shadow"],
     }
 
 

@@ -62,6 +62,8 @@ def _share(releases: Releases, stage: str) -> str:
     state = releases.state
     if stage == "canary" and state.canary:
         return f"{state.canary_share:.0%}"
+    if stage == "shadow" and state.shadow:
+        return f"none; asked {state.shadow_share:.0%} too"
     if stage == "live" and state.live:
         return f"{1 - (state.canary_share if state.canary else 0):.0%}"
     return "–"

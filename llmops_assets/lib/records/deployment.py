@@ -10,6 +10,7 @@ from llmops_assets.lib.records.base import Growing, LakeRef, Record, later
 from llmops_assets.lib.records.data import DatasetRef, TrainingSet
 from llmops_assets.lib.records.evaluation import Approval
 from llmops_assets.lib.records.guards import GuardPolicy
+from llmops_assets.lib.records.rollouts import Rollout
 from llmops_assets.lib.records.training import FileRef, ModelRef, PromptRef, TunedModel
 
 AiNotice = Literal["first_answer", "client"]
@@ -138,5 +139,6 @@ class Deployment(Record):
     address: str
     previous: str | None
     rolled_back_from: str | None = later(None, description="the release that was taken back; None: a rollout")
+    rollout: Rollout | None = later(None, description="the candidate beside it, or the way that it came; none: at once")
     checks: dict[str, float] = Field({})
     applied_at: datetime

@@ -37,6 +37,27 @@ class Interaction(Record):
     )
 
 
+class ShadowAnswer(Record):
+    """What a candidate would have answered to a live question: nobody was sent it. Text is redacted.
+
+    `interaction` names what the customer was answered. `status`: 200 whole; 500 it failed; 504 it took too long.
+    """
+
+    interaction: str
+    release_id: str
+    time: datetime
+    subject: str
+    answer: str
+    path: Literal["matched", "generated", "handover", "small_talk", "refused"]
+    guards: str = ""
+    article: str | None = None
+    similarity: float | None = None
+    latency_seconds: float = Field(ge=0)
+    input_tokens: int = Field(0, ge=0)
+    output_tokens: int = Field(0, ge=0)
+    status: int = 200
+
+
 class Feedback(Record):
     """A rating (-1, 0, 1), a reason and a correction of an interaction; text is redacted."""
 

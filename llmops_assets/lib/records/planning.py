@@ -6,6 +6,7 @@ from pydantic import AliasChoices, Field, model_validator
 
 from llmops_assets.lib.records.base import Growing, Record, Share, later
 from llmops_assets.lib.records.guards import GuardPolicy
+from llmops_assets.lib.records.rollouts import RolloutPolicy
 
 
 class Kpi(Record):
@@ -240,6 +241,7 @@ class UseCase(Record):
     drift: DriftPolicy = DriftPolicy()
     decision: DecisionPolicy = later(DecisionPolicy())
     feedback: FeedbackPolicy = FeedbackPolicy()
+    rollout: RolloutPolicy = later(RolloutPolicy())
     system_prompt: str
     handover: str = Field(description="what the assistant says when a person must take over")
     replies: dict[str, dict[str, str]] = Field(
