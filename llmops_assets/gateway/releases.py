@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 
 from llmops_assets.gateway.bundle import Bundle, bundle_folder, load_bundle
@@ -22,15 +22,25 @@ class NoReleaseError(Exception):
 
 
 class Releases:
-    """Watches the state file in `root` and keeps exactly the releases it names ready."""
+    """Watches the state file in `root` and keeps exactly the releases it names ready.
 
-    def __init__(self, root: Path, make_engine: Callable[[Bundle], Engine], embedder_digest: str) -> None:
+    `closing` ends what engines share, after all of them.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        make_engine: Callable[[Bundle], Engine],
+        embedder_digest: str,
+        closing: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self.root = root
         self.state = ServingState()
         self.error = ""
         self.failed_generation = -1
         self._make_engine = make_engine
         self._embedder_digest = embedder_digest
+        self._closing = closing
         self._loaded: dict[str, Serving] = {}
         self._drains: set[asyncio.Task[None]] = set()
 
@@ -47,6 +57,8 @@ class Releases:
         for task in self._drains:
             task.cancel()
         await asyncio.gather(*(serving.engine.stop() for serving in self._loaded.values()))
+        if self._closing is not None:
+            await self._closing()
 
     @contextlib.asynccontextmanager
     async def use(self, which: str, conversation: str) -> AsyncGenerator[Serving]:
