@@ -1,8 +1,8 @@
 """A program that is called as `vllm` and answers as vLLM 0.32 does, for tests of what starts and asks it.
 
 It takes the arguments and variables that the real one takes, and refuses what the real one refused when it was tried
-(tests/gateway/test_vllm.py asks both the same). Adapters are found as by lora_filesystem_resolver. What it says is the
-name of the model that was asked, in tokens of the tokenizer in the model's folder.
+(tests/gateway/test_vllm.py asks both the same). Adapters are found as by lora_filesystem_resolver. What it says is who was
+asked and a hash of the prompt, in tokens of the tokenizer in the model's folder.
 
 The environment variable PIECE_SECONDS is how long it takes to a token.
 """
@@ -10,6 +10,7 @@ The environment variable PIECE_SECONDS is how long it takes to a token.
 import argparse
 import asyncio
 import contextlib
+import hashlib
 import json
 import os
 import stat
@@ -26,6 +27,11 @@ def program(folder: Path) -> Path:
     file.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).resolve()}" "$@"\n')
     file.chmod(file.stat().st_mode | stat.S_IXUSR)
     return file
+
+
+def fingerprint(prompt: str) -> str:
+    """What it says of a prompt."""
+    return hashlib.sha256(prompt.encode()).hexdigest()[:8]
 
 
 class Server:
@@ -133,7 +139,7 @@ class Server:
         def event(data: dict) -> bytes:
             return b"data: " + json.dumps({"object": "text_completion", "model": body["model"], **data}).encode() + b"\n\n"
 
-        text = f"The model {body['model']} has much to say about lamps. " * 60
+        text = f"{body['model']} read {fingerprint(body['prompt'])}. " + "So much is to be said about lamps. " * 60
         whole = text
         for stop in body.get("stop") or ():
             text = text.partition(stop)[0]

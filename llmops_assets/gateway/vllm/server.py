@@ -117,8 +117,9 @@ class VLLMServer:
     async def forget(self, adapter: str) -> None:
         """Let it forget an adapter whose folder is gone; fine where it never loaded it."""
         with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-            async with self._session() as session:
-                await session.post(f"{self.address}/v1/unload_lora_adapter", json={"lora_name": adapter})
+            body, url = {"lora_name": adapter}, f"{self.address}/v1/unload_lora_adapter"
+            async with self._session() as session, session.post(url, json=body):
+                pass
 
     async def _begin(self) -> None:
         self._log.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,323 @@
+"""vLLM as the embedded engine: what a release becomes for it, and the life of its process. The double of
+tests/vllm_server.py stands for it; test_real_vllm.py asks the real one what is told of it here."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import psutil
+import pytest
+from gateway_support import Files, wait_for
+from pydantic import ValidationError
+from vllm_server import fingerprint, program
+
+from llmops_assets.gateway.bundle import Bundle
+from llmops_assets.gateway.errors import EngineError, EngineLostError
+from llmops_assets.gateway.vllm import child
+from llmops_assets.gateway.vllm.engine import VLLM, VLLMEngine
+from llmops_assets.gateway.vllm.settings import VLLMSettings
+from llmops_assets.lib.answering.prompting import build_messages, render_chat
+from llmops_assets.lib.hashing import hash_file
+from llmops_assets.lib.records import FileRef, GenerationSettings, ModelRef
+from llmops_assets.lib.training.gguf_weights import adapter_to_gguf
+
+MESSAGES = build_messages("Be brief.", "How long does delivery take?", ["Żółć."])
+SHORT = GenerationSettings(max_tokens=40)
+LONG = GenerationSettings(max_tokens=1200)
+
+
+@dataclass(frozen=True)
+class Stand:
+    """Releases of the tiny model, and vLLM's double for them. `vllm(…)` takes settings."""
+
+    folder: Path
+    files: Files
+    gguf: Path
+    digest: str
+    adapter: Path
+
+    def vllm(self, *, linger: float = 0, **settings) -> VLLM:
+        given = {"command": program(self.folder), "environment": {"PIECE_SECONDS": "0.001"}, "start_seconds": 60}
+        made = VLLMSettings.model_validate({**given, **settings})
+        return VLLM(made, self.folder / "served", self.folder.parent / "converted", threads=1, linger=linger)
+
+    def bundle(self, name: str, *, adapted: bool = True) -> Bundle:
+        folder = self.folder / name
+        folder.mkdir()
+        manifest = self.files.manifest(name).model_copy(
+            update={
+                "base": ModelRef(name="tiny", digest=self.digest),
+                "adapter": self.files.add(self.adapter.read_bytes()) if adapted else None,
+            }
+        )
+        return Bundle(folder, manifest, self.gguf, self.adapter if adapted else None, None)
+
+
+@pytest.fixture(scope="module")
+def adapter(tiny_model, tmp_path_factory) -> Path:
+    """A LoRA adapter of rank 16 of one matrix, as GGUF."""
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    folder = tmp_path_factory.mktemp("adapter")
+    size = json.loads((tiny_model.folder / "config.json").read_text())["hidden_size"]
+    name = "base_model.model.model.layers.0.self_attn.q_proj.lora_{}.weight"
+    shapes = {"A": (16, size), "B": (size, 16)}
+    rng = np.random.default_rng(1)
+    weights = {name.format(part): rng.normal(size=shape).astype(np.float32) for part, shape in shapes.items()}
+    save_file(weights, folder / "adapter_model.safetensors")
+    (folder / "adapter_config.json").write_text(json.dumps({"lora_alpha": 32}))
+    adapter_to_gguf(folder, tiny_model.folder / "config.json", folder / "adapter.gguf")
+    return folder / "adapter.gguf"
+
+
+@pytest.fixture
+def stand(tmp_path, tiny_model, adapter) -> Stand:
+    return Stand(tmp_path, Files(tmp_path), tiny_model.gguf, tiny_model.ref.digest, adapter)
+
+
+def run(asked: Coroutine, *vllms: VLLM):
+    """What a coroutine gives; nothing of vLLM is left running."""
+
+    async def bounded():
+        try:
+            return await asked
+        finally:
+            for vllm in vllms:
+                await vllm.close()
+
+    result = asyncio.run(bounded())
+    assert servers() == []
+    return result
+
+
+def servers() -> list[psutil.Process]:
+    """Processes of the double that this test started."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "serve" in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+async def said(engine: VLLMEngine) -> str:
+    return (await engine.generate(MESSAGES, SHORT)).text
+
+
+async def status_of(vllm: VLLM, model: str) -> int:
+    """What the one server of a gateway answers who asks for a model."""
+    (server,) = vllm._servers.values()
+    async with aiohttp.ClientSession(headers={"authorization": f"Bearer {server.key}"}) as session:
+        body = {"model": model, "prompt": "x", "max_tokens": 1}
+        async with session.post(f"{server.address}/v1/completions", json=body) as response:
+            return response.status
+
+
+# -- what is asked ------------------------------------------------------------------------------------------------
+
+
+def test_releases_of_one_model_share_a_server_and_each_is_asked_by_its_own_name_with_the_prompt_of_training(stand):
+    vllm = stand.vllm()
+    one, two, bare = (stand.bundle("one"), stand.bundle("two"), stand.bundle("bare", adapted=False))
+
+    async def ask():
+        engines = [vllm(bundle) for bundle in (one, two, bare)]
+        for engine in engines:
+            await engine.start()
+        answers = await asyncio.gather(*(said(engine) for engine in engines))
+        running = len(servers())
+        await asyncio.gather(*(engine.stop() for engine in engines))
+        return answers, running
+
+    answers, running = run(ask(), vllm)
+    # What llama.cpp is sent as a prompt (engine.py) is what vLLM read, byte for byte.
+    read = fingerprint(render_chat(MESSAGES))
+    assert [answer.partition(".")[0] for answer in answers] == [
+        f"{name} read {read}" for name in (one.release_id, two.release_id, "base")
+    ]
+    assert running == 1
+
+
+def test_an_adapter_is_gone_with_its_release_and_the_server_with_the_last_one(stand):
+    vllm = stand.vllm()
+    one, two = stand.bundle("one"), stand.bundle("two")
+
+    async def ask():
+        first, second = vllm(one), vllm(two)
+        await first.start()
+        await second.start()
+        before = await status_of(vllm, one.release_id)
+        await first.stop()
+        after = await status_of(vllm, one.release_id), await status_of(vllm, two.release_id), len(servers())
+        again = vllm(one)
+        await again.start()
+        back = await status_of(vllm, one.release_id)
+        await again.stop()
+        await second.stop()
+        return before, after, back, len(servers())
+
+    assert run(ask(), vllm) == (200, (404, 200, 1), 200, 0)
+
+
+def test_a_server_without_a_release_is_kept_a_while_for_the_next_one(stand):
+    vllm = stand.vllm(linger=0.2)
+    one, two = stand.bundle("one"), stand.bundle("two")
+
+    async def ask():
+        pids = []
+        for bundle in (one, two):
+            engine = vllm(bundle)
+            await engine.start()
+            pids.append(servers()[0].pid)
+            await engine.stop()
+        await asyncio.to_thread(wait_for, lambda: not servers())
+        return pids
+
+    first, second = run(ask(), vllm)
+    assert first == second
+
+
+def test_adapters_of_an_earlier_life_are_removed(stand):
+    left = stand.folder / "served" / "adapters" / "r-old"
+    left.mkdir(parents=True)
+    stand.vllm()
+    assert not left.exists()
+
+
+# -- when it dies -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hangs"])
+def test_a_server_that_dies_or_hangs_is_started_again_with_its_adapters(stand, number, monkeypatch):
+    monkeypatch.setattr("llmops_assets.gateway.vllm.server.HEALTH_SECONDS", 0.5)
+    monkeypatch.setattr("llmops_assets.gateway.vllm.engine.ANSWER_SECONDS", 1.0 if number == signal.SIGSTOP else 60.0)
+    vllm = stand.vllm()
+    one = stand.bundle("one")
+
+    async def ask():
+        engine = vllm(one)
+        await engine.start()
+        before = await said(engine)
+        with pytest.raises(EngineLostError):
+            async for _ in engine.stream(MESSAGES, LONG):
+                for process in servers():
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        os.kill(process.pid, number)
+        # A collected answer waits for the new server: nothing of it was sent yet.
+        after = await said(engine)
+        await engine.stop()
+        return before, after
+
+    before, after = run(ask(), vllm)
+    assert before == after
+    assert before.startswith(one.release_id)
+
+
+def test_all_its_processes_end_with_it(stand):
+    vllm = stand.vllm()
+
+    async def ask():
+        engine = vllm(stand.bundle("one"))
+        await engine.start()
+        (server,) = servers()
+        workers = server.children()
+        await engine.stop()
+        return [server, *workers]
+
+    processes = run(ask(), vllm)
+    assert len(processes) == 2
+    assert not any(process.is_running() for process in processes)
+
+
+def test_it_ends_when_its_gateway_is_killed():
+    command = [sys.executable, child.__file__, "/bin/sleep", "60"]
+    gateway = f"import subprocess, time; print(subprocess.Popen({command!r}).pid, flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", gateway], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        process = psutil.Process(int(parent.stdout.readline()))
+        wait_for(lambda: process.cmdline()[:1] == ["/bin/sleep"])
+        parent.kill()
+    wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+
+
+# -- what cannot be served ----------------------------------------------------------------------------------------
+
+
+def test_an_adapter_of_a_higher_rank_than_vllm_takes_is_told_and_leaves_nothing_behind(stand):
+    vllm = stand.vllm(rank=8)
+    one = stand.bundle("one")
+
+    async def ask():
+        engine = vllm(one)
+        with pytest.raises(EngineError, match=r"its rank is 16: set `rank` of `vllm`"):
+            await engine.start()
+        await engine.stop()
+
+    run(ask(), vllm)
+    assert list((stand.folder / "served" / "adapters").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"command": "/nowhere/vllm"}, r"/nowhere/vllm cannot be run: No such file"),
+        ({"arguments": ["--no-such-argument"]}, "unrecognized arguments: --no-such-argument"),
+        ({"start_seconds": 0.01}, r"did not answer within 0 s"),
+    ],
+    ids=["program", "argument", "slow"],
+)
+def test_a_server_that_does_not_start_is_told_with_its_last_words(stand, settings, told):
+    vllm = stand.vllm(**settings)
+
+    async def ask():
+        engine = vllm(stand.bundle("one"))
+        with pytest.raises(EngineError, match=told):
+            await engine.start()
+        await engine.stop()
+
+    run(ask(), vllm)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"command": "vllm"}, "the whole path"),
+        ({"arguments": ["--host=0.0.0.0"]}, "--host is the gateway's to say"),
+        ({"arguments": ["--max_loras", "9"]}, "--max-loras is the gateway's to say"),
+        ({"arguments": ["--enable-log-requests"]}, "--enable-log-requests is the gateway's to say"),
+        ({"environment": {"VLLM_API_KEY": "x"}}, "VLLM_API_KEY is the gateway's to say"),
+        ({"environment": {"PYTHONPATH": "x"}}, "PYTHONPATH is the gateway's to say"),
+        ({"rank": 17}, "rank"),
+    ],
+    ids=str,
+)
+def test_settings_that_are_the_gateways_to_say_are_refused(settings, told):
+    with pytest.raises(ValidationError, match=told):
+        VLLMSettings.model_validate({"command": "/srv/vllm/bin/vllm", **settings})
+
+
+def test_nothing_of_the_gateways_python_reaches_vllm(stand, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "/ours")
+    monkeypatch.setenv("VLLM_API_KEY", "somebody else's")
+    vllm = stand.vllm(environment={"VLLM_CPU_KVCACHE_SPACE": "2"})
+
+    async def ask():
+        server = await vllm.server(stand.bundle("one"))
+        try:
+            return server.environment, server.key
+        finally:
+            await server.stop()
+
+    environment, key = run(ask(), vllm)
+    assert "PYTHONPATH" not in environment
+    assert environment["VLLM_API_KEY"] == key
+    assert environment["VLLM_CPU_KVCACHE_SPACE"] == "2"
