@@ -1,8 +1,8 @@
 """A program that is called as `vllm` and answers as vLLM 0.32 does, for tests of what starts and asks it.
 
 It takes the arguments and variables that the real one takes, and refuses what the real one refused when it was tried
-(tests/gateway/test_vllm.py asks both the same). Adapters are found as by lora_filesystem_resolver. What it says is who was
-asked and a hash of the prompt, in tokens of the tokenizer in the model's folder.
+(tests/gateway/test_real_vllm.py asks both the same). Adapters are found as by lora_filesystem_resolver. What it says is
+who was asked and a hash of the prompt, in tokens of the tokenizer in the model's folder.
 
 The environment variable PIECE_SECONDS is how long it takes to a token.
 """
@@ -137,7 +137,9 @@ class Server:
 
     async def events(self, body: dict, read: int, most: int) -> AsyncGenerator[bytes]:
         def event(data: dict) -> bytes:
-            return b"data: " + json.dumps({"object": "text_completion", "model": body["model"], **data}).encode() + b"\n\n"
+            return (
+                b"data: " + json.dumps({"object": "text_completion", "model": body["model"], **data}).encode() + b"\n\n"
+            )
 
         text = f"{body['model']} read {fingerprint(body['prompt'])}. " + "So much is to be said about lamps. " * 60
         whole = text

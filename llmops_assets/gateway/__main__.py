@@ -85,7 +85,8 @@ def main() -> None:
         engines = Engines(upstreams, vllm or llama, os.environ)
     except UpstreamConfigError as error:
         raise SystemExit(str(error)) from None
-    releases = Releases(arguments.root, engines, embedder.digest, vllm.close if vllm else None)
+    closing = vllm.close if vllm else None
+    releases = Releases(arguments.root, engines, embedder.digest, closing, weightless=engines.weightless)
     log = InteractionLog(arguments.log_url)
     told = arguments.identity.read_text() if arguments.identity else "{}"
     callers = Callers(

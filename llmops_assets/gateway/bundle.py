@@ -1,7 +1,8 @@
 """A release on the serving machine: one folder per release, complete and verified, or absent.
 
 `<root>/bundles/<release id>/` holds manifest.json, model.gguf, and where the release has them adapter.gguf and
-index.zip. What is served is only what hashes to the manifest.
+index.zip. What is served is only what hashes to the manifest. A gateway whose upstreams answer needs no weights: its
+bundles are made `weightless`.
 """
 
 import functools
@@ -49,7 +50,9 @@ def bundle_folder(root: Path, release_id: str) -> Path:
     return root / "bundles" / release_id
 
 
-def write_bundle(root: Path, manifest: ReleaseManifest, fetch: Fetch, base_model: Path | None) -> Bundle:
+def write_bundle(
+    root: Path, manifest: ReleaseManifest, fetch: Fetch, base_model: Path | None, *, weightless: bool = False
+) -> Bundle:
     """Put a release's files in place, atomically; a complete one that is there already is kept.
 
     `base_model` is the base model's own GGUF file, linked or copied when the manifest names no other engine model.
@@ -57,7 +60,7 @@ def write_bundle(root: Path, manifest: ReleaseManifest, fetch: Fetch, base_model
     folder = bundle_folder(root, manifest.release_id)
     if folder.exists():
         try:
-            return load_bundle(folder)
+            return load_bundle(folder, weightless=weightless)
         except BundleError:
             # Damaged after it was written: made again from the lake.
             shutil.rmtree(folder)
@@ -65,25 +68,30 @@ def write_bundle(root: Path, manifest: ReleaseManifest, fetch: Fetch, base_model
     unfinished = folder.with_name(f".unfinished-{uuid.uuid4().hex}")
     unfinished.mkdir()
     try:
-        if manifest.engine_model is None:
-            if base_model is None:
-                raise BundleError(f"{manifest.release_id} names no engine model, and the base model has no file for it")
-            _link(base_model, unfinished / "model.gguf")
-        else:
-            fetch(manifest.engine_model, unfinished / "model.gguf")
-        if manifest.adapter is not None:
-            fetch(manifest.adapter, unfinished / "adapter.gguf")
+        if not weightless:
+            _fetch_weights(manifest, fetch, base_model, unfinished)
         if manifest.knowledge_index is not None:
             fetch(manifest.knowledge_index, unfinished / "index.zip")
         (unfinished / "manifest.json").write_text(manifest.text())
-        load_bundle(unfinished, named=manifest.release_id)
+        load_bundle(unfinished, named=manifest.release_id, weightless=weightless)
         unfinished.rename(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    return load_bundle(folder)
+    return load_bundle(folder, weightless=weightless)
 
 
-def load_bundle(folder: Path, named: str | None = None) -> Bundle:
+def _fetch_weights(manifest: ReleaseManifest, fetch: Fetch, base_model: Path | None, folder: Path) -> None:
+    if manifest.engine_model is not None:
+        fetch(manifest.engine_model, folder / "model.gguf")
+    elif base_model is not None:
+        _link(base_model, folder / "model.gguf")
+    else:
+        raise BundleError(f"{manifest.release_id} names no engine model, and the base model has no file for it")
+    if manifest.adapter is not None:
+        fetch(manifest.adapter, folder / "adapter.gguf")
+
+
+def load_bundle(folder: Path, named: str | None = None, *, weightless: bool = False) -> Bundle:
     """Read and verify a bundle; BundleError when a file is missing or differs from the manifest."""
     try:
         manifest = ReleaseManifest.model_validate_json((folder / "manifest.json").read_text())
@@ -97,7 +105,7 @@ def load_bundle(folder: Path, named: str | None = None) -> Bundle:
         "index.zip": manifest.knowledge_index.sha256 if manifest.knowledge_index else None,
     }
     for name, sha256 in expected.items():
-        if sha256 is None:
+        if sha256 is None or (weightless and name.endswith(".gguf")):
             continue
         file = folder / name
         if not file.exists():

@@ -24,7 +24,7 @@ class NoReleaseError(Exception):
 class Releases:
     """Watches the state file in `root` and keeps exactly the releases it names ready.
 
-    `closing` ends what engines share, after all of them.
+    `closing` ends what engines share, after all of them. `weightless`: engines elsewhere have the models.
     """
 
     def __init__(
@@ -33,6 +33,8 @@ class Releases:
         make_engine: Callable[[Bundle], Engine],
         embedder_digest: str,
         closing: Callable[[], Awaitable[None]] | None = None,
+        *,
+        weightless: bool = False,
     ) -> None:
         self.root = root
         self.state = ServingState()
@@ -41,6 +43,7 @@ class Releases:
         self._make_engine = make_engine
         self._embedder_digest = embedder_digest
         self._closing = closing
+        self._weightless = weightless
         self._loaded: dict[str, Serving] = {}
         self._drains: set[asyncio.Task[None]] = set()
 
@@ -108,7 +111,8 @@ class Releases:
             task.add_done_callback(self._drains.discard)
 
     async def _load(self, release_id: str) -> Serving:
-        bundle = await asyncio.to_thread(load_bundle, bundle_folder(self.root, release_id))
+        folder = bundle_folder(self.root, release_id)
+        bundle = await asyncio.to_thread(load_bundle, folder, weightless=self._weightless)
         index = await asyncio.to_thread(KnowledgeIndex.load, bundle.index) if bundle.index else None
         if index is not None and index.embedder_digest != self._embedder_digest:
             raise ValueError(f"the index of {release_id} was made by another embedder: build it again")

@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from llmops_assets.gateway.bundle import BundleError, bundle_folder, write_bundle
@@ -32,11 +33,14 @@ class Fetcher:
     """Keeps the folder `root` of a gateway at what `routes` says.
 
     `base_model` is the name by which `models` finds the base model of releases that bring no engine model; none: the
-    name in the manifest.
+    name in the manifest. `weightless`: the gateway's upstreams have the models, so none is fetched.
     """
 
-    def __init__(self, routes: Path, root: Path, lake: Lake, models: Models, base_model: str = "") -> None:
+    def __init__(
+        self, routes: Path, root: Path, lake: Lake, models: Models, base_model: str = "", *, weightless: bool = False
+    ) -> None:
         self.routes, self.root = routes, root
+        self._weightless = weightless
         self._lake, self._models = lake, models
         self._base_model = base_model
 
@@ -75,19 +79,19 @@ class Fetcher:
     def _bring(self, release_id: str, routes: Routes) -> None:
         manifest = routes.find(release_id)
         if manifest is None:
-            _say(f"{release_id} shall be served, and its manifest is not among the routes")
+            say(f"{release_id} shall be served, and its manifest is not among the routes")
             return
         try:
-            base = None if manifest.engine_model else self._models.resolve(self._base_model or manifest.base.name).gguf
-            write_bundle(self.root, manifest, self._fetch, base)
+            own = manifest.engine_model is not None or self._weightless
+            base = None if own else self._models.resolve(self._base_model or manifest.base.name).gguf
+            write_bundle(self.root, manifest, self._fetch, base, weightless=self._weightless)
         except (BundleError, LlmopsError) as error:
             if isinstance(error, LakeError):
                 raise
-            _say(f"{release_id} cannot be served: {error}")
+            say(f"{release_id} cannot be served: {error}")
 
     def _fetch(self, file: FileRef, target: Path) -> None:
-        with self._lake.open(file.ref.commit, file.ref.path) as source, target.open("wb") as out:
-            shutil.copyfileobj(source, out, 1 << 20)
+        fetch(self._lake, file, target)
 
     def _drop(self, routes: Routes) -> None:
         """Remove the files of releases that are neither served nor were just before."""
@@ -98,7 +102,14 @@ class Fetcher:
                 shutil.rmtree(bundle, ignore_errors=True)
 
 
-def _say(told: str) -> None:
+def fetch(lake: Lake, file: FileRef, target: Path) -> None:
+    """Write the bytes that a FileRef names to a path."""
+    with lake.open(file.ref.commit, file.ref.path) as source, target.open("wb") as out:
+        shutil.copyfileobj(source, out, 1 << 20)
+
+
+def say(told: str) -> None:
+    """A line for the container's log."""
     print(told, file=sys.stderr, flush=True)
 
 
@@ -109,26 +120,36 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True, help="the gateway's folder")
     parser.add_argument("--models", type=Path, default=Path("/tmp/models"), help="cache of base models")
     parser.add_argument("--base-model", default="", help="wheel model or folder; none: the manifest's name")
+    parser.add_argument("--weightless", action="store_true", help="fetch no models: the gateway's upstreams have them")
     parser.add_argument("--once", action="store_true", help="end when there is something to serve")
     arguments = parser.parse_args()
+    lake, models = lake_of_environment(parser), Models(arguments.models)
+    routes, root, base = arguments.routes, arguments.root, arguments.base_model
+    follow(Fetcher(routes, root, lake, models, base, weightless=arguments.weightless).step, once=arguments.once)
+
+
+def lake_of_environment(parser: argparse.ArgumentParser) -> Lake:
+    """The lake that the environment names; the program ends where it does not."""
     from resources.lake.lakefs import LakeFSLake
 
     missing = [name for name in VARIABLES if not os.environ.get(name)]
     if missing:
         parser.error(f"{', '.join(missing)} must be in the environment")
-    lake = LakeFSLake(*(os.environ[name] for name in VARIABLES), os.environ.get("LAKEFS_REPOSITORY", "llmops"))
-    models = Models(arguments.models)
-    fetcher = Fetcher(arguments.routes, arguments.root, lake, models, arguments.base_model)
+    return LakeFSLake(*(os.environ[name] for name in VARIABLES), os.environ.get("LAKEFS_REPOSITORY", "llmops"))
+
+
+def follow(step: Callable[[], bool], *, once: bool = False) -> None:
+    """Take step after step, with `once` until there was something to do. What goes wrong is said and tried again."""
     said = ""
     while True:
         told = ""
         try:
-            if fetcher.step() and arguments.once:
+            if step() and once:
                 return
         except (LlmopsError, ValueError, OSError) as error:
             told = str(error)
         if told and told != said:
-            _say(told)
+            say(told)
         said = told
         time.sleep(POLL_SECONDS)
 

@@ -40,7 +40,8 @@ class LocalTarget(DeploymentTarget):
 
     `base_model` is the name by which `models` finds the base model; none: the name in the manifest. `upstreams` are
     asked for answers in place of the embedded engine, where there are any; `vllm` says how that is started where it is
-    vLLM and not llama.cpp; `identity` says whose tokens let callers in. `options` are further ones of the gateway's command line, `hosting` has the prices that it counts answers at.
+    vLLM and not llama.cpp; `identity` says whose tokens let callers in. `options` are further ones of the gateway's
+    command line, `hosting` has the prices that it counts answers at.
     """
 
     name = "local"

@@ -1,5 +1,5 @@
-"""What every engine keeps: llama.cpp on a tiny model, vLLM's process (a double of it), an upstream behind HTTP, several of
-them together, and the one in memory that other tests use."""
+"""What every engine keeps: llama.cpp on a tiny model, vLLM's process (a double of it), an upstream behind HTTP, several
+of them together, and the one in memory that other tests use."""
 
 import asyncio
 import contextlib

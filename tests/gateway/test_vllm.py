@@ -3,7 +3,6 @@ tests/vllm_server.py stands for it; test_real_vllm.py asks the real one what is 
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -17,6 +16,7 @@ import psutil
 import pytest
 from gateway_support import Files, wait_for
 from pydantic import ValidationError
+from support import tiny_lora
 from vllm_server import fingerprint, program
 
 from llmops_assets.gateway.bundle import Bundle
@@ -25,9 +25,7 @@ from llmops_assets.gateway.vllm import child
 from llmops_assets.gateway.vllm.engine import VLLM, VLLMEngine
 from llmops_assets.gateway.vllm.settings import VLLMSettings
 from llmops_assets.lib.answering.prompting import build_messages, render_chat
-from llmops_assets.lib.hashing import hash_file
-from llmops_assets.lib.records import FileRef, GenerationSettings, ModelRef
-from llmops_assets.lib.training.gguf_weights import adapter_to_gguf
+from llmops_assets.lib.records import GenerationSettings, ModelRef
 
 MESSAGES = build_messages("Be brief.", "How long does delivery take?", ["Żółć."])
 SHORT = GenerationSettings(max_tokens=40)
@@ -63,20 +61,7 @@ class Stand:
 
 @pytest.fixture(scope="module")
 def adapter(tiny_model, tmp_path_factory) -> Path:
-    """A LoRA adapter of rank 16 of one matrix, as GGUF."""
-    import numpy as np
-    from safetensors.numpy import save_file
-
-    folder = tmp_path_factory.mktemp("adapter")
-    size = json.loads((tiny_model.folder / "config.json").read_text())["hidden_size"]
-    name = "base_model.model.model.layers.0.self_attn.q_proj.lora_{}.weight"
-    shapes = {"A": (16, size), "B": (size, 16)}
-    rng = np.random.default_rng(1)
-    weights = {name.format(part): rng.normal(size=shape).astype(np.float32) for part, shape in shapes.items()}
-    save_file(weights, folder / "adapter_model.safetensors")
-    (folder / "adapter_config.json").write_text(json.dumps({"lora_alpha": 32}))
-    adapter_to_gguf(folder, tiny_model.folder / "config.json", folder / "adapter.gguf")
-    return folder / "adapter.gguf"
+    return tiny_lora(tiny_model, tmp_path_factory.mktemp("adapter") / "lora")
 
 
 @pytest.fixture

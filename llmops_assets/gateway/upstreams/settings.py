@@ -41,7 +41,7 @@ class Upstream(_Data):
     key: str = Field("", description="$NAME of the environment variable that holds its key; none: it needs no key")
     models: dict[str, str] = Field(
         {},
-        description="what it calls our model: id of a release, digest of an adapter, name of a base model (for a release "
+        description="what it calls our model: id of a release, digest of an adapter, name of a base model (of a release "
         "without an adapter) or `*` to its name there, in which {release} and {adapter} are filled in",
     )
     api: Literal["chat", "completions"] = Field(

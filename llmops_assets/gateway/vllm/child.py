@@ -1,6 +1,6 @@
-"""Becomes another program that ends when its parent ends: `python child.py PROGRAM …`. Alone by itself: no import of ours.
+"""Becomes another program that ends when its parent ends: `python child.py PROGRAM …`.
 
-vLLM runs on a Python of its own, which must not find our packages.
+It stands alone: vLLM runs on a Python of its own, which must not find our packages.
 """
 
 import ctypes

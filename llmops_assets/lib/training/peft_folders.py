@@ -1,4 +1,4 @@
-"""A GGUF adapter as the folder that peft writes, for servers that read no GGUF: the same numbers, in the same precision.
+"""A GGUF adapter as the folder that peft writes, for servers that read no GGUF: the same numbers, equally precise.
 
 Made of the file that a release names by its hash, so that whoever serves it serves what was judged. The format:
 https://huggingface.co/docs/peft/developer_guides/checkpoint. numpy only; equal inputs give equal bytes.

@@ -1,4 +1,4 @@
-"""A GGUF adapter as peft's folder: the numbers of the one it was made of, and what vLLM looks at in its configuration."""
+"""A GGUF adapter as peft's folder: the numbers of the one it was made of, and what vLLM reads of its configuration."""
 
 import json
 
@@ -37,7 +37,10 @@ def test_every_matrix_comes_back_in_half_precision(written, strong_adapter):
 
 
 def test_its_configuration_names_the_base_model_and_what_it_is(written, strong_adapter):
-    theirs, ours = json.loads((strong_adapter / CONFIG).read_text()), json.loads((written("one")[0] / CONFIG).read_text())
+    theirs, ours = (
+        json.loads((strong_adapter / CONFIG).read_text()),
+        json.loads((written("one")[0] / CONFIG).read_text()),
+    )
     assert (ours["base_model_name_or_path"], ours["revision"]) == ("/models/tiny", "abc")
     for field in ("peft_type", "task_type", "r", "lora_alpha", "bias", "target_modules", "fan_in_fan_out"):
         assert ours[field] == theirs[field], field
