@@ -17,6 +17,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -203,14 +204,15 @@ def main() -> None:
         on_llama = target("llama", None)
         on_vllm = target("vllm", on_cpu(arguments.vllm))
         answers: dict[str, list[TargetReply]] = {}
-        for name, one in (("llama.cpp", on_llama), ("vLLM", on_vllm)):
-            started = time.monotonic()
-            one.apply(first, "live")
-            ready = time.monotonic() - started
-            started = time.monotonic()
-            answers[name] = one.ask_many(questions)
-            seconds = time.monotonic() - started
-            tell(name, asked, answers[name], ready, seconds)
+        with ThreadPoolExecutor() as pool:
+            # vLLM's start takes a while, in which the other one can answer.
+            started = pool.submit(on_vllm.apply, first, "live")
+            on_llama.apply(first, "live")
+            answers["llama.cpp"] = on_llama.ask_many(questions)
+            tell("llama.cpp", asked, answers["llama.cpp"])
+            started.result()
+        answers["vLLM"] = on_vllm.ask_many(questions)
+        tell("vLLM", asked, answers["vLLM"])
         compare(asked, answers)
         on_llama.stop()
         rollout(on_vllm, first, second, [item.question for item in asked], answers["vLLM"][0])
@@ -223,12 +225,12 @@ def right(asked: Sequence[EvalItem], replies: Sequence[TargetReply]) -> list[boo
     ]
 
 
-def tell(name: str, asked: Sequence[EvalItem], replies: Sequence[TargetReply], ready: float, seconds: float) -> None:
+def tell(name: str, asked: Sequence[EvalItem], replies: Sequence[TargetReply]) -> None:
     graded = right(asked, replies)
     low, high = wilson(sum(graded), len(graded))
     paths = ", ".join(f"{count} {path or 'failed'}" for path, count in Counter(r.path for r in replies).items())
     print(
-        f"{name:10} served after {ready:.0f} s; {len(replies)} questions in {seconds:.0f} s ({paths}); "
+        f"{name:10} {len(replies)} questions ({paths}); "
         f"{sum(graded)} of {len(graded)} right, {sum(graded) / len(graded):.2f} [{low:.2f}, {high:.2f}]",
         flush=True,
     )

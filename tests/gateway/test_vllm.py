@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,11 @@ from llmops_assets.gateway.vllm import child
 from llmops_assets.gateway.vllm.engine import VLLM, VLLMEngine
 from llmops_assets.gateway.vllm.settings import VLLMSettings
 from llmops_assets.lib.answering.prompting import build_messages, render_chat
-from llmops_assets.lib.records import GenerationSettings, ModelRef
+from llmops_assets.lib.hashing import hash_bytes
+from llmops_assets.lib.records import FileRef, GenerationSettings, ModelRef, ReleaseManifest, RouterPolicy
+from resources.deployment_target import Ask, LocalTarget, TargetReply
+from resources.lake.embedded import EmbeddedLake
+from resources.models import Models
 
 MESSAGES = build_messages("Be brief.", "How long does delivery take?", ["Żółć."])
 SHORT = GenerationSettings(max_tokens=40)
@@ -306,3 +311,85 @@ def test_nothing_of_the_gateways_python_reaches_vllm(stand, monkeypatch):
     assert "PYTHONPATH" not in environment
     assert environment["VLLM_API_KEY"] == key
     assert environment["VLLM_CPU_KVCACHE_SPACE"] == "2"
+
+
+# -- the whole gateway --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_gateway_on_vllm_rolls_out_and_back_under_load_and_outlives_a_kill(stand, tiny_gguf, tiny_model):
+    """The real process, through its deployment target: no request fails but what was being written when all died."""
+    lake = EmbeddedLake(stand.folder / "lake")
+
+    def stored(name: str) -> FileRef:
+        data = stand.adapter.read_bytes()
+        with lake.transaction("put", {}, name="put") as transaction:
+            transaction.put(f"{name}.gguf", data)
+        assert transaction.merged is not None
+        return FileRef(ref=lake.uri(transaction.merged, f"{name}.gguf"), sha256=hash_bytes(data), size=len(data))
+
+    def release(name: str) -> ReleaseManifest:
+        return stand.files.manifest(
+            name,
+            knowledge_index=None,
+            adapter=stored(name),
+            router=RouterPolicy(answer_above=2.0, hand_over_below=0.0, retrieval=False),
+            generation=GenerationSettings(max_tokens=40),
+        ).model_copy(update={"base": ModelRef(name="tiny", digest=stand.digest), "knowledge_index": None})
+
+    target = LocalTarget(
+        stand.folder / "gateway",
+        lake=lake,
+        models=Models(tiny_model.folder.parent),
+        base_model=str(tiny_gguf),
+        log_url=f"sqlite:///{stand.folder / 'log.db'}",
+        subject_key=stand.folder / "key",
+        port=8793,
+        vllm=VLLMSettings(command=program(stand.folder), start_seconds=60),
+    )
+    one, two = release("one"), release("two")
+    replies: list[TargetReply] = []
+    done = threading.Event()
+
+    def load() -> None:
+        while not done.is_set():
+            place = len(replies)
+            replies.extend(target.ask_many([Ask("What about lamps?", conversation=f"c-{place}")]))
+
+    def answered_by(*manifests: ReleaseManifest) -> None:
+        start, wanted = len(replies), {manifest.release_id for manifest in manifests}
+        wait_for(lambda: {reply.release_id for reply in replies[start + 2 :]} >= wanted, 60)
+
+    customers = threading.Thread(target=load)
+    try:
+        target.apply(one, "live")
+        customers.start()
+        target.apply(two, "canary", share=0.5)
+        answered_by(one, two)
+        target.apply(two, "live")
+        answered_by(two)
+        target.rollback()
+        answered_by(one)
+        assert {reply.status for reply in replies} == {200}
+        assert all(reply.answer.startswith(f"{reply.release_id} read ") for reply in replies)
+        for process in doubles(target.root):
+            process.kill()
+        answered_by(one)
+    finally:
+        done.set()
+        if customers.is_alive():
+            customers.join()
+        target.stop()
+    assert {reply.status for reply in replies} == {200}, "an answer is collected, so it was asked for again"
+    assert doubles(target.root) == []
+
+
+def doubles(folder: Path) -> list[psutil.Process]:
+    """Processes of the double under a gateway's folder, of whichever parent."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            line = process.cmdline()
+            if "serve" in line and process.environ()["VLLM_LORA_RESOLVER_CACHE_DIR"].startswith(str(folder)):
+                found.append(process)
+    return found

@@ -41,8 +41,8 @@ class Upstream(_Data):
     key: str = Field("", description="$NAME of the environment variable that holds its key; none: it needs no key")
     models: dict[str, str] = Field(
         {},
-        description="what it calls our model: id of a release, digest of an adapter, name of a base model (of a release "
-        "without an adapter) or `*` to its name there, in which {release} and {adapter} are filled in",
+        description="what it calls our model: id of a release, digest of an adapter, `*`, or for a release without one "
+        "the name of its base model, to the name there, in which {release} and {adapter} are filled in",
     )
     api: Literal["chat", "completions"] = Field(
         "chat",

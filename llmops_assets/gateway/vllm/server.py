@@ -44,7 +44,7 @@ class VLLMServer:
         self.key = secrets.token_hex(16)
         self._port = ports.find_free()
         self.address = f"http://127.0.0.1:{self._port}"
-        self._adapters, self._log, self._threads = adapters, log, threads
+        self.adapters, self._log, self._threads = adapters, log, threads
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
@@ -75,7 +75,7 @@ class VLLMServer:
             **self.settings.environment,
             "VLLM_API_KEY": self.key,
             "VLLM_PLUGINS": "lora_filesystem_resolver",
-            "VLLM_LORA_RESOLVER_CACHE_DIR": str(self._adapters),
+            "VLLM_LORA_RESOLVER_CACHE_DIR": str(self.adapters),
             # Without it vLLM 0.32 asks no resolver. It opens two paths for loading as well, behind the key.
             "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1",
         }
