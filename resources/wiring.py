@@ -143,6 +143,7 @@ def open_target(
         replay=replay,
         key=workspace.gateway_key,
         upstreams=workspace.settings.upstreams_for(on_premises=case.data_must_stay_on_premises),
+        vllm=workspace.settings.vllm,
         identity=IdentityProviders(providers=workspace.settings.identity_providers),
         options=gateway_options(workspace.settings),
         hosting=hosting_option(case),

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from llmops_assets.gateway.identity.providers import IdentityProvider, IdentityProviders
 from llmops_assets.gateway.identity.spending import BudgetSettings
 from llmops_assets.gateway.upstreams.settings import Upstream, UpstreamPolicy, UpstreamSettings
+from llmops_assets.gateway.vllm.settings import VLLMSettings
 from llmops_assets.lib.errors import LlmopsError, in_a_sentence
 from resources.notifier import AlertSettings
 from resources.sources.entries import DateOrder, SourceEntry
@@ -105,6 +106,9 @@ class Settings(BaseModel):
     )
     upstream_policy: UpstreamPolicy = Field(
         UpstreamPolicy(), description="what is done when upstreams fail or are slow"
+    )
+    vllm: VLLMSettings | None = Field(
+        None, description="vLLM as the embedded engine: docs/gateway.md; none: llama.cpp is it"
     )
     budgets: BudgetSettings = Field(BudgetSettings(), description="of money a day, by key, team and in all")
     identity_providers: tuple[IdentityProvider, ...] = Field(

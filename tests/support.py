@@ -1,6 +1,7 @@
 """What several tests need: an embedder over words, a tiny model made on the fly, and shorthand for records."""
 
 import hashlib
+import json
 import random
 import re
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from llmops_assets.lib.records import Article, DatasetRef, DriftReport, DriftWindow, EvalItem, LakeRef
+from resources.models import ResolvedModel
 
 Item = TypeVar("Item")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -103,6 +105,23 @@ def shuffled(items: Sequence[Item], seed: int, group: Callable[[Item], str]) -> 
     for name in names:
         order.shuffle(groups[name])
     return [item for name in names for item in groups[name]]
+
+
+def tiny_lora(model: ResolvedModel, folder: Path, seed: int = 1, rank: int = 16) -> Path:
+    """The GGUF file of a LoRA adapter of one matrix of a model, random weights; `folder` is made for it."""
+    from safetensors.numpy import save_file
+
+    from llmops_assets.lib.training.gguf_weights import adapter_to_gguf
+
+    folder.mkdir(parents=True)
+    size, rng = json.loads((model.folder / "config.json").read_text())["hidden_size"], np.random.default_rng(seed)
+    name = "base_model.model.model.layers.0.self_attn.q_proj.lora_{}.weight"
+    shapes = {"A": (rank, size), "B": (size, rank)}
+    weights = {name.format(part): rng.normal(size=shape).astype(np.float32) for part, shape in shapes.items()}
+    save_file(weights, folder / "adapter_model.safetensors")
+    (folder / "adapter_config.json").write_text(json.dumps({"lora_alpha": 32}))
+    adapter_to_gguf(folder, model.folder / "config.json", folder / "adapter.gguf")
+    return folder / "adapter.gguf"
 
 
 def write_tiny_gguf(path: Path, seed: int = 3) -> None:

@@ -156,6 +156,8 @@ sys.meta_path.insert(0, OnlyThese())
 import pathlib, tempfile
 import llmops_assets.gateway.__main__ as gateway
 import resources.deployment_target.fetching as fetching
+import resources.deployment_target.adapters as adapters
+import gguf, safetensors.numpy, llmops_assets.lib.training.peft_folders
 from resources.lake.lakefs import LakeFSLake
 folder = pathlib.Path(tempfile.mkdtemp())
 redactor = gateway.Redactor([], b"k" * 32)

@@ -70,6 +70,10 @@ def drop(objects: Objects, kind: str, name: str, namespace: str | None = None) -
     objects.remove(one(objects, kind, name, namespace))
 
 
+def drop_variable(container: dict, name: str) -> None:
+    container["env"] = [variable for variable in container["env"] if variable["name"] != name]
+
+
 def run_config(config: dict) -> dict:
     return config["run_launcher"]["config"]["run_k8s_config"]
 
@@ -240,8 +244,8 @@ MORE: dict[str, tuple[Callable[[Objects], object], str]] = {
         r"its image 'vllm/vllm-openai:latest' is not pinned",
     ),
     "adapters over HTTP": (
-        lambda o: container(o, "vllm")["env"].append({"name": "VLLM_ALLOW_RUNTIME_LORA_UPDATING", "value": "1"}),
-        r"VLLM_ALLOW_RUNTIME_LORA_UPDATING lets every client load adapters",
+        lambda o: drop_variable(container(o, "vllm"), "VLLM_API_KEY"),
+        r"VLLM_ALLOW_RUNTIME_LORA_UPDATING without a key lets everybody load adapters",
     ),
     "a monitor without a service": (
         lambda o: one(o, "ServiceMonitor", "gateway")["spec"]["selector"]["matchLabels"].update(a="b"),

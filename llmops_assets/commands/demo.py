@@ -24,6 +24,7 @@ from llmops_assets.commands.feedback import release_all
 from llmops_assets.commands.runs import RunError, Runner
 from llmops_assets.commands.traffic import FileTraffic, Query, SampleTraffic, Traffic, graded, new_topic_of
 from llmops_assets.definitions import build_defs
+from llmops_assets.gateway.vllm.settings import VLLMSettings
 from llmops_assets.handover.contents import read_articles
 from llmops_assets.handover.reading import RecordType, recorded
 from llmops_assets.lib import gate as gates
@@ -54,6 +55,23 @@ FIRST_RELEASE = generator.START + timedelta(days=6)
 NORMAL_DAYS = (generator.START + timedelta(days=7), generator.START + timedelta(days=8))
 PATIENCE = 3
 """Days on which the new topic may be noticed: with few customers a day's windows alone are not enough."""
+
+
+def on_cpu(vllm: Path) -> VLLMSettings:
+    """How vLLM's build for CPUs is started on a small machine: exact arithmetic, nothing compiled, a GB of memory for
+    keys and values."""
+    return VLLMSettings(
+        command=vllm.expanduser().absolute(),
+        slots=4,
+        dtype="float32",
+        arguments=("--enforce-eager",),
+        environment={
+            "VLLM_TARGET_DEVICE": "cpu",
+            "VLLM_CPU_KVCACHE_SPACE": "1",
+            # A core may be busy with a training: no thread is tied to one.
+            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        },
+    )
 
 
 class DemoError(LlmopsError):

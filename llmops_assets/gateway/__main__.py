@@ -29,6 +29,8 @@ from llmops_assets.gateway.server import server_config
 from llmops_assets.gateway.spans import NO_TRACES, Traces
 from llmops_assets.gateway.upstreams.engines import Engines
 from llmops_assets.gateway.upstreams.settings import UpstreamConfigError, UpstreamSettings
+from llmops_assets.gateway.vllm.engine import VLLM
+from llmops_assets.gateway.vllm.settings import VLLMSettings
 from llmops_assets.lib.answering.embedding import CachedEmbedder, Embedder, find_embedder_folder
 from llmops_assets.lib.records import HostingOption, SubjectPattern
 from llmops_assets.lib.redaction import SUBJECT_KEY_VARIABLE, Redactor, load_subject_keys
@@ -50,6 +52,8 @@ def main() -> None:
     parser.add_argument("--own-key", type=Path, help="file with the key by which the installation itself asks")
     parser.add_argument("--upstreams", type=Path, help="JSON: UpstreamSettings; none: the embedded engine answers")
     parser.add_argument("--identity", type=Path, help="JSON: IdentityProviders; none: keys alone let callers in")
+    parser.add_argument("--vllm", type=Path, help="JSON: VLLMSettings; none: the embedded engine is llama.cpp")
+    parser.add_argument("--models", type=Path, help="folder of converted base models; default: one in --root")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 2, help="threads of an engine")
     parser.add_argument("--slots", type=int, default=4, help="answers generated at the same time")
     parser.add_argument("--replay", action="store_true", help="take times from the x-llmops-time header")
@@ -69,13 +73,18 @@ def main() -> None:
     embedder = Embedder(arguments.embedder or find_embedder_folder())
     cached = CachedEmbedder(embedder, arguments.cache) if arguments.cache else embedder
 
-    def embedded(bundle: Bundle) -> LlamaCppEngine:
+    def llama(bundle: Bundle) -> LlamaCppEngine:
         return LlamaCppEngine(bundle, threads=arguments.threads, slots=arguments.slots)
 
+    vllm = None
+    if arguments.vllm:
+        settings = VLLMSettings.model_validate_json(arguments.vllm.read_text())
+        models = arguments.models or arguments.root / "models"
+        vllm = VLLM(settings, arguments.root / "vllm", models, threads=arguments.threads)
     told = arguments.upstreams.read_text() if arguments.upstreams else "{}"
     upstreams = UpstreamSettings.model_validate_json(told)
     try:
-        engines = Engines(upstreams, embedded, os.environ)
+        engines = Engines(upstreams, vllm or llama, os.environ)
     except UpstreamConfigError as error:
         raise SystemExit(str(error)) from None
     log = InteractionLog(arguments.log_url)
@@ -83,7 +92,15 @@ def main() -> None:
     def refused(error: RefusedError) -> None:
         log.audit(REFUSED, refusal(error))
 
-    releases = Releases(arguments.root, engines, embedder.digest, arguments.trusted_keys, refused)
+    releases = Releases(
+        arguments.root,
+        engines,
+        embedder.digest,
+        arguments.trusted_keys,
+        refused,
+        closing=vllm.close if vllm else None,
+        weightless=engines.weightless,
+    )
     told = arguments.identity.read_text() if arguments.identity else "{}"
     callers = Callers(
         KeyStore(arguments.log_url),

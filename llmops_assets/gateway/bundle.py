@@ -3,7 +3,8 @@
 `<root>/bundles/<release id>/` holds manifest.json, model.gguf, and where the release has them adapter.gguf and
 index.zip. What is served is only what hashes to the manifest; what customers are served is signed too, and its folder
 holds model.sig, bom.json and evidence/ beside them (docs/decisions/signing.md). A candidate under judgement has no
-signature yet: it answers only those who ask for it by name.
+signature yet: it answers only those who ask for it by name. A gateway whose upstreams answer needs no weights: its
+bundles are made `weightless`.
 """
 
 import functools
@@ -61,6 +62,8 @@ def write_bundle(
     fetch: Fetch,
     base_model: Path | None,
     seal: Mapping[str, bytes] | None = None,
+    *,
+    weightless: bool = False,
 ) -> Bundle:
     """Put a release's files in place, atomically; a complete one that is there already is kept.
 
@@ -71,9 +74,9 @@ def write_bundle(
     folder = bundle_folder(root, name)
     if folder.exists():
         try:
-            load_bundle(folder)
+            load_bundle(folder, weightless=weightless)
             _put_seal(folder, seal or {})
-            return load_bundle(folder)
+            return load_bundle(folder, weightless=weightless)
         except RefusedError:
             # Damaged after it was written: made again from the lake.
             shutil.rmtree(folder)
@@ -81,40 +84,50 @@ def write_bundle(
     unfinished = folder.with_name(f".unfinished-{uuid.uuid4().hex}")
     unfinished.mkdir()
     try:
-        if manifest.engine_model is None:
-            if base_model is None:
-                raise BundleError(name, "model.gguf", "names no engine model, and the base model has no file for it")
-            _link(base_model, unfinished / "model.gguf")
-        else:
-            fetch(manifest.engine_model, unfinished / "model.gguf")
-        if manifest.adapter is not None:
-            fetch(manifest.adapter, unfinished / "adapter.gguf")
+        if not weightless:
+            _fetch_weights(manifest, fetch, base_model, unfinished)
         if manifest.knowledge_index is not None:
             fetch(manifest.knowledge_index, unfinished / "index.zip")
         (unfinished / signing.MANIFEST).write_text(manifest.text())
         _put_seal(unfinished, seal or {})
-        load_bundle(unfinished, named=name)
+        load_bundle(unfinished, named=name, weightless=weightless)
         unfinished.rename(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    return load_bundle(folder)
+    return load_bundle(folder, weightless=weightless)
 
 
-def load_bundle(folder: Path, named: str | None = None, trusted: signing.TrustedKeys | None = None) -> Bundle:
+def _fetch_weights(manifest: ReleaseManifest, fetch: Fetch, base_model: Path | None, folder: Path) -> None:
+    if manifest.engine_model is not None:
+        fetch(manifest.engine_model, folder / "model.gguf")
+    elif base_model is not None:
+        _link(base_model, folder / "model.gguf")
+    else:
+        told = "names no engine model, and the base model has no file for it"
+        raise BundleError(manifest.release_id, "model.gguf", told)
+    if manifest.adapter is not None:
+        fetch(manifest.adapter, folder / "adapter.gguf")
+
+
+def load_bundle(
+    folder: Path, named: str | None = None, trusted: signing.TrustedKeys | None = None, *, weightless: bool = False
+) -> Bundle:
     """Read and verify a bundle. RefusedError with the file's name when one is missing, too many, or another.
 
     With `trusted` keys, as for everything that customers are served, first in this order: the signature is one of
     theirs and about this release; the files that lie there are those that it names; each has the hash that it names;
     the gate's evidence is about this release and lets it pass. Then, always: the manifest can be read and is that of
-    the release of this name; the files of model and index have the hashes that it names.
+    the release of this name; the files of model and index have the hashes that it names. Of a `weightless` bundle the
+    weights may be missing: who has them checks them against the manifest.
     """
     name = named or folder.name
+    absent = signing.WEIGHTS if weightless else frozenset[str]()
     found: dict[str, str] = {}
     signed_by = ""
     if trusted is not None:
         signed_by, statement = signing.insist_signed(_bytes(folder / signing.SIGNATURE), name, trusted)
         found = {file: hash_file(folder / file) for file in _files(folder, name)}
-        signing.insist_same(statement, found)
+        signing.insist_same(statement, found, absent)
         signing.insist_judged({file: (folder / file).read_bytes() for file in found if file in signing.SEALED}, name)
     try:
         manifest = ReleaseManifest.model_validate_json((folder / signing.MANIFEST).read_text())
@@ -126,6 +139,8 @@ def load_bundle(folder: Path, named: str | None = None, trusted: signing.Trusted
         raise BundleError(name, signing.MANIFEST, told)
     for file, sha256 in signing.model_files(manifest).items():
         if not (folder / file).exists():
+            if file in absent:
+                continue
             raise BundleError(name, file, f"{file} is missing; apply the release again")
         if (found.get(file) or hash_file(folder / file)) != sha256:
             raise BundleError(name, file, f"{file} is not the file its manifest names; apply the release again")

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 
 from llmops_assets.gateway.bundle import Bundle, bundle_folder, load_bundle
@@ -33,6 +33,7 @@ class Releases:
     """Watches the state file in `root` and keeps exactly the releases it names ready.
 
     What customers are served must be signed by a key in the file `trusted`, which is read anew for every release.
+    `closing` ends what engines share, after all of them. `weightless`: engines elsewhere have the models.
     """
 
     def __init__(
@@ -42,6 +43,9 @@ class Releases:
         embedder_digest: str,
         trusted: Path,
         refused: Refused = lambda _: None,
+        *,
+        closing: Callable[[], Awaitable[None]] | None = None,
+        weightless: bool = False,
     ) -> None:
         self.root = root
         self.state = ServingState()
@@ -50,6 +54,8 @@ class Releases:
         self._make_engine = make_engine
         self._embedder_digest = embedder_digest
         self._trusted, self._refused = trusted, refused
+        self._closing = closing
+        self._weightless = weightless
         self._loaded: dict[str, Serving] = {}
         self._drains: set[asyncio.Task[None]] = set()
 
@@ -66,6 +72,8 @@ class Releases:
         for task in self._drains:
             task.cancel()
         await asyncio.gather(*(serving.engine.stop() for serving in self._loaded.values()))
+        if self._closing is not None:
+            await self._closing()
 
     @contextlib.asynccontextmanager
     async def use(self, which: str, conversation: str) -> AsyncGenerator[Serving]:
@@ -131,7 +139,7 @@ class Releases:
 
     def _read(self, release_id: str, *, signed: bool) -> Bundle:
         trusted = read_trusted(self._trusted) if signed else None
-        return load_bundle(bundle_folder(self.root, release_id), trusted=trusted)
+        return load_bundle(bundle_folder(self.root, release_id), trusted=trusted, weightless=self._weightless)
 
     async def _load(self, release_id: str, *, signed: bool) -> Serving:
         bundle = await asyncio.to_thread(self._read, release_id, signed=signed)

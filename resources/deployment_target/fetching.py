@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from llmops_assets.gateway.bundle import bundle_folder, write_bundle
@@ -34,13 +35,23 @@ class Fetcher:
     """Keeps the folder `root` of a gateway at what `routes` says.
 
     `base_model` is the name by which `models` finds the base model of releases that bring no engine model; none: the
-    name in the manifest. `trusted` is the file of keys that sign releases.
+    name in the manifest. `trusted` is the file of keys that sign releases. `weightless`: the gateway's upstreams have
+    the models, so none is fetched.
     """
 
     def __init__(
-        self, routes: Path, root: Path, lake: Lake, models: Models, trusted: Path, base_model: str = ""
+        self,
+        routes: Path,
+        root: Path,
+        lake: Lake,
+        models: Models,
+        trusted: Path,
+        base_model: str = "",
+        *,
+        weightless: bool = False,
     ) -> None:
         self.routes, self.root, self.trusted = routes, root, trusted
+        self._weightless = weightless
         self._lake, self._models = lake, models
         self._base_model = base_model
 
@@ -79,22 +90,22 @@ class Fetcher:
     def _bring(self, release_id: str, routes: Routes) -> None:
         manifest = routes.find(release_id)
         if manifest is None:
-            _say(f"{release_id} shall be served, and its manifest is not among the routes")
+            say(f"{release_id} shall be served, and its manifest is not among the routes")
             return
         try:
-            base = None if manifest.engine_model else self._models.resolve(self._base_model or manifest.base.name).gguf
+            own = manifest.engine_model is not None or self._weightless
+            base = None if own else self._models.resolve(self._base_model or manifest.base.name).gguf
             seal = read_seal(self._lake, release_id) if release_id in routes.state.released() else {}
             if seal:
                 insist_sealed(seal, manifest, read_trusted(self.trusted))
-            write_bundle(self.root, manifest, self._fetch, base, seal)
+            write_bundle(self.root, manifest, self._fetch, base, seal, weightless=self._weightless)
         except (RefusedError, LlmopsError) as error:
             if isinstance(error, LakeError):
                 raise
-            _say(f"{release_id} cannot be served: {error}")
+            say(f"{release_id} cannot be served: {error}")
 
     def _fetch(self, file: FileRef, target: Path) -> None:
-        with self._lake.open(file.ref.commit, file.ref.path) as source, target.open("wb") as out:
-            shutil.copyfileobj(source, out, 1 << 20)
+        fetch(self._lake, file, target)
 
     def _drop(self, routes: Routes) -> None:
         """Remove the files of releases that are neither served nor were just before."""
@@ -105,7 +116,14 @@ class Fetcher:
                 shutil.rmtree(bundle, ignore_errors=True)
 
 
-def _say(told: str) -> None:
+def fetch(lake: Lake, file: FileRef, target: Path) -> None:
+    """Write the bytes that a FileRef names to a path."""
+    with lake.open(file.ref.commit, file.ref.path) as source, target.open("wb") as out:
+        shutil.copyfileobj(source, out, 1 << 20)
+
+
+def say(told: str) -> None:
+    """A line for the container's log."""
     print(told, file=sys.stderr, flush=True)
 
 
@@ -117,26 +135,37 @@ def main() -> None:
     parser.add_argument("--trusted-keys", type=Path, required=True, help="PEM file of the keys that sign releases")
     parser.add_argument("--models", type=Path, default=Path("/tmp/models"), help="cache of base models")
     parser.add_argument("--base-model", default="", help="wheel model or folder; none: the manifest's name")
+    parser.add_argument("--weightless", action="store_true", help="fetch no models: the gateway's upstreams have them")
     parser.add_argument("--once", action="store_true", help="end when there is something to serve")
     arguments = parser.parse_args()
+    lake, models = lake_of_environment(parser), Models(arguments.models)
+    routes, root, trusted = arguments.routes, arguments.root, arguments.trusted_keys
+    fetcher = Fetcher(routes, root, lake, models, trusted, arguments.base_model, weightless=arguments.weightless)
+    follow(fetcher.step, once=arguments.once)
+
+
+def lake_of_environment(parser: argparse.ArgumentParser) -> Lake:
+    """The lake that the environment names; the program ends where it does not."""
     from resources.lake.lakefs import LakeFSLake
 
     missing = [name for name in VARIABLES if not os.environ.get(name)]
     if missing:
         parser.error(f"{', '.join(missing)} must be in the environment")
-    lake = LakeFSLake(*(os.environ[name] for name in VARIABLES), os.environ.get("LAKEFS_REPOSITORY", "llmops"))
-    models = Models(arguments.models)
-    fetcher = Fetcher(arguments.routes, arguments.root, lake, models, arguments.trusted_keys, arguments.base_model)
+    return LakeFSLake(*(os.environ[name] for name in VARIABLES), os.environ.get("LAKEFS_REPOSITORY", "llmops"))
+
+
+def follow(step: Callable[[], bool], *, once: bool = False) -> None:
+    """Take step after step, with `once` until there was something to do. What goes wrong is said and tried again."""
     said = ""
     while True:
         told = ""
         try:
-            if fetcher.step() and arguments.once:
+            if step() and once:
                 return
         except (LlmopsError, ValueError, OSError) as error:
             told = str(error)
         if told and told != said:
-            _say(told)
+            say(told)
         said = told
         time.sleep(POLL_SECONDS)
 

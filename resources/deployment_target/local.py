@@ -19,6 +19,7 @@ from llmops_assets.gateway.identity.own import own_key
 from llmops_assets.gateway.identity.providers import IdentityProviders
 from llmops_assets.gateway.state import ServingState, read_state, write_state
 from llmops_assets.gateway.upstreams.settings import UpstreamSettings
+from llmops_assets.gateway.vllm.settings import VLLMSettings
 from llmops_assets.lib import ports
 from llmops_assets.lib.records import FileRef, HostingOption, ReleaseManifest, SubjectPattern
 from resources.deployment_target.base import DeploymentError, DeploymentTarget, Seal, TargetStatus
@@ -38,8 +39,9 @@ class LocalTarget(DeploymentTarget):
     """One gateway process whose files lie in `root`; `port` is taken when it is free, another one otherwise.
 
     `base_model` is the name by which `models` finds the base model; none: the name in the manifest. `upstreams` are
-    asked for answers in place of the embedded engine, where there are any; `identity` says whose tokens let callers in.
-    `options` are further ones of the gateway's command line, `hosting` has the prices that it counts answers at.
+    asked for answers in place of the embedded engine, where there are any; `vllm` says how that is started where it is
+    vLLM and not llama.cpp; `identity` says whose tokens let callers in. `options` are further ones of the gateway's
+    command line, `hosting` has the prices that it counts answers at.
     """
 
     name = "local"
@@ -61,6 +63,7 @@ class LocalTarget(DeploymentTarget):
         replay: bool = False,
         key: Path | None = None,
         upstreams: UpstreamSettings | None = None,
+        vllm: VLLMSettings | None = None,
         identity: IdentityProviders | None = None,
         options: Sequence[str] = (),
         hosting: HostingOption | None = None,
@@ -77,6 +80,9 @@ class LocalTarget(DeploymentTarget):
         self._replay = replay
         self._key = key
         self._upstreams = upstreams or UpstreamSettings()
+        self._vllm = vllm
+        # Its first start is a part of what the gateway's own and a release's may take.
+        self._more_seconds = vllm.start_seconds if vllm is not None else 0.0
         self._identity = identity or IdentityProviders()
         self._options = tuple(options)
         self._hosting = hosting
@@ -126,6 +132,10 @@ class LocalTarget(DeploymentTarget):
             upstreams = self.root / "upstreams.json"
             upstreams.write_text(self._upstreams.model_dump_json())
             command += ["--upstreams", str(upstreams)]
+        if self._vllm is not None:
+            vllm = self.root / "vllm.json"
+            vllm.write_text(self._vllm.model_dump_json())
+            command += ["--vllm", str(vllm), "--models", str(self.models.cache)]
         if self._identity.providers:
             identity = self.root / "identity.json"
             identity.write_text(self._identity.model_dump_json())
@@ -159,7 +169,8 @@ class LocalTarget(DeploymentTarget):
         about = {"pid": pid, "address": f"http://127.0.0.1:{port}"}
         self._pid_file.write_text(json.dumps(about))
         wanted = read_state(self.root).generation
-        deadline = time.monotonic() + START_SECONDS
+        seconds = START_SECONDS + self._more_seconds
+        deadline = time.monotonic() + seconds
         while True:
             # First whether it lives: another program may have taken the port meanwhile, and would answer for it.
             if not _alive(pid):
@@ -170,7 +181,7 @@ class LocalTarget(DeploymentTarget):
                 return
             if time.monotonic() > deadline:
                 self._end()
-                raise DeploymentError(f"the gateway did not answer within {START_SECONDS:.0f} s: see {self._log}")
+                raise DeploymentError(f"the gateway did not answer within {seconds:.0f} s: see {self._log}")
             time.sleep(0.1)
 
     def _end(self) -> None:
@@ -292,7 +303,8 @@ class LocalTarget(DeploymentTarget):
 
     def _serve(self, before: ServingState, wanted: ServingState) -> TargetStatus:
         write_state(self.root, wanted)
-        deadline = time.monotonic() + APPLY_SECONDS
+        seconds = APPLY_SECONDS + self._more_seconds
+        deadline = time.monotonic() + seconds
         deaths = 0
         while True:
             health = self._health()
@@ -306,7 +318,7 @@ class LocalTarget(DeploymentTarget):
                 deaths += 1
                 reason = self._begun_anew() if deaths == 1 else f"the gateway ended: {self.last_words()}"
             elif time.monotonic() > deadline:
-                reason = f"not served within {APPLY_SECONDS:.0f} s"
+                reason = f"not served within {seconds:.0f} s"
             if reason:
                 write_state(self.root, before.model_copy(update={"generation": wanted.generation + 1}))
                 raise DeploymentError(f"the gateway did not take the release: {reason}")

@@ -1,5 +1,5 @@
-"""What every engine keeps: llama.cpp on a tiny model, an upstream behind HTTP, several of them together, and the one in
-memory that other tests use."""
+"""What every engine keeps: llama.cpp on a tiny model, vLLM's process (a double of it), an upstream behind HTTP, several
+of them together, and the one in memory that other tests use."""
 
 import asyncio
 import contextlib
@@ -8,6 +8,7 @@ import psutil
 import pytest
 from gateway_support import EchoEngine, Files
 from upstream_server import UpstreamServer
+from vllm_server import program
 
 from llmops_assets.gateway.bundle import Bundle
 from llmops_assets.gateway.engine import Engine, LlamaCppEngine, Usage
@@ -16,9 +17,11 @@ from llmops_assets.gateway.upstreams.health import Healths
 from llmops_assets.gateway.upstreams.pool import Member, Pool
 from llmops_assets.gateway.upstreams.remote import RemoteEngine
 from llmops_assets.gateway.upstreams.settings import Upstream, UpstreamPolicy
+from llmops_assets.gateway.vllm.engine import VLLM, VLLMEngine
+from llmops_assets.gateway.vllm.settings import VLLMSettings
 from llmops_assets.gateway.wishes import NONE, Wishes
 from llmops_assets.lib.answering.prompting import build_messages, render_chat
-from llmops_assets.lib.records import GenerationSettings
+from llmops_assets.lib.records import GenerationSettings, ModelRef
 
 MESSAGES = build_messages("Be brief.", "How long does delivery take?")
 SHORT = GenerationSettings(max_tokens=12)
@@ -28,6 +31,15 @@ LONG = GenerationSettings(max_tokens=1200)
 def llama(folder, tiny_gguf) -> LlamaCppEngine:
     bundle = Bundle(folder, Files(folder).manifest(), tiny_gguf / "tiny.gguf", None, None)
     return LlamaCppEngine(bundle, threads=1, slots=1)
+
+
+def vllm(folder, tiny_model) -> VLLMEngine:
+    environment = {"PIECE_SECONDS": "0.0005"}
+    settings = VLLMSettings(command=program(folder), slots=1, environment=environment, start_seconds=60)
+    base = ModelRef(name="tiny", digest=tiny_model.ref.digest)
+    manifest = Files(folder).manifest().model_copy(update={"base": base})
+    bundle = Bundle(folder, manifest, tiny_model.gguf, None, None)
+    return VLLM(settings, folder / "served", tiny_model.folder.parent, threads=1, linger=0)(bundle)
 
 
 def upstream(server: UpstreamServer, **parts) -> Upstream:
@@ -41,10 +53,10 @@ def pool(engines) -> Pool:
     return Pool([Member(RemoteEngine(one, "assistant"), healths[one.name]) for one in entries], policy)
 
 
-@pytest.fixture(params=["memory", "llama.cpp", "upstream: chat", "upstream: completions", "upstreams"])
-def engine(request, tmp_path, tiny_gguf):
-    if request.param == "llama.cpp":
-        yield llama(tmp_path, tiny_gguf)
+@pytest.fixture(params=["memory", "llama.cpp", "vllm", "upstream: chat", "upstream: completions", "upstreams"])
+def engine(request, tmp_path, tiny_gguf, tiny_model):
+    if request.param in ("llama.cpp", "vllm"):
+        yield llama(tmp_path, tiny_gguf) if request.param == "llama.cpp" else vllm(tmp_path, tiny_model)
         return
     if request.param != "memory":
         with UpstreamServer() as server, UpstreamServer() as another:

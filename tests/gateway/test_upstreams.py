@@ -481,11 +481,12 @@ def test_a_release_goes_by_the_name_that_the_upstream_has_for_it(tmp_path):
     assert name(plain, **{"*": "m"}) == "m"
     assert name(plain, **{"*": "m", "base": "b"}) == "b"
     assert name(tuned, base="b", ab12="a") == "a"
+    assert name(tuned, **{"*": "{adapter}", "base": "b"}) == "ab12", "its base model alone is not what was judged"
     assert name(tuned, **{"ab12": "a", tuned.release_id: "r"}) == "r"
     assert name(tuned, **{"*": "lora-{adapter}-{release}"}) == f"lora-ab12-{tuned.release_id}"
-    for models in ({"*": "{adapter}"}, {"ab12": "a"}):
+    for release, models in ((plain, {"*": "{adapter}"}), (plain, {"ab12": "a"}), (tuned, {"base": "b"})):
         with pytest.raises(UpstreamConfigError, match="add one to its `models`"):
-            name(plain, **models)
+            name(release, **models)
 
 
 def test_names_and_the_embedded_engine_stand_once():
@@ -495,6 +496,30 @@ def test_names_and_the_embedded_engine_stand_once():
     here = [Upstream(name=name, url="embedded") for name in ("a", "b")]
     with pytest.raises(ValidationError, match="one embedded engine"):
         UpstreamSettings(upstreams=tuple(here))
+
+
+def test_a_model_that_is_not_there_yet_is_waited_for_as_long_as_it_may_take(monkeypatch):
+    monkeypatch.setattr("llmops_assets.gateway.upstreams.remote.AGAIN_SECONDS", 0.01)
+
+    async def start(server: UpstreamServer, seconds: float) -> None:
+        entry = Upstream(name="one", url=server.url, models={"*": "assistant"}, start_seconds=seconds)
+        engine = RemoteEngine(entry, "assistant")
+        try:
+            await engine.start()
+        finally:
+            await engine.stop()
+
+    with UpstreamServer() as server:
+        server.plan = ["status:404", "status:404", "answer"]
+        asyncio.run(start(server, 30))
+        assert server.plan == []
+        server.plan = ["status:404"]
+        with pytest.raises(EngineError, match="answered 404"):
+            asyncio.run(start(server, 0))
+        # What no time changes is told at once.
+        server.plan = ["status:400"]
+        with pytest.raises(EngineError, match="refused the request"):
+            asyncio.run(start(server, 30))
 
 
 # -- behind the gateway -----------------------------------------------------------------------------------------------

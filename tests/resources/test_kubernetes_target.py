@@ -6,6 +6,7 @@ Gateways are health pages that a test sets; the real process is in test_deployme
 import json
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,13 +14,15 @@ from pathlib import Path
 import pytest
 from kubernetes_server import KubernetesServer
 from signing_support import publish_seal, trusted_file
+from support import tiny_lora
 
-from llmops_assets.gateway.bundle import bundle_folder, load_bundle
+from llmops_assets.gateway.bundle import BundleError, bundle_folder, load_bundle
 from llmops_assets.gateway.state import ServingState, read_state
 from llmops_assets.lib.hashing import hash_bytes
 from llmops_assets.lib.records import FileRef, GenerationSettings, ModelRef, PromptRef, ReleaseManifest, RouterPolicy
 from resources.cluster import Cluster
 from resources.deployment_target import DeploymentError
+from resources.deployment_target.adapters import COMPLETE, Adapters
 from resources.deployment_target.fetching import Fetcher, RedactionChangedError, main
 from resources.deployment_target.kubernetes import KubernetesTarget
 from resources.deployment_target.routes import KEPT, Routes, from_data, from_folder
@@ -374,3 +377,93 @@ def test_the_process_says_what_it_lacks(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main()
     assert "LAKEFS_ENDPOINT, LAKEFS_ACCESS_KEY_ID, LAKEFS_SECRET_ACCESS_KEY must be in the" in capsys.readouterr().err
+
+
+def test_a_gateway_whose_upstreams_have_the_models_fetches_none(lake, mounted, tmp_path):
+    nowhere = put(lake, "m.gguf", b"weights").model_copy(update={"sha256": "0" * 64})
+    one = release("one", engine_model=nowhere, knowledge_index=put(lake, "i.zip", b"index"))
+    root = tmp_path / "root"
+    folder = mounted(Routes(ServingState(generation=1, live=one.release_id), RULES, (one,)))
+    assert Fetcher(folder, root, lake, Models(tmp_path), weightless=True).step()
+    bundle = bundle_folder(root, one.release_id)
+    assert sorted(file.name for file in bundle.iterdir()) == ["index.zip", "manifest.json"]
+    assert load_bundle(bundle, weightless=True).manifest == one
+    with pytest.raises(BundleError, match=r"model\.gguf is missing"):
+        load_bundle(bundle)
+
+
+# -- the adapters beside vLLM -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def beside_vllm(lake, mounted, tmp_path, tiny_model):
+    """A vLLM's folder of adapters on the tiny model."""
+    folder = tmp_path / "adapters"
+    folder.mkdir()
+    return Adapters(tmp_path / "routes", folder, tiny_model.folder, tiny_model.ref.digest, lake, most_rank=16)
+
+
+def adapted(lake, tiny_model, name: str, **fields):
+    """A release with an adapter of its own for the tiny model."""
+    base = ModelRef(name="tiny", digest=tiny_model.ref.digest)
+    folder = tiny_model.folder.parent / f"lora-{uuid.uuid4().hex}"
+    file = put(lake, f"{name}.gguf", tiny_lora(tiny_model, folder, seed=len(name)).read_bytes())
+    return release(name, **{"base": base, "adapter": file, **fields})
+
+
+def test_adapters_are_there_under_their_releases_names_before_they_are_routed_and_gone_after(
+    lake, mounted, tmp_path, tiny_model, beside_vllm
+):
+    made = [adapted(lake, tiny_model, name) for name in ("a", "bb", "ccc", "dddd")]
+    names = [m.release_id for m in made]
+
+    def there() -> set[str]:
+        return {folder.name for folder in beside_vllm.adapters.iterdir() if folder.is_dir()}
+
+    mounted(Routes(ServingState(generation=1, live=names[0]), RULES, tuple(made[:2])))
+    assert beside_vllm.step()
+    assert there() == set(names[:2]), "the live one, and the one that comes next"
+    about = json.loads((beside_vllm.adapters / names[0] / "adapter_config.json").read_text())
+    assert about["base_model_name_or_path"] == str(tiny_model.folder)
+    assert about["revision"] == tiny_model.ref.digest
+    mounted(Routes(ServingState(generation=2, live=names[2], previous=names[1], canary=names[3]), RULES, tuple(made)))
+    assert beside_vllm.step()
+    assert there() == set(names[1:])
+
+
+def test_a_pod_is_ready_only_when_what_is_served_is_there(lake, mounted, tiny_model, beside_vllm):
+    good, next_one = adapted(lake, tiny_model, "a"), adapted(lake, tiny_model, "bb")
+
+    def away(manifest):
+        gone = manifest.adapter.ref.model_copy(update={"path": "nowhere"})
+        return manifest.model_copy(update={"adapter": manifest.adapter.model_copy(update={"ref": gone})})
+
+    complete = beside_vllm.adapters / COMPLETE
+    mounted(Routes(ServingState(generation=1, live=good.release_id), RULES, (away(good),)))
+    with pytest.raises(LakeError):
+        beside_vllm.step()
+    assert not complete.exists()
+    mounted(Routes(ServingState(generation=2, live=good.release_id), RULES, (good, away(next_one))))
+    with pytest.raises(LakeError):
+        beside_vllm.step()
+    assert complete.exists(), "what comes next keeps nobody from what is served"
+
+
+@pytest.mark.parametrize("fault", ["another file", "another base", "a student", "too high a rank"])
+def test_an_adapter_that_vllm_cannot_serve_is_said_once_and_never_put_in_place(
+    lake, mounted, tiny_model, beside_vllm, capsys, fault
+):
+    one = adapted(lake, tiny_model, "one")
+    changes = {
+        "another file": {"adapter": one.adapter.model_copy(update={"sha256": "0" * 64})},
+        "another base": {"base": ModelRef(name="tiny", digest="other")},
+        "a student": {"engine_model": one.adapter},
+        "too high a rank": {},
+    }
+    beside_vllm._most_rank = 8 if fault == "too high a rank" else 16
+    bad = one.model_copy(update=changes[fault])
+    mounted(Routes(ServingState(generation=1, live=bad.release_id), RULES, (bad,)))
+    assert beside_vllm.step()
+    assert beside_vllm.step()
+    assert [entry.name for entry in beside_vllm.adapters.iterdir()] == [COMPLETE]
+    assert capsys.readouterr().err.count(f"{bad.release_id} cannot be served here: ") == 1

@@ -41,6 +41,12 @@ class Engines:
                 )
         self.healths = Healths(settings.upstreams, settings.policy, clock)
 
+    @property
+    def weightless(self) -> bool:
+        """Whether others have all models, and the embedded engine is not asked."""
+        upstreams = self._settings.upstreams
+        return bool(upstreams) and not any(one.embedded for one in upstreams)
+
     def __call__(self, bundle: Bundle) -> Engine:
         """The engine of a release, not started. UpstreamConfigError where no upstream has a name for its model."""
         members: list[Member] = []

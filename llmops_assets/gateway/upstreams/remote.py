@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import re
+import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -37,6 +38,8 @@ ENDS = {"stop": False, "length": True}
 """How an answer may end, and whether a limit cut it."""
 LONGEST_WAIT = 3600.0
 """Seconds of a Retry-After that are believed."""
+AGAIN_SECONDS = 1.0
+"""After which a model that is not there yet is asked for again."""
 LINGER_SECONDS = 0.05
 """How long the end of a connection's body is waited for behind the end of its answer."""
 
@@ -68,7 +71,10 @@ class RemoteEngine(Engine):
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
-        """Ask for one token: only an answer shows that address, key and model are right. EngineError."""
+        """Ask for one token: only an answer shows that address, key and model are right. EngineError.
+
+        An upstream that may take its time to have the model is asked again until then.
+        """
         upstream = self._upstream
         timeout = aiohttp.ClientTimeout(
             total=upstream.answer_seconds, sock_connect=upstream.connect_seconds, sock_read=upstream.read_seconds
@@ -80,8 +86,16 @@ class RemoteEngine(Engine):
             connector=aiohttp.TCPConnector(limit=0, resolver=Premises(own=self._own_network), ttl_dns_cache=10),
         )
         hello = [{"role": "user", "content": "Hello"}]
-        async for _ in self.stream(hello, GenerationSettings(max_tokens=1)):
-            pass
+        until = time.monotonic() + upstream.start_seconds
+        while True:
+            try:
+                async for _ in self.stream(hello, GenerationSettings(max_tokens=1)):
+                    pass
+                return
+            except (UnavailableError, UpstreamBusyError):
+                if time.monotonic() + AGAIN_SECONDS > until:
+                    raise
+            await asyncio.sleep(AGAIN_SECONDS)
 
     async def stop(self) -> None:
         """Close every connection."""

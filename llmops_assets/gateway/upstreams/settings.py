@@ -41,8 +41,8 @@ class Upstream(_Data):
     key: str = Field("", description="$NAME of the environment variable that holds its key; none: it needs no key")
     models: dict[str, str] = Field(
         {},
-        description="what it calls our model: id of a release, digest of an adapter, name of a base model or `*` to "
-        "its name there, in which {release} and {adapter} are filled in",
+        description="what it calls our model: id of a release, digest of an adapter, `*`, or for a release without one "
+        "the name of its base model, to the name there, in which {release} and {adapter} are filled in",
     )
     api: Literal["chat", "completions"] = Field(
         "chat",
@@ -58,6 +58,9 @@ class Upstream(_Data):
     connect_seconds: Seconds = 5.0
     read_seconds: Seconds = Field(30.0, description="to the first piece of an answer, and from one to the next")
     answer_seconds: Seconds = Field(120.0, description="to the whole answer")
+    start_seconds: float = Field(
+        0.0, ge=0, le=7200, description="that it may take to have a release's model: one that is fetched or loaded yet"
+    )
     may_leave_premises: bool = Field(
         False, description="it may stand elsewhere although the use case says data_must_stay_on_premises"
     )
@@ -133,7 +136,8 @@ class Upstream(_Data):
 
     def model_of(self, manifest: ReleaseManifest) -> str:
         """What it calls a release's model. UpstreamConfigError where it has no name for it."""
-        known = (manifest.release_id, manifest.adapter_digest, manifest.base.name, ALL)
+        # By its base model's name a tuned release would be answered without its adapter.
+        known = (manifest.release_id, manifest.adapter_digest or manifest.base.name, ALL)
         name = next((self.models[key] for key in known if key and key in self.models), "")
         filled = {"release": manifest.release_id, "adapter": manifest.adapter_digest}
         if not name or any(not filled[place] for place in _PLACE.findall(name)):

@@ -65,12 +65,12 @@ def closed_networks(objects: Sequence[Object]) -> Iterator[str]:
 
 
 def guarded_model(objects: Sequence[Object]) -> Iterator[str]:
-    """vLLM is reached by its own clients only, and takes no adapters over HTTP."""
+    """vLLM is reached by its own clients only, and takes adapters over HTTP, if at all, from those with its key."""
     for workload in [o for o in objects if o.template]:
         for container in containers(workload.pod):
             names = {variable["name"] for variable in container.get("env") or ()}
-            if "VLLM_ALLOW_RUNTIME_LORA_UPDATING" in names:
-                yield f"{workload.place}: VLLM_ALLOW_RUNTIME_LORA_UPDATING lets every client load adapters"
+            if "VLLM_ALLOW_RUNTIME_LORA_UPDATING" in names and "VLLM_API_KEY" not in names:
+                yield f"{workload.place}: VLLM_ALLOW_RUNTIME_LORA_UPDATING without a key lets everybody load adapters"
     for route in of_kind(objects, "HTTPRoute", "Ingress"):
         for rule in route.spec.get("rules") or ():
             paths = [(match.get("path") or {}).get("value", "/") for match in rule.get("matches") or ({},)]

@@ -4,7 +4,7 @@ Sealed are `manifest.json` (prompt, thresholds, guard policy and the hashes of t
 evidence, and a person's word where one let it pass; signed with them are the files of the model and the index.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -20,6 +20,8 @@ MANIFEST, BOM = "manifest.json", "bom.json"
 DECISION, APPROVAL = "evidence/decision.json", "evidence/approval.json"
 SEALED = (MANIFEST, BOM, DECISION, "evidence/report.json", "evidence/safety.json", APPROVAL)
 """Small files of every release. The approval of one that the gate let pass by itself is the JSON value null."""
+WEIGHTS = frozenset(("model.gguf", "adapter.gguf"))
+"""What a gateway does not need whose upstreams answer."""
 REFUSED = "release refused"
 """The action's name in the audit log."""
 
@@ -114,15 +116,18 @@ def insist_signed(data: bytes | None, name: str, trusted: TrustedKeys) -> tuple[
     return envelope.key, statement
 
 
-def insist_same(statement: Statement, found: Mapping[str, str]) -> None:
-    """RefusedError unless the files that are there (name to sha256) are those that were signed, no more and no less."""
+def insist_same(statement: Statement, found: Mapping[str, str], absent: Collection[str] = ()) -> None:
+    """RefusedError unless the files that are there (name to sha256) are those that were signed, no more and no less.
+
+    Those of `absent` may be missing.
+    """
     name = statement.subject
-    for file in sorted(statement.files.keys() - found.keys()):
+    for file in sorted(statement.files.keys() - found.keys() - set(absent)):
         raise RefusedError(name, file, f"{file} is missing, which was signed with it")
     for file in sorted(found.keys() - statement.files.keys()):
         raise RefusedError(name, file, f"{file} was not signed with it")
-    for file, digest in sorted(statement.files.items()):
-        if found[file] != digest:
+    for file, digest in sorted(found.items()):
+        if statement.files[file] != digest:
             raise RefusedError(name, file, f"{file} is not the file that was signed")
 
 

@@ -6,6 +6,8 @@ for its rotary embedding; the two permutations here undo and redo that.
 
 import json
 import re
+import shutil
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +58,24 @@ def read_fields(path: Path) -> dict[str, Any]:
             "Face folder instead"
         )
     return fields
+
+
+def converted(gguf: Path, digest: str, cache: Path) -> Path:
+    """The Hugging Face folder of a model, made once under the hash of its file; `parameters` in it is their number."""
+    folder = cache / digest[:32]
+    if folder.exists():
+        return folder
+    unfinished = cache / f"unfinished-{uuid.uuid4().hex}"
+    unfinished.mkdir(parents=True)
+    try:
+        count = convert(gguf, unfinished)
+        (unfinished / "parameters").write_text(str(count))
+        # Another process may have been first; either result is the same.
+        if not folder.exists():
+            unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return folder
 
 
 def convert(gguf: Path, folder: Path) -> int:
