@@ -214,6 +214,7 @@ class Workspace:
         """Folder of the articles that editors wrote for findings."""
         return self.home / "articles"
 
+    @property
     def feedback_folder(self) -> Path:
         """Folder of what people decided on feedback that was held back."""
         return self.home / "feedback"
