@@ -130,7 +130,11 @@ class DeploymentTarget(ABC):
     @contextlib.contextmanager
     def preview(self, manifest: ReleaseManifest) -> Generator[None]:
         """Serve a release beside the live one for those who ask for `preview`; nothing of it is logged."""
-        self._bring_in(manifest, {})
+        # One that is released already keeps its seal where it lies.
+        seal: Seal = {}
+        with contextlib.suppress(DeploymentError):
+            seal = self._seal(manifest)
+        self._bring_in(manifest, seal)
         self._move("preview", Wanted(manifest.release_id))
         try:
             yield

@@ -61,6 +61,20 @@ def test_a_changed_file_is_named_and_a_key_that_was_revoked_meanwhile_too(gatewa
     assert gateway.ask(KNOWN).json()["model"] == one
 
 
+def test_a_refusal_that_cannot_be_audited_stops_no_later_release(gateway, monkeypatch):
+    one, two, three = put(gateway, "one"), unsigned(gateway, "two"), put(gateway, "three")
+
+    def away(_: object) -> None:
+        raise OSError("the log is away")
+
+    monkeypatch.setattr(gateway.releases, "_refused", away)
+    gateway.serve(1, live=one)
+    gateway.serve(2, live=two)
+    assert gateway.releases.failed_generation == 2
+    gateway.serve(3, live=three, previous=one)
+    assert gateway.releases.state.live == three
+
+
 def test_promotions_and_rollbacks_under_load_fail_no_request_and_mix_no_answer(gateway):
     names = {put(gateway, name): name for name in ("one", "two", "three")}
     ids = list(names)

@@ -287,7 +287,7 @@ def block(curve: ec.EllipticCurve) -> str:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (None, "the trusted keys cannot be read"),
+        (None, "there are no trusted keys yet; `llmops signing sign` makes the first one"),
         ("", "holds no public key in PEM"),
         (block(ec.SECP384R1()), "another kind of key than ECDSA on the curve P-256"),
         ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "a public key that cannot be used"),
