@@ -223,6 +223,11 @@ def test_a_candidate_without_a_seal_gets_it_when_it_is_released(files, tmp_path)
     assert refused(folder).file == SIGNATURE
     assert files.put(tmp_path, manifest).folder == folder
     assert load_bundle(folder, trusted=TRUSTED)
+    # An earlier version's log of the engine, say: what is brought anew has nothing beside what was signed.
+    (folder / "engine.log").touch()
+    assert refused(folder).file == "engine.log"
+    assert files.put(tmp_path, manifest).folder == folder
+    assert load_bundle(folder, trusted=TRUSTED)
     newer = seal_of(manifest, OTHER)
     write_bundle(tmp_path, manifest, files.fetch, files.base, newer)
     assert load_bundle(folder, trusted={OTHER.id: TrustedKey(OTHER.id, OTHER.public)}).signed_by == OTHER.id
