@@ -4,9 +4,8 @@ Sealed are `manifest.json` (prompt, thresholds, guard policy and the hashes of t
 evidence, and a person's word where one let it pass; signed with them are the files of the model and the index.
 """
 
+import json
 from collections.abc import Callable, Mapping
-
-from pydantic import TypeAdapter, ValidationError
 
 from llmops_assets.lib.gate import GateError
 from llmops_assets.lib.hashing import canonical_json, hash_bytes
@@ -133,10 +132,11 @@ def insist_judged(files: Mapping[str, bytes], name: str) -> None:
             raise RefusedError(name, file, f"{file} is missing, with which a release is signed")
     try:
         decision = GateDecision.model_validate_json(files[DECISION])
-        word = TypeAdapter(Approval | None).validate_json(files[APPROVAL])
+        said = json.loads(files[APPROVAL])
+        word = None if said is None else Approval.model_validate(said)
         if decision.candidate != name:
             raise GateError(f"it is about {decision.candidate}")
         approvals.insist(decision, word, None)
-    except (ValidationError, GateError) as error:
+    except (ValueError, GateError) as error:
         told = " ".join(str(error).split())
         raise RefusedError(name, DECISION, f"{DECISION} does not let it pass: {told}") from error
