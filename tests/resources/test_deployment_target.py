@@ -255,6 +255,21 @@ def test_what_is_not_signed_or_not_by_us_is_refused_at_every_stage_and_only_prev
     assert (served.target.status().live, served.target.status().canary) == (one, None)
 
 
+@pytest.mark.parametrize("text", [b"{", None], ids=["no JSON", "another's"])
+def test_a_manifest_that_was_changed_in_the_lake_is_refused_forward_and_back(served, text):
+    one, _ = served.apply("one")
+    two, _ = served.apply("two")
+    changed = {**seal_of(served.manifest("one")), "manifest.json": text or served.manifest("x").text().encode()}
+    publish_seal(served.lake, served.manifest("one"), changed)
+    for move in (lambda: served.target.rollback(one), lambda: served.target.apply(served.manifest("one"), "live")):
+        with pytest.raises(ReleaseRefusedError) as error:
+            move()
+        assert (error.value.refusal.release, error.value.refusal.file) == (one, "manifest.json")
+    assert served.target.status().live == two
+    assert served.target.rollback(two).live == two
+    served.apply("one")
+
+
 def test_a_release_is_served_once_more_after_it_was_put_right(served):
     one, _ = served.apply("one")
     assert served.target.renew().live == one

@@ -68,12 +68,15 @@ def insist_sealed(found: Mapping[str, bytes], manifest: ReleaseManifest, trusted
     """Id of the key that signed a release whose large files have the hashes of its manifest. RefusedError.
 
     In this order: the signature (`insist_signed`); every file that it names is one of the release's, and the other way
-    round, with the same hash (`insist_same`); the gate's evidence is about this release (`insist_judged`).
+    round, with the same hash (`insist_same`); the manifest is this one; the gate's evidence is about this release
+    (`insist_judged`).
     """
     name = manifest.release_id
     key, statement = insist_signed(found.get(SIGNATURE), name, trusted)
     small = {file: hash_bytes(data) for file, data in found.items() if file != SIGNATURE}
-    insist_same(statement, {**small, MANIFEST: hash_bytes(manifest.text().encode()), **model_files(manifest)})
+    insist_same(statement, {**small, **model_files(manifest)})
+    if found.get(MANIFEST) != manifest.text().encode():
+        raise RefusedError(name, MANIFEST, f"{MANIFEST} is not the manifest of this release")
     insist_judged(found, name)
     return key
 
