@@ -102,7 +102,7 @@ def measure(target: LocalTarget, made: list[ReleaseManifest], moves: int, client
             else:
                 counts["while it was killed" if was_down or down.is_set() else "failed"] += 1
 
-    threads = [threading.Thread(target=customer, args=(number,)) for number in range(clients)]
+    threads = [threading.Thread(target=customer, args=(number,), daemon=True) for number in range(clients)]
     for thread in threads:
         thread.start()
     seconds: list[float] = []
