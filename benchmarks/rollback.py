@@ -102,10 +102,11 @@ def measure(target: LocalTarget, made: list[ReleaseManifest], moves: int, client
             else:
                 counts["while it was killed" if was_down or down.is_set() else "failed"] += 1
 
-    threads = [threading.Thread(target=customer, args=(number,)) for number in range(clients)]
+    threads = [threading.Thread(target=customer, args=(number,), daemon=True) for number in range(clients)]
     for thread in threads:
         thread.start()
-    seconds, kills, wrong = [], 0, 0
+    seconds: list[float] = []
+    kills, wrong, refused = 0, 0, 0
     for move in range(moves):
         before, wanted = target.status().live, made[move % 3].release_id
         if kill and move % kill == kill - 1:
@@ -123,14 +124,22 @@ def measure(target: LocalTarget, made: list[ReleaseManifest], moves: int, client
             time.sleep(0.2)
             down.clear()
         began = time.monotonic()
-        # Forward as the last stage of a rollout, back as the job roll_back.
-        now = target.apply(made[move % 3], "live") if move % 2 else target.rollback(wanted)
+        before = target.status().live
+        try:
+            # Forward as the last stage of a rollout, back as the job roll_back.
+            now = target.apply(made[move % 3], "live") if move % 2 else target.rollback(wanted)
+        except DeploymentError as error:
+            print(f"move {move + 1} was refused: {str(error)[:100]}")
+            refused += 1
+            wrong += target.start().live != before
+            continue
         seconds.append(time.monotonic() - began)
         wrong += now.live != wanted
     done.set()
     for thread in threads:
         thread.join()
-    print(f"{moves} moves: {statistics.median(seconds):.2f} s in the middle, {max(seconds):.2f} s at most")
+    middle, most = (statistics.median(seconds), max(seconds)) if seconds else (0.0, 0.0)
+    print(f"{moves} moves, {refused} refused: {middle:.2f} s in the middle, {most:.2f} s at most")
     print(f"{kills} kills of the gateway in the middle of a move; served something else afterwards: {wrong}")
     print(", ".join(f"{count} {what}" for what, count in counts.items()))
 

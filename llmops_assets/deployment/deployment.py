@@ -3,7 +3,7 @@ the use case's steps (staged.py); and the way back. Each of them is a materializ
 follows what serves."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -127,7 +127,7 @@ def deployment(
 
 
 @contextlib.contextmanager
-def refusals_told(log: InstalledLog) -> Iterator[None]:
+def refusals_told(log: InstalledLog) -> Generator[None]:
     """A release that is not what was signed fails the run, with the file's name, and stands in the audit log."""
     try:
         yield

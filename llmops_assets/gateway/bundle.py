@@ -75,7 +75,10 @@ def write_bundle(
     if folder.exists():
         try:
             load_bundle(folder, weightless=weightless)
-            _put_seal(folder, seal or {})
+            if seal:
+                _put_seal(folder, seal)
+                for file in set(_files(folder, name)) - {*seal, *signing.model_files(manifest)}:
+                    (folder / file).unlink()
             return load_bundle(folder, weightless=weightless)
         except RefusedError:
             # Damaged after it was written: made again from the lake.

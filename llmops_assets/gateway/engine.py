@@ -172,7 +172,9 @@ class LlamaCppEngine(Engine):
         command += ["--context", str(self.context)]
         if self._bundle.adapter is not None:
             command += ["--adapter", str(self._bundle.adapter)]
-        log = self._bundle.folder / "engine.log"
+        # Beside the bundles: in its folder it would be a file that nobody signed.
+        log = self._bundle.folder.parent.parent / "engines" / f"{self._bundle.folder.name}.log"
+        log.parent.mkdir(exist_ok=True)
         with log.open("wb") as output:
             self._process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output)
         deadline = asyncio.get_running_loop().time() + START_SECONDS
@@ -181,7 +183,7 @@ class LlamaCppEngine(Engine):
                 await self._kill()
                 raise EngineError(f"the engine of {self._bundle.release_id} was stopped at its start")
             if self._process.returncode is not None:
-                raise EngineError(f"the engine of {self._bundle.release_id} ended at its start: see {log.name}")
+                raise EngineError(f"the engine of {self._bundle.release_id} ended at its start: see engines/{log.name}")
             with contextlib.suppress(aiohttp.ClientError, TimeoutError):
                 async with self._session.get(f"{self._address}/health") as response:
                     if response.status == 200:

@@ -135,7 +135,11 @@ class DeploymentTarget(ABC):
     @contextlib.contextmanager
     def preview(self, manifest: ReleaseManifest) -> Generator[None]:
         """Serve a release beside the live one for those who ask for `preview`; nothing of it is logged."""
-        self._bring_in(manifest, {})
+        # One that is released already keeps its seal where it lies.
+        seal: Seal = {}
+        with contextlib.suppress(DeploymentError):
+            seal = self._seal(manifest)
+        self._bring_in(manifest, seal)
         self._move("preview", Wanted(manifest.release_id))
         try:
             yield
@@ -185,10 +189,14 @@ class DeploymentTarget(ABC):
         except LakeError as error:
             raise DeploymentError(f"{release_id} cannot be served: {error}") from error
         try:
-            return ReleaseManifest.model_validate_json(text)
+            manifest = ReleaseManifest.model_validate_json(text)
         except ValueError as error:
             told = f"{signing.MANIFEST} cannot be read ({type(error).__name__})"
             raise ReleaseRefusedError(RefusedError(release_id, signing.MANIFEST, told)) from error
+        if manifest.release_id != release_id:
+            told = f"{signing.MANIFEST} is that of {manifest.release_id}"
+            raise ReleaseRefusedError(RefusedError(release_id, signing.MANIFEST, told))
+        return manifest
 
     def _seal(self, manifest: ReleaseManifest) -> Seal:
         """What was signed with a release, verified. ReleaseRefusedError when it is not signed, or not so."""

@@ -223,6 +223,11 @@ def test_a_candidate_without_a_seal_gets_it_when_it_is_released(files, tmp_path)
     assert refused(folder).file == SIGNATURE
     assert files.put(tmp_path, manifest).folder == folder
     assert load_bundle(folder, trusted=TRUSTED)
+    # An earlier version's log of the engine, say: what is brought anew has nothing beside what was signed.
+    (folder / "engine.log").touch()
+    assert refused(folder).file == "engine.log"
+    assert files.put(tmp_path, manifest).folder == folder
+    assert load_bundle(folder, trusted=TRUSTED)
     newer = seal_of(manifest, OTHER)
     write_bundle(tmp_path, manifest, files.fetch, files.base, newer)
     assert load_bundle(folder, trusted={OTHER.id: TrustedKey(OTHER.id, OTHER.public)}).signed_by == OTHER.id
@@ -287,7 +292,7 @@ def block(curve: ec.EllipticCurve) -> str:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (None, "the trusted keys cannot be read"),
+        (None, "there are no trusted keys yet; `llmops signing sign` makes the first one"),
         ("", "holds no public key in PEM"),
         (block(ec.SECP384R1()), "another kind of key than ECDSA on the curve P-256"),
         ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "a public key that cannot be used"),

@@ -15,7 +15,7 @@ from gateway_support import ARTICLES
 from kubelet import Gateways
 from kubernetes_server import KubernetesServer
 from scripted_target import Said, ScriptedTarget
-from signing_support import publish_seal, trusted_file
+from signing_support import publish_seal, seal_of, trusted_file
 from upstream_server import KEY, UpstreamServer
 
 from llmops_assets.gateway.upstreams.settings import Upstream, UpstreamSettings
@@ -30,8 +30,9 @@ from llmops_assets.lib.records import (
     ReleaseManifest,
     RouterPolicy,
 )
+from llmops_assets.lib.signing import SigningKey
 from resources.cluster import Cluster
-from resources.deployment_target import Ask, DeploymentError, DeploymentTarget, LocalTarget
+from resources.deployment_target import Ask, DeploymentError, DeploymentTarget, LocalTarget, ReleaseRefusedError
 from resources.deployment_target.kubernetes import KubernetesTarget
 from resources.lake.base import Lake
 from resources.lake.embedded import EmbeddedLake
@@ -235,6 +236,44 @@ def test_a_preview_is_asked_by_name_and_ends_whatever_happens(served):
     with pytest.raises(KeyError), served.target.preview(served.manifest("three")):
         raise KeyError("asking failed")
     assert served.target.ask_many([Ask("hello")], "preview")[0].status == 503
+
+
+def test_what_is_not_signed_or_not_by_us_is_refused_at_every_stage_and_only_previewed(served):
+    one, _ = served.apply("one")
+    unsigned, theirs = served.manifest("unsigned"), served.manifest("theirs")
+    publish_seal(served.lake, theirs, seal_of(theirs, SigningKey.new()))
+    for manifest, told in (
+        (unsigned, "it is not signed: `llmops signing sign"),
+        (theirs, "not among the trusted ones"),
+    ):
+        for stage in ("shadow", "canary", "live"):
+            with pytest.raises(ReleaseRefusedError, match=told) as error:
+                served.target.apply(manifest, stage)
+            assert error.value.refusal.file == "model.sig"
+    with served.target.preview(unsigned):
+        assert served.say(which="preview") == "A colleague of unsigned will help."
+    assert (served.target.status().live, served.target.status().canary) == (one, None)
+
+
+@pytest.mark.parametrize("text", [b"{", None], ids=["no JSON", "another's"])
+def test_a_manifest_that_was_changed_in_the_lake_is_refused_forward_and_back(served, text):
+    one, _ = served.apply("one")
+    two, _ = served.apply("two")
+    changed = {**seal_of(served.manifest("one")), "manifest.json": text or served.manifest("x").text().encode()}
+    publish_seal(served.lake, served.manifest("one"), changed)
+    for move in (lambda: served.target.rollback(one), lambda: served.target.apply(served.manifest("one"), "live")):
+        with pytest.raises(ReleaseRefusedError) as error:
+            move()
+        assert (error.value.refusal.release, error.value.refusal.file) == (one, "manifest.json")
+    assert served.target.status().live == two
+    assert served.target.rollback(two).live == two
+    served.apply("one")
+
+
+def test_a_release_is_served_once_more_after_it_was_put_right(served):
+    one, _ = served.apply("one")
+    assert served.target.renew().live == one
+    assert served.say() == "A colleague of one will help."
 
 
 def test_answers_come_in_the_order_of_the_questions(served):

@@ -125,6 +125,10 @@ def read_trusted(file: Path) -> TrustedKeys:
     """The keys in a file of trusted ones. KeyFileError when it is missing, empty, or holds something else."""
     try:
         text = file.read_text()
+    except FileNotFoundError:
+        raise KeyFileError(
+            f"{file}: there are no trusted keys yet; `llmops signing sign` makes the first one and signs what serves"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise KeyFileError(f"{file}: the trusted keys cannot be read ({error})") from error
     found: dict[str, TrustedKey] = {}

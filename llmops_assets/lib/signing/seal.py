@@ -4,9 +4,8 @@ Sealed are `manifest.json` (prompt, thresholds, guard policy and the hashes of t
 evidence, and a person's word where one let it pass; signed with them are the files of the model and the index.
 """
 
+import json
 from collections.abc import Callable, Collection, Mapping
-
-from pydantic import TypeAdapter, ValidationError
 
 from llmops_assets.lib.gate import GateError
 from llmops_assets.lib.hashing import canonical_json, hash_bytes
@@ -71,12 +70,15 @@ def insist_sealed(found: Mapping[str, bytes], manifest: ReleaseManifest, trusted
     """Id of the key that signed a release whose large files have the hashes of its manifest. RefusedError.
 
     In this order: the signature (`insist_signed`); every file that it names is one of the release's, and the other way
-    round, with the same hash (`insist_same`); the gate's evidence is about this release (`insist_judged`).
+    round, with the same hash (`insist_same`); the manifest is this one; the gate's evidence is about this release
+    (`insist_judged`).
     """
     name = manifest.release_id
     key, statement = insist_signed(found.get(SIGNATURE), name, trusted)
     small = {file: hash_bytes(data) for file, data in found.items() if file != SIGNATURE}
-    insist_same(statement, {**small, MANIFEST: hash_bytes(manifest.text().encode()), **model_files(manifest)})
+    insist_same(statement, {**small, **model_files(manifest)})
+    if found.get(MANIFEST) != manifest.text().encode():
+        raise RefusedError(name, MANIFEST, f"{MANIFEST} is not the manifest of this release")
     insist_judged(found, name)
     return key
 
@@ -138,10 +140,11 @@ def insist_judged(files: Mapping[str, bytes], name: str) -> None:
             raise RefusedError(name, file, f"{file} is missing, with which a release is signed")
     try:
         decision = GateDecision.model_validate_json(files[DECISION])
-        word = TypeAdapter(Approval | None).validate_json(files[APPROVAL])
+        said = json.loads(files[APPROVAL])
+        word = None if said is None else Approval.model_validate(said)
         if decision.candidate != name:
             raise GateError(f"it is about {decision.candidate}")
         approvals.insist(decision, word, None)
-    except (ValidationError, GateError) as error:
+    except (ValueError, GateError) as error:
         told = " ".join(str(error).split())
         raise RefusedError(name, DECISION, f"{DECISION} does not let it pass: {told}") from error
