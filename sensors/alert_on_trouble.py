@@ -5,6 +5,7 @@ What the gateways see by themselves is Prometheus's to tell (llmops_assets/obser
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
@@ -108,7 +109,7 @@ def alert_on_trouble(
     """
     now = datetime.now(UTC).timestamp()
     known = json.loads(context.cursor) if context.cursor else None
-    seen = known or {"run": now, "check": 0, "gate": 0, "money": ""}
+    seen: dict[str, Any] = known or {"run": now, "check": 0, "gate": 0, "money": ""}
     runs, seen["run"] = failed_runs(context.instance, workspace, seen["run"])
     checks, seen["check"] = failed_checks(context, workspace, seen["check"])
     gate, seen["gate"] = stopped_candidate(context.instance, workspace, seen["gate"])

@@ -196,6 +196,17 @@ def _chance(frontier: "np.ndarray", total: int, win: Any, loss: Any) -> "np.ndar
     return (weights * np.where(inside, tail, frontier == 0)).sum(axis=1)
 
 
+def binomial_tail(hits: int, total: int, share: float) -> float:
+    """Chance of at least `hits` of `total`, each with the chance `share`; exact."""
+    return sum(math.comb(total, k) * share**k * (1 - share) ** (total - k) for k in range(hits, total + 1))
+
+
+def hypergeometric_tail(hits: int, drawn: int, marked: int, total: int) -> float:
+    """Chance of at least `hits` marked ones among `drawn` of `total`, `marked` of which are (Fisher's exact test)."""
+    ways = sum(math.comb(marked, k) * math.comb(total - marked, drawn - k) for k in range(hits, min(drawn, marked) + 1))
+    return ways / math.comb(total, drawn)
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjusted p-values of several tests, in their order (Holm 1979)."""
     order = sorted(range(len(p_values)), key=lambda index: p_values[index])

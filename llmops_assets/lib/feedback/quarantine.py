@@ -16,6 +16,7 @@ from llmops_assets.lib.corpus.corrections import AGREEMENT
 from llmops_assets.lib.feedback.said import Said
 from llmops_assets.lib.quality_filters import FILTERS
 from llmops_assets.lib.records import FeedbackPolicy
+from llmops_assets.lib.statistics import binomial_tail, hypergeometric_tail
 
 if TYPE_CHECKING:
     import numpy as np
@@ -224,12 +225,10 @@ def against_all(day: Day) -> Named:
     A reading of Dawid and Skene 1979 (https://doi.org/10.2307/2346806) with two classes: who is wrong about what all
     others agree on is taken to be wrong about the rest.
     """
-    from scipy.stats import binom
-
     for spoken in day.of_author().values():
         votes = [clear for said in spoken if said.answered and (clear := _majority(day, said)) is not None]
         against = sum(vote > 0 for vote in votes)
-        if votes and binom.sf(against - 1, len(votes), DISSENT) < ALPHA:
+        if votes and binomial_tail(against, len(votes), DISSENT) < ALPHA:
             for said in spoken:
                 yield said, f"its author goes against all others on {against} of {len(votes)} answers"
 
@@ -246,8 +245,6 @@ def turned(day: Day) -> Named:
 
     Fisher's exact test, one-sided, on the votes on the same answer.
     """
-    from scipy.stats import hypergeom
-
     answers = len({said.answer for said in day.teaching if said.answered})
     today = {said.id for said in day.today}
     for said in day.teaching:
@@ -259,7 +256,7 @@ def turned(day: Day) -> Named:
         if len(before) < ESTABLISHED:
             continue
         wrong, wrong_before = now.count(-1), before.count(-1)
-        p = hypergeom.sf(wrong - 1, len(before) + len(now), wrong + wrong_before, len(now))
+        p = hypergeometric_tail(wrong, len(now), wrong + wrong_before, len(before) + len(now))
         if p < ALPHA / answers:
             yield (
                 said,

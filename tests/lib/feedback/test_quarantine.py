@@ -8,6 +8,7 @@ import pytest
 from llmops_assets.lib.feedback.quarantine import RULES, Day, Held, in_order, many_of_one, sift
 from llmops_assets.lib.feedback.said import Said, said_in
 from llmops_assets.lib.records import FeedbackPolicy
+from llmops_assets.lib.statistics import binomial_tail, hypergeometric_tail
 
 NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
 RETURNS = "You can return a lamp within thirty days of delivery"
@@ -188,6 +189,15 @@ def test_a_person_is_asked_first_where_others_are_divided_and_much_of_the_like_w
     assert order.index("i3") < order.index("i0"), "what was not asked yet comes before what repeats it"
     assert sorted(order) == ["i0", "i1", "i2", "i3"]
     assert in_order([], words.vectors) == []
+
+
+def test_tails_by_hand():
+    # Two heads or three of three coins: 4 of 8. Two aces or more of three cards of four, two of which are: 2 of 4.
+    assert binomial_tail(2, 3, 0.5) == pytest.approx(0.5)
+    assert hypergeometric_tail(2, 3, 2, 4) == pytest.approx(0.5)
+    assert binomial_tail(0, 5, 0.2) == pytest.approx(1)
+    assert hypergeometric_tail(0, 3, 2, 9) == 1
+    assert hypergeometric_tail(3, 3, 2, 4) == 0
 
 
 def row(number: int, **changes) -> dict:
