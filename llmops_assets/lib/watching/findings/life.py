@@ -92,6 +92,8 @@ class Day:
     settled: float = 0.15
     serving: Learned = Learned()
     candidate: Learned = Learned()
+    from_conversations: bool = False
+    """Whether articles are made out of what agents answered, so that each answer of theirs is knowledge."""
     closings: Mapping[str, tuple[date, str]] = field(default_factory=dict)
     """Finding to the day on which a person closed it, and what stands for the reason."""
 
@@ -337,6 +339,7 @@ def _moved_on(day: Day, case: Case) -> Case:
         burst=share,
         rest=rest,
         agreeing=agreeing([one.correction for one in counting if one.correction], day.vectors),
+        answers=finding.total("corrected") if day.from_conversations else 0,
         written=finding.id in day.articles.written,
         article_similarity=similarity,
         settled=day.settled,
