@@ -161,7 +161,7 @@ def _new_topics(day: Day, before: Sequence[Case], asked: Sequence[Member]) -> tu
                 owner |= {one.id: name for one in fresh}
             continue
         ranked = sorted(votes, key=lambda f: (-votes[f], by_id[f].finding.first_seen, f))
-        most = ranked[0]
+        most = merged.get(ranked[0], ranked[0])
         if most in claimed and _enough(fresh):
             name = identity("new", "", day.day, fresh)
             begun[name] = most
@@ -173,6 +173,7 @@ def _new_topics(day: Day, before: Sequence[Case], asked: Sequence[Member]) -> tu
             for f in ranked
             if by_id[f].finding.state == by_id[most].finding.state == "open"
             and f not in claimed
+            and f not in merged
             and 2 * held[f] >= len(by_id[f].members)
         ]
         keeps = min(one_of, key=lambda f: (by_id[f].finding.first_seen, f), default=most)
