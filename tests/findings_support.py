@@ -39,6 +39,18 @@ def vector(text: str) -> np.ndarray:
     return unit(axis(text.split()[0]) + 0.55 * own)
 
 
+class TopicEmbedder:
+    """The vectors of `vector`, as the installed embedder hands them out."""
+
+    digest = "topics"
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        return np.stack([vector(text) for text in texts]) if texts else np.zeros((0, SIZE), np.float32)
+
+    def vectors(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
+        return {text: vector(text) for text in texts}
+
+
 def asked(topic: str, count: int, day: date = MONDAY, *, start: int = 0, **fields) -> list[Member]:
     """Different questions about a topic by different people over a day, answered badly unless said otherwise."""
     begin = datetime(day.year, day.month, day.day, 6, tzinfo=UTC)

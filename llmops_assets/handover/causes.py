@@ -37,11 +37,9 @@ def named(context: dg.AssetExecutionContext) -> tuple[str, ...]:
     """The findings of the run's tag; without one those of the newest report that a retraining helps against."""
     if TAG in context.run.tags:
         return told(context.run)
-    stored = reading.last(context.instance, dg.AssetKey(ASSET))
-    if stored is None:
+    report = reading.looked_up(context, ASSET, FindingsReport)
+    if report is None:
         return ()
-    reading.look_back(context, stored.storage_id)
-    report = reading.parse(stored.asset_materialization, FindingsReport)
     return tuple(finding.id for finding in report.of("open") if finding.action == "retrain")
 
 

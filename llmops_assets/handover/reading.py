@@ -82,6 +82,16 @@ def day_before(context: dg.AssetExecutionContext, record: type[RecordType], day:
     return parse(found.asset_materialization, record)
 
 
+def looked_up(context: dg.AssetExecutionContext, asset: str, record: type[RecordType]) -> RecordType | None:
+    """The hand-over of the last day of an asset that comes later in the graph, or None; noted as an edge of the
+    lineage."""
+    found = _newest_day(context.instance, dg.AssetKey(asset))
+    if found is None:
+        return None
+    look_back(context, found.storage_id)
+    return parse(found.asset_materialization, record)
+
+
 def earlier(context: dg.AssetExecutionContext, until: date) -> dict[date, DatasetRef]:
     """The reading asset's own days up to and including `until`, to compare with: no edge of the lineage."""
     return earlier_records(context, DatasetRef, until=until)

@@ -88,6 +88,7 @@ def findings(
         case.drift.settled_share,
         learned_by(live.release, ledger.trainings if ledger else ()),
         refused(reading.find(context, "candidate", Candidate), reading.find(context, "gate", GateDecision)),
+        workspace.settings.knowledge_from_conversations,
         closings.said(interaction_log.audit_entries(closings.ACTION)),
     )
     cases = carried(today, before)

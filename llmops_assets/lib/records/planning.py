@@ -142,7 +142,7 @@ class DriftPolicy(Record):
     n_of_m: tuple[int, int] = (2, 3)
     cusum_threshold: float = Field(8.0, gt=0)
     settle_days: int = Field(
-        3, ge=0, description="days after the last learned one on which a day that is answered well asks for nothing"
+        3, ge=0, description="days after the last learned one in which what was learned may settle and asks for nothing"
     )
     settled_share: Share = Field(0.15, description="share of poorly answered questions up to which it is answered well")
 

@@ -31,7 +31,7 @@ def ledger(interactions: Sequence[Mapping[str, Any]], option: HostingOption) -> 
         seconds = sum(row["latency_seconds"] for row in generated)
         tokens_in, tokens_out = (sum(row[k] or 0 for row in generated) for k in ("input_tokens", "output_tokens"))
         money = price(seconds, tokens_in, tokens_out, option)
-        energy = seconds * WATTS / 3.6e6 if option.kind != "api" else 0.0
+        energy = kilowatt_hours(seconds) if option.kind != "api" else 0.0
         lines.append(
             CostLine(
                 release_id=release_id,
@@ -44,6 +44,11 @@ def ledger(interactions: Sequence[Mapping[str, Any]], option: HostingOption) -> 
             )
         )
     return CostLedger(lines=tuple(lines), assumptions=assumptions(option))
+
+
+def kilowatt_hours(seconds: float) -> float:
+    """Energy of so many seconds of work."""
+    return seconds * WATTS / 3.6e6
 
 
 def price(seconds: float, input_tokens: int, output_tokens: int, option: HostingOption) -> float:
@@ -91,7 +96,7 @@ def merged(ledgers: Iterable[CostLedger], option: HostingOption) -> CostLedger:
 
 def training(adapter: str, seconds: float, option: HostingOption) -> TrainingCost:
     """What one retraining took, from the seconds of training and judging at the price of an hour."""
-    energy = seconds * WATTS / 3.6e6
+    energy = kilowatt_hours(seconds)
     return TrainingCost(
         adapter=adapter,
         seconds=round(seconds, 3),

@@ -202,6 +202,8 @@ def test_a_text_that_many_send_is_one_finding_and_one_different_question():
         (Figures(20, 7), "write_article"),
         (Figures(20, 20, agreeing=3), "retrain"),
         (Figures(20, 20, agreeing=2), "write_article"),
+        (Figures(20, 20, answers=3), "retrain"),
+        (Figures(20, 20, answers=2), "write_article"),
         (Figures(20, 20, written=True), "retrain"),
         (Figures(20, 20, article_similarity=0.75), "fix_retrieval"),
         (Figures(20, 20, article_similarity=0.75, agreeing=3), "retrain"),
@@ -231,6 +233,9 @@ def test_corrections_that_agree_or_an_article_of_editors_make_a_finding_one_to_l
     wrote = Articles([], np.zeros((0, SIZE), np.float32), frozenset({plain[0].finding.id}))
     (case,) = after([], TUESDAY, plain, articles=wrote)
     assert (case.finding.action, case.finding.written) == ("retrain", True)
+    apart = [one.__class__(**{**one.__dict__, "correction": f"no{one.id} {one.id}"}) for one in asked("recall", 12)]
+    assert after([*NORMAL, *apart])[0].finding.action == "write_article", "no two say the same"
+    assert after([*NORMAL, *apart], from_conversations=True)[0].finding.action == "retrain"
     near = Articles(["recall-article", "orders-article"], np.stack([vector("recall x"), vector("orders x")]))
     (case,) = after([*NORMAL, *asked("recall", 12)], articles=near)
     assert case.finding.articles == ("recall-article", "orders-article")

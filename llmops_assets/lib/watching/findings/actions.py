@@ -21,8 +21,12 @@ NEAR_ARTICLE = 0.75
 
 @dataclass(frozen=True)
 class Figures:
-    """What is counted of a finding. `burst` and `rest` are the shares of its and of all questions of the newest day in
-    its busiest two hours; `settled` is the share of badly answered questions up to which it is answered well."""
+    """What is counted of a finding.
+
+    `burst` and `rest` are the shares of its and of all other questions of the newest day in its busiest two hours,
+    `answers` are those of agents that articles are made of, `settled` is the share of badly answered questions up to
+    which it is answered well.
+    """
 
     questions: int
     badly: int
@@ -32,6 +36,7 @@ class Figures:
     burst: float = 0.0
     rest: float = 1.0
     agreeing: int = 0
+    answers: int = 0
     written: bool = False
     article_similarity: float = 0.0
     settled: float = 0.15
@@ -73,6 +78,8 @@ def _retrain(found: Figures) -> str:
     told = f"{found.badly} of {found.questions} were answered badly"
     if found.written:
         return f"{told}, and editors wrote an article"
+    if found.answers >= MINIMUM_AGREEING:
+        return f"{told}, and agents answered {found.answers}, of which articles are made"
     return f"{told}, and {found.agreeing} corrections agree" if found.agreeing >= MINIMUM_AGREEING else ""
 
 

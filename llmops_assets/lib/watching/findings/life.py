@@ -92,6 +92,8 @@ class Day:
     settled: float = 0.15
     serving: Learned = Learned()
     candidate: Learned = Learned()
+    from_conversations: bool = False
+    """Whether articles are made out of what agents answered, so that each answer of theirs is knowledge."""
     closings: Mapping[str, tuple[date, str]] = field(default_factory=dict)
     """Finding to the day on which a person closed it, and what stands for the reason."""
 
@@ -159,7 +161,7 @@ def _new_topics(day: Day, before: Sequence[Case], asked: Sequence[Member]) -> tu
                 owner |= {one.id: name for one in fresh}
             continue
         ranked = sorted(votes, key=lambda f: (-votes[f], by_id[f].finding.first_seen, f))
-        most = ranked[0]
+        most = merged.get(ranked[0], ranked[0])
         if most in claimed and _enough(fresh):
             name = identity("new", "", day.day, fresh)
             begun[name] = most
@@ -171,6 +173,7 @@ def _new_topics(day: Day, before: Sequence[Case], asked: Sequence[Member]) -> tu
             for f in ranked
             if by_id[f].finding.state == by_id[most].finding.state == "open"
             and f not in claimed
+            and f not in merged
             and 2 * held[f] >= len(by_id[f].members)
         ]
         keeps = min(one_of, key=lambda f: (by_id[f].finding.first_seen, f), default=most)
@@ -337,6 +340,7 @@ def _moved_on(day: Day, case: Case) -> Case:
         burst=share,
         rest=rest,
         agreeing=agreeing([one.correction for one in counting if one.correction], day.vectors),
+        answers=finding.total("corrected") if day.from_conversations else 0,
         written=finding.id in day.articles.written,
         article_similarity=similarity,
         settled=day.settled,
