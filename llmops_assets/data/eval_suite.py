@@ -3,6 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -21,7 +22,7 @@ from llmops_assets.handover.reading import read
 from llmops_assets.lib import evalsuite, tables
 from llmops_assets.lib.hashing import hash_bytes
 from llmops_assets.lib.judging import recent
-from llmops_assets.lib.records import RECENT, Article, DatasetRef, EvalItem, KnowledgeBase, UseCase
+from llmops_assets.lib.records import FAILURE, RECENT, Article, DatasetRef, EvalItem, KnowledgeBase, UseCase
 from llmops_assets.lib.sizing import lines, wanted
 from llmops_assets.lib.tables import TRAINING_ROWS, TRAINING_TAG
 from resources.conversations import Conversations
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 NAME = "eval_suite"
 PATH = f"data/{NAME}/items.jsonl"
+POOL = 500
+"""Questions of customers that are looked at, to draw from."""
 CHECKED = f"data/{NAME}/contamination.json"
 """Tag of a training dataset to item id to what was found: by row id, without texts."""
 
@@ -121,6 +124,51 @@ def before(context: dg.AssetExecutionContext, lake: Lake) -> list[EvalItem]:
     return [] if last is None or not still_there(lake, str(last.ref)) else read_suite(lake, last.ref)
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """The items of a suite; of those that were written the ones left out, as hits; the ids that may not stand in it,
+    and the customers' questions that may not; and what to keep of the comparison for the next time."""
+
+    items: list[EvalItem]
+    left_out: list[dict]
+    refused: set[str]
+    taught: set[str]
+    checked: bytes
+
+
+def draw(
+    lake: Lake,
+    written: list[EvalItem],
+    known: Sequence[recent.Known],
+    remembered: Sequence[EvalItem],
+    articles: Sequence[Article],
+    served: Iterable[Article],
+    *,
+    recents: int,
+    failures: int,
+) -> Drawn:
+    """The suite of what was written and of traffic, without what any training dataset or the served index has.
+
+    What was taught is left out before the sample is drawn, so that the sample has the size it needs.
+    """
+    tags = {tag: commit for tag, commit in lake.tags().items() if tag.startswith(TRAINING_TAG)}
+    pool = recent.sample(known, POOL)
+    possible = recent.items(pool, remembered, articles, recent=POOL, failures=POOL)
+    hits, checked = contaminations(lake, evalsuite.ordered([*written, *possible]), tags)
+    refused = {hit["item"] for hit in (*hits, *repeated(possible, served))}
+    taught = {item.question for item in possible if item.id in refused}
+    asked = recent.items(
+        [one for one in pool if one.question not in taught],
+        [item for item in remembered if item.question not in taught],
+        articles,
+        recent=recents,
+        failures=failures,
+    )
+    ids = {item.id for item in written}
+    items = evalsuite.ordered([*(item for item in written if item.id not in refused), *asked])
+    return Drawn(items, [hit for hit in hits if hit["item"] in ids], refused, taught, checked)
+
+
 class SuiteConfig(dg.Config):
     """How much of the traffic judges."""
 
@@ -153,14 +201,13 @@ def eval_suite(
     """Held-out questions in slices: faq, complaint, slang, typos, out_of_scope, new_topic, those of dialogues, a sample
     of the last days' traffic whose right answer is known, and known failures; what is right say trusted articles only.
 
-    A question that some training dataset had before it became a question of the suite is left out, and listed, and so
-    is a customer's that the knowledge base knows. Where
-    the use case names no questions out of scope, that slice is missing: unmeasured, not passed.
+    A question that some training dataset had before it became a question of the suite is left out, and listed; so is a
+    customer's, and one that the knowledge base knows, and both are counted. Where the use case names no questions out
+    of scope, that slice is missing: unmeasured, not passed.
     """
     knowledge = read(context, "knowledge_base", KnowledgeBase)
     case = read(context, "use_case", UseCase)
     foreign = case.out_of_scope.held_out
-    tags = {tag: commit for tag, commit in lake.tags().items() if tag.startswith(TRAINING_TAG)}
     articles, claims = read_articles(lake, knowledge.trusted.ref), Claims(context)
     dated = [a.available_from for a in articles if a.available_from]
     written = evalsuite.build_suite(
@@ -171,23 +218,15 @@ def eval_suite(
         slices=use_case.slices(),
     )
     found = traffic(context, lake, config.days, articles, conversations.labels())
-    asked = recent.items(
-        found.known,
-        before(context, lake),
-        articles,
-        recent=wanted(RECENT, case.gate, config.recent),
-        failures=config.failures,
-    )
-    built = evalsuite.ordered([*written, *asked])
-    hits, checked = contaminations(lake, built, tags)
-    hits += repeated(asked, read_articles(lake, knowledge.articles.ref))
-    known = {hit["item"] for hit in hits}
-    data = evalsuite.to_jsonl([item for item in built if item.id not in known])
-    files = {PATH: data, CHECKED: checked}
-    commit = publish(context, lake, files, items=len(built) - len(known))
+    served, remembered = read_articles(lake, knowledge.articles.ref), before(context, lake)
+    size = wanted(RECENT, case.gate, config.recent)
+    drawn = draw(lake, written, found.known, remembered, articles, served, recents=size, failures=config.failures)
+    data = evalsuite.to_jsonl(drawn.items)
+    commit = publish(context, lake, {PATH: data, CHECKED: drawn.checked}, items=len(drawn.items))
     ref = lake.uri(commit, PATH)
     items = read_suite(lake, ref)
-    left = [item.id for item in items if item.id in known]
+    asked = [item for item in items if item.slice.startswith((RECENT, FAILURE)) and item.question in drawn.taught]
+    left = [*asked, *(item for item in items if item.id in drawn.refused)]
     claims.hold("never_trained_on", items and not left, f"{len(left)} of {len(items)} questions", questions=len(left))
     yield from claims.results()
     claims.insist("No release can be judged by questions that were trained on, or by none")
@@ -207,8 +246,9 @@ def eval_suite(
         traffic_known=counted("known by", Counter(one.how for one in found.known), "questions"),
         traffic_failed=sum(one.failed for one in found.known),
         traffic_unknown=counted("reason", found.unknown, "interactions"),
+        traffic_taught=len(drawn.taught),
         disputed=len(found.disputed),
         seen=table(lines(counts, case.gate)),
-        left_out=table(hits),
+        left_out=table(drawn.left_out),
         inputs=inputs,
     )

@@ -305,9 +305,12 @@ def _judge(row: _Compared, p_worse: float, p_better: float, p_best: float, polic
 
 
 def _undecided(row: _Compared, margin: float, policy: GatePolicy) -> str:
-    """What an undecided unit does; accepted is only a measured loss within the margin."""
+    """What an undecided unit does; accepted is only a measured loss within the margin, of a watched one what may be
+    chance."""
     what = policy.when_undecided(row.name)
     within = row.lost - row.won <= margin * row.score.total + 1e-9
+    if policy.watches(row.name):
+        within = paired_p(row.lost, row.won, row.score.total, 0.0) > policy.alpha_of(row.name)
     return {"block": "blocks", "ask": "asks", "collect": "collects", "accept": "accepted" if within else "blocks"}[what]
 
 

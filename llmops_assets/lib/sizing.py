@@ -29,6 +29,8 @@ def size(unit: str, questions: int, policy: GatePolicy) -> Size:
     decides = policy.when_undecided(unit) != "accept"
 
     def passes(loss: float) -> float:
+        if policy.watches(unit):
+            return 1 - paired_power(questions, 0.0, alpha, policy.differing, loss)
         if decides:
             return paired_power(questions, margin, alpha, policy.differing, -loss)
         return tolerated_power(questions, margin, policy.differing, -loss)

@@ -78,3 +78,20 @@ def test_live_traffic_knows_what_is_right_and_feedback_corrects_what_is_not():
     assert set(corrections) <= {q.reference for q in queries}
     right = [generator.feedback_for(q, True) for q in queries]
     assert {f[0] for f in right if f} == {1}
+
+
+def test_the_samples_policy_facts_are_answered_by_its_articles_exactly():
+    from llmops_assets.lib import evalsuite
+    from llmops_assets.lib.judging.grading import grade
+    from llmops_assets.lib.slices import read_folder
+
+    known = {article.id: article for article in generator.load_articles()}
+    slices = read_folder(generator.SLICES, generator.SCORERS)
+    items = evalsuite.build_suite(list(known.values()), (), new_since=None, slices=slices)
+    asked = [item for item in items if item.slice == "policy_facts"]
+    assert len(asked) == sum(len(one.questions) for one in slices) == 10
+    for item in asked:
+        assert item.article in known
+        assert item.question not in known[item.article].questions
+        assert grade(item, known[item.article].answer, "matched", item.article), item.question
+        assert not grade(item, f"{known[item.article].answer} Or 77 of them.", "matched", item.article)

@@ -109,14 +109,21 @@ class GatePolicy(Record):
         """The level of a unit's test of not being worse."""
         return min(self.alpha, self.protected_alpha) if unit in self.protected_slices else self.alpha
 
+    def watches(self, unit: str) -> bool:
+        """Whether a unit of traffic is named nowhere: it stops a candidate only where the loss is beyond chance.
+
+        A quiet day must not stop a release that nobody asked to be judged by it.
+        """
+        return unit in (RECENT, KNOWN_FAILURES) and unit not in {*self.undecided, *self.protected_slices, *self.margins}
+
     def when_undecided(self, unit: str) -> Undecided:
         """What follows where a unit is undecided. A slice that a group speaks for is accepted where none is named.
 
-        So is what traffic gives: a quiet day must not stop a release that nobody asked to be judged by it.
+        So is what is only watched.
         """
         if unit in self.undecided:
             return self.undecided[unit]
-        if unit in (RECENT, KNOWN_FAILURES) and unit not in self.protected_slices:
+        if self.watches(unit):
             return "accept"
         spoken_for = unit not in self.protected_slices and any(unit in of for of in self.groups.values())
         return "accept" if spoken_for else self.on_undecided
