@@ -165,18 +165,8 @@ class ClusterHere:
 
     def start_dagster(self) -> None:
         """The code server, then the daemon."""
-        from dagster._grpc.client import DagsterGrpcClient
-
         self.start("code-server", ('"4000"', f'"{self.code}"'))
-        client = DagsterGrpcClient(port=self.code, host="127.0.0.1")
-
-        def serves() -> bool:
-            try:
-                return client.health_check_query() == "SERVING"
-            except Exception:
-                return False
-
-        self.wait_for(serves, 120, "code-server")
+        self.wait_for(lambda: not ports.is_free(self.code), 120, "code-server")
         self.start("daemon")
 
     def dagster(self, *arguments: str) -> str:
