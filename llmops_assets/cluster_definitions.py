@@ -111,7 +111,7 @@ def _pods(context: dg.InitExecutorContext) -> Pods:
 
 PODS = dg.ExecutorDefinition(
     "pods",
-    config_schema=k8s_job_executor.config_schema,
+    config_schema=k8s_job_executor.config_schema.as_field(),
     requirements=multiple_process_executor_requirements(),
     executor_creation_fn=_pods,
 )
