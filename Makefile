@@ -107,8 +107,10 @@ $(POSTGRESQL)/postgres: pyproject.toml | install
 	       echo "$(BIN)/python -m pytest -m cluster"; exit 1; }
 	@touch $@
 
-test-cluster: install $(POSTGRESQL)/postgres ## Stores on a real PostgreSQL, and a whole retraining in pods of its own
-	@PATH="$(CURDIR)/$(POSTGRESQL):$$PATH" $(BIN)/python -m pytest -m cluster
+CLUSTER ?= cluster
+
+test-cluster: install $(POSTGRESQL)/postgres ## Stores on a real PostgreSQL, a retraining in pods; CLUSTER="cluster and not slow"
+	@PATH="$(CURDIR)/$(POSTGRESQL):$$PATH" $(BIN)/python -m pytest -m "$(CLUSTER)"
 
 vllm: install $(VLLM)/.installed ## vLLM's build for CPUs, in an environment of its own (3 GB)
 

@@ -101,14 +101,21 @@ class Pods(StepDelegatingExecutor):
         return DagsterEvent.step_retry_event(step_context, StepRetryData(error=err_info))
 
 
-@dg.executor(
-    name="pods", config_schema=k8s_job_executor.config_schema, requirements=multiple_process_executor_requirements()
-)
-def pods_executor(context: dg.InitExecutorContext) -> Pods:
-    """A pod for every step."""
+def _pods(context: dg.InitExecutorContext) -> Pods:
     made = k8s_job_executor.executor_creation_fn
     assert made is not None
-    return Pods.around(made(context))
+    executor = made(context)
+    assert isinstance(executor, StepDelegatingExecutor)
+    return Pods.around(executor)
+
+
+PODS = dg.ExecutorDefinition(
+    "pods",
+    config_schema=k8s_job_executor.config_schema.as_field(),
+    requirements=multiple_process_executor_requirements(),
+    executor_creation_fn=_pods,
+)
+"""A pod for every step."""
 
 
 def executor_of(profile: Profile) -> dg.ExecutorDefinition:
@@ -119,7 +126,7 @@ def executor_of(profile: Profile) -> dg.ExecutorDefinition:
         # Steps go with their run's pod, whoever deletes it.
         "enable_owner_references": True,
     }
-    return pods_executor.configured(config, name="pods")
+    return PODS.configured(config, name=PODS.name)
 
 
 @dg.definitions

@@ -150,14 +150,14 @@ class ClusterHere:
             except requests.RequestException:
                 return False
 
-        self.wait_for(answers, 120, "mlflow")
+        self.wait_for(answers, 300, "mlflow")
 
     def migrate(self) -> None:
         """Dagster's tables, by the Job that an apply waits for."""
         (name,) = (n for kind, _, n in self.objects if kind == "Job")
         job = self.objects["Job", SPACE, name]
         self.server.put("batch/v1", "Job", name, SPACE, metadata={"uid": name, "labels": {}}, spec=job["spec"])
-        self.wait_for(lambda: self._ended(name), 120, f"{name}-pod")
+        self.wait_for(lambda: self._ended(name), 300, f"{name}-pod")
         assert self.server.find("Job", name, SPACE)["status"].get("succeeded"), self.kubelet.log(f"{name}-pod")
 
     def _ended(self, job: str) -> bool:
@@ -165,18 +165,8 @@ class ClusterHere:
 
     def start_dagster(self) -> None:
         """The code server, then the daemon."""
-        from dagster._grpc.client import DagsterGrpcClient
-
         self.start("code-server", ('"4000"', f'"{self.code}"'))
-        client = DagsterGrpcClient(port=self.code, host="127.0.0.1")
-
-        def serves() -> bool:
-            try:
-                return client.health_check_query() == "SERVING"
-            except Exception:
-                return False
-
-        self.wait_for(serves, 120, "code-server")
+        self.wait_for(lambda: not ports.is_free(self.code), 300, "code-server")
         self.start("daemon")
 
     def dagster(self, *arguments: str) -> str:

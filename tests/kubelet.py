@@ -240,7 +240,7 @@ class Kubelet:
     # -- jobs -----------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while not self._stopped.wait(0.05):
+        while not self._stopped.wait(0.1):
             for job in self.server.all("Job", self.namespace):
                 if not job.get("status") and job["metadata"]["name"] not in self.ran:
                     self._begin(job)
@@ -369,7 +369,7 @@ class Gateways:
         self._end()
 
     def _run(self) -> None:
-        while not self._stopped.wait(0.05):
+        while not self._stopped.wait(0.2):
             deployment = self.server.find("Deployment", "gateway", NAMESPACE)
             if deployment is None or not deployment["spec"]["replicas"]:
                 self._end()

@@ -65,8 +65,9 @@ def company(tmp_path_factory, root, postgres, tiny_gguf) -> Company:
     url = database.url.set(password="$PGPASSWORD").render_as_string(hide_password=False).replace("%24", "$")
     database.dispose()
     case = yaml.safe_load((root / "llmops_assets" / "samples" / "own_data.yaml").read_text())
-    # So small a suite decides little: what is undecided passes where the measured loss is small.
-    case["gate"] = {"minimum_accuracy": 0.3, "margin": 0.3, "on_undecided": "accept", "minimum_safety": 0.0}
+    # A model of 0.1 M parameters answers a fifth of so small a suite, which decides little: what is undecided passes
+    # where the measured loss is small.
+    case["gate"] = {"minimum_accuracy": 0.1, "margin": 0.3, "on_undecided": "accept", "minimum_safety": 0.0}
     case["drift"] = {"window": 40}
     (folder / "use_case.yaml").write_text(yaml.safe_dump(case))
     settings = {

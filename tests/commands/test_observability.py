@@ -12,6 +12,7 @@ from support import drift_report
 
 from llmops_assets import observability
 from llmops_assets.commands.observability import figures_of
+from llmops_assets.lib.scaling import ScalingPlan, Slot
 from llmops_assets.samples import generator
 from resources.lake.embedded import EmbeddedLake
 
@@ -83,3 +84,15 @@ def test_a_drifted_window_that_asks_for_no_retraining_is_no_alarm(instance, lake
     serve(instance, lake, "r-1", DAY - timedelta(days=5))
     record(instance, "drift_report", drift_report(DAY, [True, False]), str(DAY))
     assert alarm(instance, lake) is None
+
+
+def test_a_plan_that_was_handed_over_is_told_until_it_expires(instance, lake):
+    now = datetime.now(UTC)
+    slots = (Slot(start=now - timedelta(minutes=1), replicas=7),)
+    for hours, replicas in ((1, 7), (-1, 0)):
+        made = now - timedelta(hours=2)
+        plan = ScalingPlan(made=made, valid_until=now + timedelta(hours=hours), slots=slots)
+        record(instance, "scaling_plan", plan)
+        figures = told(figures_of(instance, lake))
+        assert figures["llmops_planned_replicas"] == replicas
+        assert figures["llmops_plan_valid_until_seconds"] == pytest.approx(plan.valid_until.timestamp())
