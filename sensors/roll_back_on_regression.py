@@ -2,6 +2,7 @@
 more customers that is shown not to: one run per served state."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
@@ -51,7 +52,7 @@ def roll_back_on_regression(
         return dg.SkipReason(f"a run is under way about it: {told}")
     if decision.verdict in ACTIONS:
         action = {"action": ACTIONS[decision.verdict], "decision": decision.model_dump_json()}
-        config = {"ops": {"deployment": {"config": {**action, "generation": way.generation}}}}
+        config: dict[str, Any] = {"ops": {"deployment": {"config": {**action, "generation": way.generation}}}}
     elif runs and not way.held:
         # What it decided on is recorded as it was, so nothing says that it did not move the route.
         config = dict(runs[0].run_config)
