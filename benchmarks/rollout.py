@@ -47,8 +47,8 @@ CANDIDATES: Mapping[str, Mapping[Metric, float]] = {
     "slow in 20 %": {"slow": 0.16},
     "always slow": {"slow": 0.96},
 }
-"""Candidate to the events that it has more, in shares of conversations; of ten wrong answers two are rated or put
-right."""
+"""Candidate to the events that it has more, in shares of conversations; of ten wrong answers two are rated down and
+one is put right."""
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,15 @@
 more customers that is shown not to: one run per served state."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
 from llmops_assets.deployment import staged
-from llmops_assets.gateway.state import ServingState
 from llmops_assets.handover import reading, serving
 from llmops_assets.jobs import roll_out
 from llmops_assets.lib.records import Rollout, RolloutDecision, UseCase
 from llmops_assets.lib.watching import rollout
-from resources.deployment_target import DeploymentTarget
 from resources.interaction_log import InstalledLog
 from resources.lake.base import Lake
 
@@ -31,55 +30,41 @@ def decide(instance: dg.DagsterInstance, log: InstalledLog, way: Rollout, now: d
     return rollout.decide(counted, way.policy, way.share, hours, held=way.held)
 
 
-def stands(way: Rollout, route: ServingState) -> str:
-    """Why nothing can be decided about a rollout as the route has it; "": it stands where it was recorded."""
-    at = staged.place(route, way)
-    if at is None:
-        return (
-            f"the target serves {route.live} with {route.canary or 'nothing'} beside it, not the recorded rollout of "
-            f"{way.release_id}: roll back, or deploy again"
-        )
-    return "" if at == way.step else "moved"
-
-
 @dg.sensor(job=roll_out, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.STOPPED)
 def roll_back_on_regression(
     context: dg.SensorEvaluationContext,
     lake: dg.ResourceParam[Lake],
-    target: dg.ResourceParam[DeploymentTarget],
     interaction_log: dg.ResourceParam[InstalledLog],
 ) -> dg.SensorResult | dg.SkipReason:
-    """Requests `roll_out` where the figures of the step call for it; the served generation is the run key.
+    """Requests `roll_out` where the figures of the step call for it; the generation in which it stands is the run key.
 
-    A run that died after it had moved the route is run again and records what it finds.
+    A run that ended before it recorded what it did is requested again as it was.
     """
     live = serving.recorded(context.instance, lake)
     way = staged.under_way(live)
-    route = target.routed()
     if way is None:
-        beside = f"; {route.canary} is served beside it, which nobody recorded" if route.canary else ""
-        return dg.SkipReason(f"no rollout is under way{beside}")
-    problem = stands(way, route)
-    if problem not in ("", "moved"):
-        return dg.SkipReason(problem)
+        return dg.SkipReason("no rollout is under way")
     decision = decide(context.instance, interaction_log, way, datetime.now(UTC))
     told = f"{way.release_id}: {decision.reason}"
-    if not problem and decision.verdict not in ACTIONS:
-        waits = "; it waits for `llmops rollout advance` or `abort`" if decision.verdict == "ask" else ""
-        return dg.SkipReason(told + waits)
-    cause = f"rollout-{way.release_id}-{route.generation}"
+    cause = f"rollout-{way.release_id}-{way.generation}"
     runs = context.instance.get_runs(dg.RunsFilter(tags={"cause": cause}))
     if any(not run.is_finished for run in runs):
         return dg.SkipReason(f"a run is under way about it: {told}")
+    if decision.verdict in ACTIONS:
+        action = {"action": ACTIONS[decision.verdict], "decision": decision.model_dump_json()}
+        config: dict[str, Any] = {"ops": {"deployment": {"config": {**action, "generation": way.generation}}}}
+    elif runs and not way.held:
+        # What it decided on is recorded as it was, so nothing says that it did not move the route.
+        config = dict(runs[0].run_config)
+    else:
+        waits = "; it waits for `llmops rollout advance` or `abort`" if decision.verdict == "ask" else ""
+        return dg.SkipReason(told + waits)
     if len(runs) >= TRIES:
         return dg.SkipReason(f"{len(runs)} runs about it failed, look at the last one: {told}")
-    # What a killed run has moved is recorded, whatever the figures say by now.
-    action = ACTIONS.get(decision.verdict, "advance")
-    config = {"action": action, "generation": route.generation, "decision": decision.model_dump_json()}
     request = dg.RunRequest(
         # A try has its own key: Dagster starts nothing twice under one, also where the first run failed.
         run_key=f"{cause}-{len(runs)}",
-        run_config={"ops": {"deployment": {"config": config}}},
-        tags={"cause": cause, "verdict": action},
+        run_config=config,
+        tags={"cause": cause, "verdict": config["ops"]["deployment"]["config"]["action"]},
     )
     return dg.SensorResult(run_requests=[request])

@@ -16,7 +16,7 @@ from llmops_assets.lib.records import Deployment, Rollout
 from resources import home_folder, open_lake, open_target
 from resources.interaction_log import InstalledLog
 from resources.workspace import Workspace
-from sensors.roll_back_on_regression import decide, stands
+from sensors.roll_back_on_regression import decide
 
 NONE = "no rollout is under way: one begins with `llmops build` where the use case has `rollout: steps`"
 
@@ -30,7 +30,7 @@ def status(console: Console) -> None:
         if way is None:
             console.print(NONE)
             return
-        problem = stands(way, open_target(workspace, lake=lake).routed())
+        at = staged.place(open_target(workspace, lake=lake).routed(), way)
         log = InstalledLog(workspace.log_url)
         try:
             decision = decide(instance, log, way, datetime.now(UTC))
@@ -56,10 +56,10 @@ def status(console: Console) -> None:
         )
     console.print(shown)
     console.print(f"{decision.verdict}: {decision.reason}", highlight=False)
-    if problem == "moved":
-        console.print("the route was moved already, and the run that did so ended before it recorded it")
-    elif problem:
-        console.print(problem, highlight=False)
+    if at is None:
+        console.print("the target serves something else than this rollout: roll back, or deploy again")
+    elif at != way.step:
+        console.print("the route was moved already; the run that did so ended before it recorded it")
 
 
 def say(action: str, reason: str, name: str, console: Console) -> Rollout:

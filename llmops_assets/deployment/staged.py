@@ -42,8 +42,8 @@ class RolloutError(LlmopsError):
 
 @dataclass(frozen=True)
 class Word:
-    """What is to be done and why: a decision's, or with `name` a person's. `generation` is that of the state that it
-    was decided on; -1: whichever is served."""
+    """What is to be done and why: a decision's, or with `name` a person's. `generation` is that of the recorded state
+    that it was decided on; -1: whichever it is."""
 
     action: str
     generation: int = -1
@@ -143,17 +143,16 @@ def carried_out(
     if at != rollout.step:
         # A run that was killed before it could record it had moved the route.
         return _stood(rollout, at, route, _said(log, rollout))
-    if word.generation not in (-1, route.generation):
+    if word.generation not in (-1, rollout.generation):
         raise RolloutError(
-            f"this was decided on generation {word.generation} of what is served, and {route.generation} is served "
-            "now: somebody else changed it meanwhile"
+            f"this was decided on generation {word.generation} of what is served, and the rollout has gone on to "
+            f"{rollout.generation} meanwhile"
         )
     if rollout.held and word.action == "advance" and not word.name:
         raise RolloutError(f"a person holds the rollout of {rollout.release_id}: it goes on when they say so")
-    entry = log.audit(ACTIONS[word.action], _detail(rollout, route, word), once=_beginning(rollout, route, word))
+    entry = log.audit(ACTIONS[word.action], _detail(rollout, word), once=_beginning(rollout, word))
     if word.action not in MOVES:
-        held = rollout.model_copy(update={"held": word.action == "hold", "entry": entry["number"]})
-        return held.model_copy(update={"generation": route.generation})
+        return rollout.model_copy(update={"held": word.action == "hold", "entry": entry["number"]})
     try:
         _move(rollout, word, target, candidate, route.generation)
     except DeploymentError as error:
@@ -200,15 +199,15 @@ def _by(told: Mapping[str, Any]) -> str:
     return f"{told['name']}: {told['reason']}" if told else "found so on the target, and nobody said why"
 
 
-def _beginning(rollout: Rollout, route: ServingState, word: Word) -> str:
+def _beginning(rollout: Rollout, word: Word) -> str:
     """What an entry about this state begins with; a person may say the same of one state twice."""
-    return "" if word.name else f"{rollout.release_id} {route.generation} "
+    return "" if word.name else f"{rollout.release_id} {rollout.generation} "
 
 
-def _detail(rollout: Rollout, route: ServingState, word: Word) -> str:
+def _detail(rollout: Rollout, word: Word) -> str:
     decision = word.decision.model_dump(mode="json") if word.decision else None
     told = {"name": word.name, "reason": word.reason, "share": rollout.share, "decision": decision}
-    return f"{rollout.release_id} {route.generation} {canonical_json(told)}"
+    return f"{rollout.release_id} {rollout.generation} {canonical_json(told)}"
 
 
 def _said(log: InstalledLog, rollout: Rollout) -> dict[str, Any] | None:

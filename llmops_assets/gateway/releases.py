@@ -171,4 +171,4 @@ def share_of(conversation: str, release: str) -> float:
 
     Each release draws anew, so that not the same few try all of them.
     """
-    return int(hashlib.sha256(f"{release} {conversation}".encode()).hexdigest()[:8], 16) / 16**8
+    return int(hashlib.sha256(f"{conversation} {release}".encode()).hexdigest()[:8], 16) / 16**8

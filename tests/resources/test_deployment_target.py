@@ -209,6 +209,38 @@ def test_a_canary_takes_part_and_can_be_withdrawn(served):
     assert served.target.ask_many([Ask("hello")], "canary")[0].status == 503
 
 
+def test_who_is_with_the_canary_stays_with_it_when_its_share_grows(served):
+    served.apply("one")
+    made = served.manifest("two")
+    asks = [Ask("Why is the moon?", conversation=f"c{n}") for n in range(40)]
+    answered: list[set[int]] = []
+    for share in (0.2, 0.6):
+        served.target.apply(made, "canary", share=share)
+        replies = served.target.ask_many(asks)
+        answered.append({n for n, reply in enumerate(replies) if reply.release_id == made.release_id})
+    assert answered[0] < answered[1] < set(range(40))
+    assert answered[0]
+    served.target.abort_canary()
+
+
+def test_a_move_that_was_decided_on_another_state_is_refused_and_one_that_is_made_already_is_fine(served):
+    one, _ = served.apply("one")
+    two = served.manifest("two")
+    before = served.target.routed()
+    served.target.apply(two, "canary", share=0.2, expected=before.generation)
+    after = served.target.routed()
+    assert (after.canary, after.canary_share, after.generation > before.generation) == (two.release_id, 0.2, True)
+    served.target.apply(two, "canary", share=0.2, expected=before.generation)
+    for move in (
+        lambda: served.target.abort_canary(before.generation),
+        lambda: served.target.apply(two, "live", expected=before.generation),
+    ):
+        with pytest.raises(DeploymentError, match="somebody else changed it"):
+            move()
+    assert (served.target.routed(), served.target.status().live) == (after, one)
+    served.target.abort_canary(after.generation)
+
+
 def test_a_canary_becomes_live_and_leaves_its_place(served):
     one, _ = served.apply("one")
     two, _ = served.apply("two", "canary")
@@ -220,10 +252,12 @@ def test_a_shadow_is_asked_by_name_and_no_customer_sees_it(served):
     one, _ = served.apply("one")
     _, status = served.apply("two", "shadow")
     assert (status.live, status.canary) == (one, None)
+    assert served.target.routed().shadow_share == 0.5
     assert served.say(which="shadow") == "A colleague of two will help."
     replies = served.target.ask_many([Ask("Why is the moon?", conversation=f"c{n}") for n in range(10)])
     assert {r.release_id for r in replies} == {one}
-    served.target.abort_canary()
+    served.target.end_shadow()
+    assert (served.target.routed().shadow, served.target.routed().shadow_share) == (None, 0.0)
     assert served.target.ask_many([Ask("hello")], "shadow")[0].status == 503
 
 
