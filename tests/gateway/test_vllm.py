@@ -331,7 +331,6 @@ def test_a_gateway_on_vllm_rolls_out_and_back_under_load_and_outlives_a_kill(sta
     def release(name: str) -> ReleaseManifest:
         return stand.files.manifest(
             name,
-            knowledge_index=None,
             adapter=stored(name),
             router=RouterPolicy(answer_above=2.0, hand_over_below=0.0, retrieval=False),
             generation=GenerationSettings(max_tokens=40),
