@@ -24,6 +24,7 @@ import psutil
 
 from llmops_assets.commands.demo import on_cpu
 from llmops_assets.gateway.vllm.settings import VLLMSettings
+from llmops_assets.lib import ports
 from llmops_assets.lib.answering.embedding import Embedder, find_embedder_folder
 from llmops_assets.lib.answering.knowledge import KnowledgeIndex
 from llmops_assets.lib.hashing import hash_file
@@ -192,7 +193,7 @@ def main() -> None:
                 models=models,
                 log_url=f"sqlite:///{home / name}.db",
                 subject_key=home / "subject.key",
-                port=8795,
+                port=ports.find_free(),
                 vllm=vllm,
                 options=["--threads", str(arguments.threads)],
             )

@@ -65,6 +65,8 @@ def on_cpu(vllm: Path) -> VLLMSettings:
         slots=4,
         dtype="float32",
         arguments=("--enforce-eager",),
+        # Minutes on a free core; many times that beside trainings and tests.
+        start_seconds=1800,
         environment={
             "VLLM_TARGET_DEVICE": "cpu",
             "VLLM_CPU_KVCACHE_SPACE": "1",

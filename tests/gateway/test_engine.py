@@ -35,7 +35,7 @@ def llama(folder, tiny_gguf) -> LlamaCppEngine:
 
 def vllm(folder, tiny_model) -> VLLMEngine:
     environment = {"PIECE_SECONDS": "0.0005"}
-    settings = VLLMSettings(command=program(folder), slots=1, environment=environment, start_seconds=60)
+    settings = VLLMSettings(command=program(folder), slots=1, environment=environment, start_seconds=120)
     base = ModelRef(name="tiny", digest=tiny_model.ref.digest)
     manifest = Files(folder).manifest().model_copy(update={"base": base})
     bundle = Bundle(folder, manifest, tiny_model.gguf, None, None)

@@ -48,7 +48,7 @@ class Stand:
     adapter: Path
 
     def vllm(self, *, linger: float = 0, **settings) -> VLLM:
-        given = {"command": program(self.folder), "environment": {"PIECE_SECONDS": "0.001"}, "start_seconds": 60}
+        given = {"command": program(self.folder), "environment": {"PIECE_SECONDS": "0.001"}, "start_seconds": 120}
         made = VLLMSettings.model_validate({**given, **settings})
         return VLLM(made, self.folder / "served", self.folder.parent / "converted", threads=1, linger=linger)
 
@@ -188,8 +188,8 @@ def test_adapters_of_an_earlier_life_are_removed(stand):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hangs"])
 def test_a_server_that_dies_or_hangs_is_started_again_with_its_adapters(stand, number, monkeypatch):
-    monkeypatch.setattr("llmops_assets.gateway.vllm.server.HEALTH_SECONDS", 0.5)
-    monkeypatch.setattr("llmops_assets.gateway.vllm.engine.ANSWER_SECONDS", 1.0 if number == signal.SIGSTOP else 60.0)
+    monkeypatch.setattr("llmops_assets.gateway.vllm.server.HEALTH_SECONDS", 2.0)
+    monkeypatch.setattr("llmops_assets.gateway.vllm.engine.ANSWER_SECONDS", 5.0 if number == signal.SIGSTOP else 60.0)
     vllm = stand.vllm()
     one = stand.bundle("one")
 
@@ -331,7 +331,6 @@ def test_a_gateway_on_vllm_rolls_out_and_back_under_load_and_outlives_a_kill(sta
     def release(name: str) -> ReleaseManifest:
         return stand.files.manifest(
             name,
-            knowledge_index=None,
             adapter=stored(name),
             router=RouterPolicy(answer_above=2.0, hand_over_below=0.0, retrieval=False),
             generation=GenerationSettings(max_tokens=40),
@@ -345,7 +344,7 @@ def test_a_gateway_on_vllm_rolls_out_and_back_under_load_and_outlives_a_kill(sta
         log_url=f"sqlite:///{stand.folder / 'log.db'}",
         subject_key=stand.folder / "key",
         port=8793,
-        vllm=VLLMSettings(command=program(stand.folder), start_seconds=60),
+        vllm=VLLMSettings(command=program(stand.folder), start_seconds=120),
     )
     one, two = release("one"), release("two")
     replies: list[TargetReply] = []

@@ -92,7 +92,8 @@ class VLLM:
 
     async def _end_later(self, digest: str) -> None:
         await asyncio.sleep(self._linger)
-        await self._end(digest)
+        # An end that has begun is waited for by `close`, and not broken off by it.
+        await asyncio.shield(self._end(digest))
 
     async def _end(self, digest: str) -> None:
         async with self._changing:
