@@ -50,9 +50,10 @@ def roll_back_on_regression(
     runs = context.instance.get_runs(dg.RunsFilter(tags={"cause": cause}))
     if any(not run.is_finished for run in runs):
         return dg.SkipReason(f"a run is under way about it: {told}")
+    config: dict[str, Any]
     if decision.verdict in ACTIONS:
         action = {"action": ACTIONS[decision.verdict], "decision": decision.model_dump_json()}
-        config: dict[str, Any] = {"ops": {"deployment": {"config": {**action, "generation": way.generation}}}}
+        config = {"ops": {"deployment": {"config": {**action, "generation": way.generation}}}}
     elif runs and not way.held:
         # What it decided on is recorded as it was, so nothing says that it did not move the route.
         config = dict(runs[0].run_config)

@@ -5,8 +5,6 @@ Messages go to the client as they are: they say what to do and never repeat what
 
 import math
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-
 
 class GatewayError(Exception):
     """A request that is not answered. `status` is HTTP's, `kind` and `code` are OpenAI's, the text says what to do."""
@@ -96,6 +94,8 @@ SHORTENED = 206
 
 def recognized(error: BaseException) -> BaseException:
     """An error of a library that says something of ours, as ours; any other as it is."""
+    from sqlalchemy.exc import InterfaceError, OperationalError
+
     return StoreError() if isinstance(error, OperationalError | InterfaceError) else error
 
 

@@ -4,6 +4,7 @@ import pytest
 from support import article
 
 from llmops_assets.data.feedback_examples import examples_of
+from llmops_assets.lib.feedback.said import said_in
 from llmops_assets.lib.judging import recent
 from llmops_assets.lib.judging.recent import is_judged
 from llmops_assets.lib.records import EvalItem
@@ -97,7 +98,10 @@ def test_tellings_that_differ_cancel_each_other():
 def test_a_corrected_question_is_either_judged_or_taught_and_stays_so():
     rows = [row(f"is lamp {n} blue?", correction=RETURNS.answer, rating=-1) for n in range(400)]
     judged = {one.question for one in known(*rows).known}
-    taught = {example["question"] for example in examples_of(rows)}
+    asked = {"time": "2026-03-09T12:00:00+00:00", "subject": "anna", "conversation": "c"}
+    said, left_out = said_in({**one, **asked} for one in rows)
+    taught = {example["question"] for example in examples_of(said, (), {})[0]}
+    assert not left_out
     assert judged.isdisjoint(taught)
     assert len(judged | taught) == 400
     assert 50 < len(judged) < 110
