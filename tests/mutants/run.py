@@ -8,6 +8,7 @@ the tree itself is only read.
 
 import argparse
 import ast
+import functools
 import os
 import shutil
 import signal
@@ -112,8 +113,13 @@ def _exists(root: Path, test: str) -> bool:
         return (root / path).exists()
     if not (root / path).is_file():
         return False
-    defined = {n.name for n in ast.walk(ast.parse((root / path).read_text("utf-8"))) if hasattr(n, "name")}
-    return defined.issuperset(names)
+    return _defined((root / path).read_text("utf-8")).issuperset(names)
+
+
+@functools.cache
+def _defined(code: str) -> frozenset[str]:
+    """Names of what a module defines, at any depth."""
+    return frozenset(node.name for node in ast.walk(ast.parse(code)) if hasattr(node, "name"))
 
 
 def run(mutations: Sequence[Mutation], *, root: Path = ROOT, jobs: int = 2, timeout: float = 300.0) -> list[Outcome]:
