@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
+import sealing
 
 from llmops_assets.commands.demo import on_cpu
 from llmops_assets.gateway.vllm.settings import VLLMSettings
@@ -185,6 +186,10 @@ def main() -> None:
             )
 
         first, second = (manifest(file) for file in adapters)
+        for one in (first, second):
+            with lake.transaction("release", {}, name="release") as transaction:
+                for file, data in sealing.seal(one).items():
+                    transaction.put(f"releases/{one.release_id}/{file}", data)
 
         def target(name: str, vllm: VLLMSettings | None) -> LocalTarget:
             made = LocalTarget(
@@ -193,6 +198,7 @@ def main() -> None:
                 models=models,
                 log_url=f"sqlite:///{home / name}.db",
                 subject_key=home / "subject.key",
+                trusted=sealing.trusted(home),
                 port=ports.find_free(),
                 vllm=vllm,
                 options=["--threads", str(arguments.threads)],

@@ -17,6 +17,7 @@ import psutil
 import pytest
 from gateway_support import Files, wait_for
 from pydantic import ValidationError
+from signing_support import publish_seal, trusted_file
 from support import tiny_lora
 from vllm_server import fingerprint, program
 
@@ -343,10 +344,13 @@ def test_a_gateway_on_vllm_rolls_out_and_back_under_load_and_outlives_a_kill(sta
         base_model=str(tiny_gguf),
         log_url=f"sqlite:///{stand.folder / 'log.db'}",
         subject_key=stand.folder / "key",
+        trusted=trusted_file(stand.folder / "trusted.pem"),
         port=8793,
         vllm=VLLMSettings(command=program(stand.folder), start_seconds=120),
     )
     one, two = release("one"), release("two")
+    for manifest in (one, two):
+        publish_seal(lake, manifest)
     replies: list[TargetReply] = []
     done = threading.Event()
 

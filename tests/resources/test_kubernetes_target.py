@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 from kubernetes_server import KubernetesServer
-from signing_support import publish_seal, trusted_file
+from signing_support import KEY, publish_seal, trusted_file
 from support import tiny_lora
 
-from llmops_assets.gateway.bundle import BundleError, bundle_folder, load_bundle
+from llmops_assets.gateway.bundle import bundle_folder, load_bundle
 from llmops_assets.gateway.state import ServingState, read_state
 from llmops_assets.lib.hashing import hash_bytes
 from llmops_assets.lib.records import FileRef, GenerationSettings, ModelRef, PromptRef, ReleaseManifest, RouterPolicy
+from llmops_assets.lib.signing import RefusedError, read_trusted
 from resources.cluster import Cluster
 from resources.deployment_target import DeploymentError
 from resources.deployment_target.adapters import COMPLETE, Adapters
@@ -384,12 +385,20 @@ def test_a_gateway_whose_upstreams_have_the_models_fetches_none(lake, mounted, t
     one = release("one", engine_model=nowhere, knowledge_index=put(lake, "i.zip", b"index"))
     root = tmp_path / "root"
     folder = mounted(Routes(ServingState(generation=1, live=one.release_id), RULES, (one,)))
-    assert Fetcher(folder, root, lake, Models(tmp_path), weightless=True).step()
-    bundle = bundle_folder(root, one.release_id)
-    assert sorted(file.name for file in bundle.iterdir()) == ["index.zip", "manifest.json"]
-    assert load_bundle(bundle, weightless=True).manifest == one
-    with pytest.raises(BundleError, match=r"model\.gguf is missing"):
-        load_bundle(bundle)
+    publish_seal(lake, one)
+    keys = trusted_file(tmp_path / "trusted.pem")
+    assert Fetcher(folder, root, lake, Models(tmp_path), keys, weightless=True).step()
+    bundle, trusted = bundle_folder(root, one.release_id), read_trusted(keys)
+    assert {"index.zip", "manifest.json", "model.sig"} <= {file.name for file in bundle.iterdir()}
+    assert not list(bundle.glob("*.gguf"))
+    loaded = load_bundle(bundle, trusted=trusted, weightless=True)
+    assert (loaded.manifest, loaded.signed_by) == (one, KEY.id)
+    for needed in (None, trusted):
+        with pytest.raises(RefusedError, match=r"model\.gguf is missing"):
+            load_bundle(bundle, trusted=needed)
+    (bundle / "adapter.gguf").write_bytes(b"of somebody else")
+    with pytest.raises(RefusedError, match=r"adapter\.gguf was not signed"):
+        load_bundle(bundle, trusted=trusted, weightless=True)
 
 
 # -- the adapters beside vLLM -----------------------------------------------------------------------------------------
