@@ -183,6 +183,7 @@ def package(folder: Path, mirrored: Path) -> None:
     """The package's asset counts, its source is read by day, and its target takes a release to a gateway."""
     from acme_assets.definitions import defs
     from gateway_support import ARTICLES, Files, Gateway
+    from signing_support import publish_seal, trusted_file
 
     from llmops_assets.lib.answering.knowledge import KnowledgeIndex
     from resources import open_lake
@@ -218,10 +219,13 @@ def package(folder: Path, mirrored: Path) -> None:
                 "knowledge_index": put(target.lake, "index.zip", index),
             }
         )
+        broken = manifest.model_copy(update={"engine_model": put(target.lake, "model.gguf", b"broken")})
+        trusted_file(target.trusted)
+        for one in (manifest, broken):
+            publish_seal(target.lake, one)
         assert target.apply(manifest, "live").live == manifest.release_id
         (reply,) = target.ask_many([Ask("How long does delivery take?")])
         assert (reply.answer, reply.release_id) == ("Delivery takes 3 to 5 days.", manifest.release_id)
-        broken = manifest.model_copy(update={"engine_model": put(target.lake, "model.gguf", b"broken")})
         with pytest.raises(DeploymentError, match="did not take"):
             target.apply(broken, "live")
         assert target.status().live == manifest.release_id

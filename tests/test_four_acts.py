@@ -32,7 +32,8 @@ from resources.lake.embedded import EmbeddedLake
 from resources.use_case import UseCaseFiles
 from resources.workspace import Workspace
 
-pytestmark = pytest.mark.slow
+# The whole demonstration is played before the first test, beside whatever else the machine does.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 SIZES = Sizes(
     run_config={
