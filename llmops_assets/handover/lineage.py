@@ -87,7 +87,9 @@ def collect(instance: dg.DagsterInstance, lake: Lake, log: InteractionLog, *, da
                     lineage.connect(source, node)
     for node, release in deployed.items():
         for source in releases[release]:
-            lineage.connect(source, node)
+            # The same release may have been handed over again since, made of what this deployment led to.
+            if int(source) < int(node):
+                lineage.connect(source, node)
     for release, count in log.counts_by_release().items():
         served = Node(f"answers of {release}", "answers", f"{count} answers of {release}", {"release": release})
         lineage.add(served)

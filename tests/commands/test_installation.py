@@ -208,7 +208,7 @@ def test_an_answer_is_explained(installation, tmp_path):
     assert told.exit_code == 0, told.output + told.stderr
     for part in (
         question,
-        reply.answer,
+        *reply.answer.splitlines(),
         installation.release,
         "as of lake commit",
         "the gate decided",
