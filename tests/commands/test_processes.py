@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 from scripted_target import ScriptedTarget
+from signing_support import publish_seal, trusted_file
 
 from llmops_assets.commands.processes import (
     PATIENCE,
@@ -242,7 +243,11 @@ def _release(home: Path, base: Path) -> str:
         generation=GenerationSettings(max_tokens=4),
         handover="A colleague will help.",
     )
-    return open_target(Workspace(home)).apply(manifest, "live").live or ""
+    workspace = Workspace(home)
+    target = open_target(workspace)
+    trusted_file(target.trusted)
+    publish_seal(target.lake, manifest)
+    return target.apply(manifest, "live").live or ""
 
 
 def _ask(address: str) -> str:
@@ -275,7 +280,7 @@ class Failing(ScriptedTarget):
     """A target that ends: `starts` says what becomes of each start, True where it comes up (and ends at once)."""
 
     def __init__(self, lake, starts: list[bool]) -> None:
-        super().__init__(lake, Models(Path()))
+        super().__init__(lake, Models(Path()), Path("trusted.pem"))
         self.starts = starts
 
     def start(self):

@@ -8,6 +8,7 @@ import pytest
 from recorded_support import record
 from release_support import JUDGEMENT, World, failure
 from scripted_target import ScriptedTarget
+from signing_support import publish_seal, trusted_file
 from support import ref
 
 from llmops_assets.deployment import staged
@@ -40,7 +41,7 @@ STRICT = POLICY.model_copy(update={"tolerated": {}})
 
 def published(lake, name: str) -> Release:
     manifest = ReleaseManifest(
-        base=ModelRef(name="m", digest="d"),
+        base=ModelRef(name="m", digest="d" * 64),
         prompt=PromptRef(name="p", version=1, template="t", digest="p"),
         router=RouterPolicy(answer_above=1, hand_over_below=0),
         handover=f"A colleague of {name} will help.",
@@ -48,6 +49,7 @@ def published(lake, name: str) -> Release:
     made = Release(release_id=manifest.release_id, manifest=manifest, manifest_ref=ref(), gate=ref(), incumbent=None)
     with lake.transaction("release", name="release") as draft:
         draft.put(f"releases/{made.release_id}/release.json", made.model_dump_json().encode())
+    publish_seal(lake, manifest)
     return made
 
 
@@ -57,7 +59,7 @@ class Stage:
     def __init__(self, lake, folder, instance) -> None:
         self.lake, self.instance = lake, instance
         self.log = InstalledLog(f"sqlite:///{folder / 'log.db'}")
-        self.target = ScriptedTarget(lake, Models(folder / "models"))
+        self.target = ScriptedTarget(lake, Models(folder / "models"), trusted_file(folder / "trusted.pem"))
         self.one, self.two = published(lake, "one"), published(lake, "two")
         self.target.apply(self.one.manifest, "live")
         self.target.apply(self.two.manifest, "canary", share=0.1)

@@ -47,7 +47,7 @@ class ModelTarget(ScriptedTarget):
     """A scripted target whose previews are asked of the model: what was trained answers, out of its GGUF form."""
 
     def __init__(self, world: TrainingWorld) -> None:
-        super().__init__(world.lake, world.models)
+        super().__init__(world.lake, world.models, Path("trusted.pem"))
         self.world = world
         self.previews = 0
 
@@ -204,7 +204,7 @@ def test_where_the_settings_did_it_nothing_is_retrained(world, target, ends, sea
 
 def with_answers(world: TrainingWorld, release: Release, answer: str) -> None:
     """Publish a release with a report in which it answers all alike."""
-    target = ScriptedTarget(world.lake, world.models)
+    target = ScriptedTarget(world.lake, world.models, Path("trusted.pem"))
     for item in ITEMS:
         target.say(item.question, Said(answer, "generated"))
     judged(world, release, target)
