@@ -24,8 +24,8 @@ def unsigned(gateway: Gateway, name: str) -> str:
     return write_bundle(gateway.root, gateway.files.manifest(name), gateway.files.fetch, gateway.files.base).release_id
 
 
-@pytest.mark.parametrize("stage", ["live", "canary", "shadow"])
-def test_what_is_not_signed_is_refused_at_every_stage_and_the_incumbent_serves_on(gateway, stage):
+@pytest.mark.parametrize("stage", ["live", "canary"])
+def test_what_is_not_signed_is_refused_where_customers_are_answered_and_the_incumbent_serves_on(gateway, stage):
     one, two = put(gateway, "one"), unsigned(gateway, "two")
     gateway.serve(1, live=one)
     gateway.serve(2, **{"live": one, stage: two})
@@ -33,6 +33,14 @@ def test_what_is_not_signed_is_refused_at_every_stage_and_the_incumbent_serves_o
     assert f"RefusedError: {two}: it is not signed" in gateway.releases.error
     assert [(error.release, error.file) for error in gateway.refusals] == [(two, SIGNATURE)]
     assert gateway.ask(KNOWN).json()["model"] == one
+
+
+def test_a_shadow_which_nobody_sees_needs_no_signature_until_it_is_more(gateway):
+    one, two = put(gateway, "one"), unsigned(gateway, "two")
+    gateway.serve(1, live=one, shadow=two)
+    assert gateway.releases.serving("shadow").bundle.signed_by == ""
+    gateway.serve(2, live=two, previous=one)
+    assert (gateway.releases.failed_generation, gateway.releases.state.live) == (2, one)
 
 
 def test_a_candidate_under_judgement_is_asked_by_name_and_signed_before_it_is_more(gateway):

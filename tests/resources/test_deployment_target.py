@@ -212,6 +212,7 @@ def test_a_canary_takes_part_and_can_be_withdrawn(served):
 def test_who_is_with_the_canary_stays_with_it_when_its_share_grows(served):
     served.apply("one")
     made = served.manifest("two")
+    publish_seal(served.lake, made)
     asks = [Ask("Why is the moon?", conversation=f"c{n}") for n in range(40)]
     answered: list[set[int]] = []
     for share in (0.2, 0.6):
@@ -226,6 +227,7 @@ def test_who_is_with_the_canary_stays_with_it_when_its_share_grows(served):
 def test_a_move_that_was_decided_on_another_state_is_refused_and_one_that_is_made_already_is_fine(served):
     one, _ = served.apply("one")
     two = served.manifest("two")
+    publish_seal(served.lake, two)
     before = served.target.routed()
     served.target.apply(two, "canary", share=0.2, expected=before.generation)
     after = served.target.routed()
@@ -272,7 +274,7 @@ def test_a_preview_is_asked_by_name_and_ends_whatever_happens(served):
     assert served.target.ask_many([Ask("hello")], "preview")[0].status == 503
 
 
-def test_what_is_not_signed_or_not_by_us_is_refused_at_every_stage_and_only_previewed(served):
+def test_what_is_not_signed_or_not_by_us_is_kept_from_customers(served):
     one, _ = served.apply("one")
     unsigned, theirs = served.manifest("unsigned"), served.manifest("theirs")
     publish_seal(served.lake, theirs, seal_of(theirs, SigningKey.new()))
@@ -280,12 +282,15 @@ def test_what_is_not_signed_or_not_by_us_is_refused_at_every_stage_and_only_prev
         (unsigned, "it is not signed: `llmops signing sign"),
         (theirs, "not among the trusted ones"),
     ):
-        for stage in ("shadow", "canary", "live"):
+        for stage in ("canary", "live"):
             with pytest.raises(ReleaseRefusedError, match=told) as error:
                 served.target.apply(manifest, stage)
             assert error.value.refusal.file == "model.sig"
     with served.target.preview(unsigned):
         assert served.say(which="preview") == "A colleague of unsigned will help."
+    served.target.apply(unsigned, "shadow")
+    assert served.target.routed().shadow == unsigned.release_id
+    assert served.target.end_shadow().live == one
     assert (served.target.status().live, served.target.status().canary) == (one, None)
 
 
