@@ -9,6 +9,7 @@ from support import WordEmbedder
 from llmops_assets.data.feedback_examples import feedback_examples
 from llmops_assets.gateway.identity.roles import ANONYMOUS
 from llmops_assets.lib import tables
+from llmops_assets.lib.judging.recent import is_judged
 from llmops_assets.lib.records import DatasetRef
 from llmops_assets.samples import generator
 from resources.lake.base import Lake
@@ -17,6 +18,9 @@ from resources.use_case import UseCaseFiles
 from resources.workspace import Workspace
 
 RECALL = "The halo lamp is recalled as its battery overheats"
+TAUGHT = [text for n in range(40) if not is_judged(text := f"is there a recall of the halo lamp {n}")]
+"""Questions whose corrections are taught; a fifth is kept for the eval suite."""
+JUDGED = next(text for n in range(40) if is_judged(text := f"is there a recall of the halo lamp {n}"))
 
 
 def interaction(number: int, **changes: Any) -> dict[str, Any]:
@@ -27,7 +31,7 @@ def interaction(number: int, **changes: Any) -> dict[str, Any]:
         "release_id": "r-1",
         "subject": f"a{number}",
         "conversation": f"c{number}",
-        "question": f"is there a recall of the halo lamp {number}",
+        "question": TAUGHT[number],
         "answer": "A colleague will help",
         "path": "handover",
         "turn": 0,

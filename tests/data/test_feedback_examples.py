@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 from documented_changes import DAY
-from feedback_support import PUBLISHED, RECALL, interaction, nobody, sifted
+from feedback_support import JUDGED, PUBLISHED, RECALL, interaction, nobody, sifted
 
 from llmops_assets.data.feedback_examples import HELD, NAME, QUARANTINE
 from llmops_assets.data.preference_dataset import pairs_of
@@ -15,6 +15,7 @@ from llmops_assets.lib.feedback.decisions import Decision, keep_decisions
 from resources.workspace import Workspace
 
 ROWS = [*(interaction(n) for n in range(3)), interaction(9, **PUBLISHED)]
+"""Three who say the same about what nobody published, and one against what is published."""
 NOW = datetime(2026, 3, 12, tzinfo=UTC)
 
 
@@ -48,6 +49,7 @@ def test_what_may_be_poison_is_on_its_own_branch_and_nowhere_on_main(instance, l
         "corrections": 3,
         "held_back": 1,
         "released": 0,
+        "kept_for_the_eval_suite": 0,
         "of_releases_that_serve_no_more": 4,
     }
     assert str(record.ref.commit) in {commit.id for commit in lake.log("main")}
@@ -78,6 +80,14 @@ def test_an_empty_day_one_row_twins_and_other_days_have_an_outcome(instance, lak
     assert record.rows == 1
     left_out = {row.data["reason"]: row.data["interactions"] for row in metadata["left_out_by_reason"].records}
     assert left_out == {"duplicate row": 1, "other day": 1}
+
+
+def test_what_judges_is_counted_and_not_taught_also_when_a_person_released_it(instance, lake, workspace):
+    said = [interaction(0), interaction(1, question=JUDGED), interaction(9, **{**PUBLISHED, "question": JUDGED})]
+    keep_decisions(workspace.feedback_folder, [Decision(row_id="i9", decision="release")], NOW)
+    record, _ = sifted(instance, lake, workspace, said)
+    assert [row["row_id"] for row in on(lake, "main", f"data/{NAME}/{DAY}.parquet")] == ["i0"]
+    assert record.counts["kept_for_the_eval_suite"] == 1
 
 
 def test_many_of_nobody_in_particular_are_one_voice(instance, lake, workspace, words):
