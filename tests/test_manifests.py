@@ -349,7 +349,7 @@ def secrets_in(page: str) -> Iterator[tuple[str, str, str]]:
     for line in page.replace("\\\n", " ").splitlines():
         words = line.split()
         if words[:4] == ["kubectl", "create", "secret", "generic"]:
-            for key in re.findall(r"--from-literal=([\w.-]+)=", line):
+            for key in re.findall(r"--from-(?:literal|file)=([\w.-]+)", line):
                 yield words[words.index("-n") + 1], words[4], key
 
 

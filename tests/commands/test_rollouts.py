@@ -22,7 +22,13 @@ __all__ = ["registry", "world"]
 def begun(home: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> tuple[World, str]:
     """The commands work on the world's instance; a candidate is at the first step. Its name."""
     world.log = InstalledLog(Workspace(home).log_url)
-    resources = {"lake": world.lake, "registry": world.registry, "target": world.target, "interaction_log": world.log}
+    resources = {
+        "lake": world.lake,
+        "registry": world.registry,
+        "target": world.target,
+        "interaction_log": world.log,
+        "signer": world.signer,
+    }
     defs = dg.Definitions(assets=WAY, jobs=[roll_out], resources=resources)
     monkeypatch.setattr(rollouts, "build_defs", lambda: defs)
     monkeypatch.setattr(rollouts, "open_lake", lambda _: world.lake)
