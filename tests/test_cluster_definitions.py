@@ -25,7 +25,7 @@ from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.records import Recipe
 
 TRAINING = {"build_release", "retrain"}
-LIGHT = {"ingest_day", "monitor_day", "roll_back", "approve", "reject"}
+LIGHT = {"ingest_day", "monitor_day", "digest_week", "roll_back", "roll_out", "approve", "reject"}
 
 
 @pytest.fixture
