@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import dagster as dg
 import pytest
 from release_support import failure
-from support import article
+from support import WordEmbedder, article
 
 from llmops_assets.data.eval_suite import eval_suite
 from llmops_assets.data.feedback_examples import feedback_examples
@@ -16,9 +16,10 @@ from llmops_assets.lib.corpus import articles
 from llmops_assets.lib.hashing import hash_bytes
 from llmops_assets.lib.judging.recent import is_judged
 from llmops_assets.lib.labelling.labelfiles import Label, keep_labels
-from llmops_assets.lib.records import DatasetRef, EvalItem, KnowledgeBase, UseCase
+from llmops_assets.lib.records import DatasetRef, EvalItem, FeedbackPolicy, KnowledgeBase, UseCase
 from llmops_assets.samples import generator
 from resources.conversations import Conversations
+from resources.redactor import Redactors
 from resources.use_case import UseCaseFiles
 from resources.workspace import Settings, Workspace
 
@@ -44,7 +45,10 @@ class Upstreams:
         self.workspace.write_settings(Settings(knowledge=file))
         case = generator.load_use_case()
         self.case: UseCase = case.model_copy(
-            update={"out_of_scope": case.out_of_scope.model_copy(update={"held_out": ()})}
+            update={
+                "out_of_scope": case.out_of_scope.model_copy(update={"held_out": ()}),
+                "feedback": FeedbackPolicy(quarantine=False),
+            }
         )
         self.report("use_case", self.case)
         self.know([RETURNS])
@@ -66,18 +70,25 @@ class Upstreams:
 
     def asked(self, *rows: dict, day: date = DAY) -> None:
         plain = {"time": f"{day}T10:00:00", "path": "generated", "status": 200, "turn": 0, "rating": 0, "answer": "No."}
-        full = [{**plain, "id": f"i-{row['question']}", **row} for row in rows]
+        full = [
+            {**plain, "id": f"i-{row['question']}", "subject": f"s{n}", "conversation": f"c{n}", **row}
+            for n, row in enumerate(rows)
+        ]
         path = f"monitoring/interactions/{day}.parquet"
         self.report("interactions", self.put(path, tables.to_parquet(full, tables.INTERACTIONS)), day)
 
     def run(self, *assets, day: date = DAY, **config):
+        use_case = UseCaseFiles(self.workspace.settings)
         return dg.materialize(
             list(assets) or [eval_suite],
             instance=self.instance,
             resources={
                 "lake": self.lake,
-                "use_case": UseCaseFiles(self.workspace.settings),
+                "use_case": use_case,
                 "conversations": Conversations(self.workspace),
+                "embedder": WordEmbedder(),
+                "redactor": Redactors(self.workspace.subject_key, use_case),
+                "workspace": self.workspace,
             },
             tags={"dagster/partition": str(day)},
             partition_key=str(day) if assets else None,

@@ -37,7 +37,7 @@ def instance(lake):
     with dg.DagsterInstance.ephemeral() as made:
         record(made, "use_case", case)
         record(made, "hosting_plan", hosting.plan(case))
-        serve(made, lake, "r-1", MONDAY, put(lake, "gate.json", judged.model_dump_json().encode()).ref)
+        serve(made, lake, "r-1", MONDAY, gate=put(lake, "gate.json", judged.model_dump_json().encode()).ref)
         yield made
 
 
