@@ -96,6 +96,7 @@ def test_the_driver_of_the_database_is_the_one_that_dagster_knows(config):
     assert config["storage"]["postgres"]["postgres_db"]["scheme"] == "postgresql+psycopg2"
 
 
+@pytest.mark.slow
 def test_the_migration_needs_no_account(root, config, environment, tmp_path):
     """Its pod has no token, so it must not open the run launcher; here there is no cluster at all."""
     (job,) = (
@@ -233,6 +234,7 @@ def test_no_asset_takes_a_value_from_another():
     assert valued(build_defs(assets=[half])) == ["half takes adapter"]
 
 
+@pytest.mark.slow
 def test_a_value_that_an_asset_returns_is_refused_in_its_run():
     @dg.asset
     def number():

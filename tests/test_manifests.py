@@ -17,6 +17,8 @@ from llmops_assets.lib.cluster.objects import Object, parse
 from llmops_assets.lib.cluster.schemas import VERSIONS, Schemas
 from llmops_assets.lib.errors import LlmopsError
 
+pytestmark = pytest.mark.slow
+
 K8S = manifests.FOLDER
 OVERLAYS = ("gpu", "local", "production")
 Objects = list[dict[str, Any]]

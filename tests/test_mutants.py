@@ -34,10 +34,12 @@ def tree(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_every_mutation_applies_compiles_and_names_tests():
     assert {f"{m.area}: {m.name}": found for m in load() if (found := flaws(m))} == {}
 
 
+@pytest.mark.slow
 def test_there_are_mutations_enough_and_none_is_told_twice():
     told = load()
     assert len(told) >= 80

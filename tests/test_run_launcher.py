@@ -18,6 +18,8 @@ from dagster._daemon.monitoring.run_monitoring import monitor_started_run
 
 from llmops_assets.run_launcher import WatchedRunLauncher, is_alive
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def instance(tmp_path, root):

@@ -17,6 +17,8 @@ from llmops_assets.lib.records import Candidate, Release
 from resources.interaction_log import InstalledLog
 from resources.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["registry", "world"]
 
 

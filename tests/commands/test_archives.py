@@ -101,6 +101,7 @@ def test_check_shows_no_customers_words(home, tmp_path):
         assert not [word for word in ("Lind", "osa@mail.", "I am Rosa", "Hi Rosa") if word in told.output]
 
 
+@pytest.mark.slow
 def test_init_asks_what_it_cannot_know_and_check_takes_what_it_writes(home, tmp_path):
     file = table(tmp_path / "gaeste.csv")
     answers = ["", "", "Datum", "Thema", "Gast", "Europe/Vienna", "Huettenzauber", "hilfe@huetten.example", "", "y"]
@@ -168,6 +169,7 @@ def test_init_without_somebody_to_ask_says_what_to_give(home, tmp_path, content,
     assert list(home.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_init_asks_for_the_order_of_dates_and_takes_a_column_only_if_it_is_there(home, tmp_path):
     file = table(tmp_path / "gaeste.csv", dates=("04.03.2026 08:05",))
     file.write_text(file.read_text().replace("14.03.2026", "05.03.2026"))
@@ -181,6 +183,7 @@ def test_init_asks_for_the_order_of_dates_and_takes_a_column_only_if_it_is_there
     assert "there is no column 'Kunde'" in wrong.output
 
 
+@pytest.mark.slow
 def test_init_replaces_nothing_without_force_and_writes_nothing_when_told_not_to(home, tmp_path):
     file = tickets(tmp_path / "t.json")
     options = ("init", file, "--company", "Huts", "--contact", "-", "--language", "en")
@@ -220,6 +223,7 @@ def test_a_note_is_never_shown(home, tmp_path):
     assert "grumpy" not in done.output
 
 
+@pytest.mark.slow
 def test_init_shows_what_of_every_answer_would_be_taught(home, tmp_path):
     answers = {
         "Can I bring my dog?": "Dogs sleep in the winter room, for 12 euros a night. Kind regards, Marta",

@@ -14,6 +14,8 @@ from llmops_assets.commands import clusters, manifests
 from llmops_assets.lib.cluster.objects import parse
 from resources.cluster import Cluster, ClusterError, ConflictError
 
+pytestmark = pytest.mark.slow
+
 KEY = "ab" * 32
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from commands_support import commands_of, llmops
 
+pytestmark = pytest.mark.slow
+
 SUCCEEDS = {
     "init": "test_archives.py::test_init_asks_what_it_cannot_know_and_check_takes_what_it_writes",
     "check": "test_archives.py::test_check_says_what_is_there_and_what_is_left_out_and_writes_nothing",

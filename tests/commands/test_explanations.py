@@ -150,6 +150,7 @@ def texts(work: Explainer, name: str) -> dict[str, str]:
     return {s.title: explaining.to_text("", [s]) for s in work.sections(name)}
 
 
+@pytest.mark.slow
 def test_an_answer_is_followed_to_its_article_release_rows_and_price(lake, log, release, work):
     name = logged(log, release.release_id, guards="injection:question:note,secrets:answer:mask", output_tokens=9)
     log.add_feedback(

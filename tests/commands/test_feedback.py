@@ -11,6 +11,8 @@ from feedback_support import PUBLISHED, interaction, sifted
 from resources.lake.embedded import EmbeddedLake
 from resources.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def waiting(home):

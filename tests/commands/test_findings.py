@@ -17,6 +17,8 @@ from llmops_assets.lib.watching.findings.members import COLUMNS, to_rows
 from resources.lake.embedded import EmbeddedLake
 from resources.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 NAME, OTHER = "f-0000000001", "f-0000000002"
 
 

@@ -13,6 +13,8 @@ from llmops_assets.commands import judges
 from llmops_assets.lib.records import GateDecision, JudgePolicy, QualityReport
 from llmops_assets.samples import generator
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["registry", "world"]
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import sqlalchemy as sa
 from commands_support import llmops
 
@@ -31,6 +32,7 @@ def let_in(home, token):
         store.close()
 
 
+@pytest.mark.slow
 def test_a_key_is_made_used_rotated_and_revoked(home):
     assert "no key" in ok("keys", "list")
     first = token_of(ok("keys", "create", "web shop", "--role", "operator", "--days", "30"))
@@ -49,6 +51,7 @@ def test_a_key_is_made_used_rotated_and_revoked(home):
     assert (rotated.exit_code, "opens nothing any more" in rotated.stderr) == (1, True)
 
 
+@pytest.mark.slow
 def test_the_audit_log_tells_every_act_and_that_it_is_whole(home):
     token = token_of(ok("keys", "create", "web shop"))
     ok("keys", "revoke", token.split("_")[1])

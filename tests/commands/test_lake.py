@@ -58,6 +58,7 @@ def test_lake_diff_shows_what_came_and_went_between_a_ref_and_a_tag(home):
     assert "1 came, 1 went, 0 changed" in shown.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -43,6 +43,7 @@ def test_what_is_exported_is_what_the_package_holds(tmp_path):
         assert file.read_bytes() == (folder / file.parent.name / file.name).read_bytes()
 
 
+@pytest.mark.slow
 def test_the_figures_of_an_installation_tell_release_and_drift(home):
     assert llmops("observability", "figures").stdout == "", "nothing was done yet"
     with dg.DagsterInstance.get() as instance:

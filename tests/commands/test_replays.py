@@ -19,6 +19,8 @@ from llmops_assets.lib.judging.recent import is_judged
 from llmops_assets.lib.records import Candidate, DatasetRef, KnowledgeBase
 from resources.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["registry", "world"]
 DAY = "2026-03-08"
 RETURNS = article("returns", "You can return any lamp within 45 days.", facts=(("45 days",),))

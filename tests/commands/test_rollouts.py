@@ -15,6 +15,8 @@ from llmops_assets.lib.records import Release, RolloutPolicy
 from resources.interaction_log import InstalledLog
 from resources.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["registry", "world"]
 
 

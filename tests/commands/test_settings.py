@@ -3,6 +3,8 @@
 import pytest
 from commands_support import commands_of, llmops
 
+pytestmark = pytest.mark.slow
+
 READERS = {
     "check": (),
     "build": (),

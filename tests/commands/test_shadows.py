@@ -15,6 +15,8 @@ from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.lib.records import Candidate, Interaction, ShadowAnswer
 from resources.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["registry", "world"]
 
 

@@ -23,6 +23,8 @@ from resources.redactor import Redactors
 from resources.use_case import UseCaseFiles
 from resources.workspace import Settings, Workspace
 
+pytestmark = pytest.mark.slow
+
 DAY = date(2026, 3, 9)
 RETURNS = article(
     "returns",

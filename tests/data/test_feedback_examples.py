@@ -34,6 +34,7 @@ def on(lake, branch: str, path: str) -> list[dict]:
     return tables.from_parquet(lake.get(branch, path))
 
 
+@pytest.mark.slow
 def test_what_may_be_poison_is_on_its_own_branch_and_nowhere_on_main(instance, lake, workspace):
     record, metadata = sifted(instance, lake, workspace, ROWS)
     rows = on(lake, "main", f"data/{NAME}/{DAY}.parquet")
@@ -56,6 +57,7 @@ def test_what_may_be_poison_is_on_its_own_branch_and_nowhere_on_main(instance, l
     assert PUBLISHED["correction"] not in str(metadata), "a customer's words belong into the lake"
 
 
+@pytest.mark.slow
 def test_what_a_person_releases_teaches_for_itself_and_waits_no_more(instance, lake, workspace):
     sifted(instance, lake, workspace, ROWS)
     keep_decisions(workspace.feedback_folder, [Decision(row_id="i9", decision="release")], NOW)
@@ -69,6 +71,7 @@ def test_what_a_person_releases_teaches_for_itself_and_waits_no_more(instance, l
     assert (record.counts["released"], record.counts["held_back"]) == (0, 1)
 
 
+@pytest.mark.slow
 def test_an_empty_day_one_row_twins_and_other_days_have_an_outcome(instance, lake, workspace):
     record, _ = sifted(instance, lake, workspace, [])
     assert (record.rows, record.counts["held_back"]) == (0, 0)
@@ -90,6 +93,7 @@ def test_what_judges_is_counted_and_not_taught_also_when_a_person_released_it(in
     assert record.counts["kept_for_the_eval_suite"] == 1
 
 
+@pytest.mark.slow
 def test_many_of_nobody_in_particular_are_one_voice(instance, lake, workspace, words):
     unnamed = nobody(workspace)
     sifted(instance, lake, workspace, [interaction(n, subject=unnamed, **PUBLISHED) for n in range(4)])

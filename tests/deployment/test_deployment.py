@@ -23,6 +23,8 @@ from llmops_assets.lib.records import (
     SliceScore,
 )
 
+pytestmark = pytest.mark.slow
+
 TO_RELEASE = [*JUDGEMENT, release]
 
 

@@ -12,6 +12,8 @@ from llmops_assets.evaluation.approval import approval
 from llmops_assets.lib.judging import approvals
 from llmops_assets.lib.records import Approval, Candidate, GateDecision, Release
 
+pytestmark = pytest.mark.slow
+
 TO_RELEASE = [*JUDGEMENT, release]
 ROLLOUT = [approval, release, deployment]
 

@@ -23,6 +23,8 @@ from llmops_assets.lib.records import (
     SliceScore,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def asked_of(world: World, slice_: str = "") -> list[str]:
     """Questions of the suite that were put to a preview, in order."""

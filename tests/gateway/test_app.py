@@ -120,6 +120,7 @@ def call(gateway, route: str, authorization: str | None) -> requests.Response:
     return requests.request(method, address, json=ROUTES[route], headers=headers, timeout=9)
 
 
+@pytest.mark.slow
 def test_every_route_but_health_and_metrics_needs_a_key_where_keys_are_set(files, tmp_path):
     with Gateway(files, tmp_path, roles=("caller", "operator")) as gateway:
         gateway.serve(1, live=files.bundle(tmp_path).release_id)
@@ -214,6 +215,7 @@ def test_no_release_is_served_under_a_name_that_the_state_does_not_fill(one):
         assert "deploy one first" in response.json()["error"]["message"]
 
 
+@pytest.mark.slow
 def test_a_canarys_customers_are_logged_with_its_release_and_each_conversation_stays_with_one(one):
     two = one.files.bundle(one.root, "two").release_id
     one.serve(2, live=one.one, canary=two, canary_share=0.3)
@@ -241,6 +243,7 @@ def test_a_canarys_share_of_conversations_is_what_was_asked_for(one, share):
     assert abs(asyncio.run(count()) - 4000 * share) <= 4 * (4000 * share * (1 - share)) ** 0.5
 
 
+@pytest.mark.slow
 def test_swapping_releases_back_and_forth_drops_no_request(one):
     two = one.files.bundle(one.root, "two").release_id
     done, failed, seen = threading.Event(), [], set()

@@ -10,6 +10,8 @@ from llmops_assets.gateway.budget import SPARE
 from llmops_assets.gateway.protocol.messages import MOST_CHARACTERS
 from llmops_assets.lib.answering.prompting import build_messages, render_chat
 
+pytestmark = pytest.mark.slow
+
 ANSWER_TOKENS = 96
 NEAR = "delivery of my lamp "
 """Near enough to an article to be generated, however often it is repeated."""

@@ -269,6 +269,7 @@ def budgeted(files, tmp_path):
     return serve
 
 
+@pytest.mark.slow
 def test_a_team_that_has_spent_its_budget_is_told_until_when_and_the_others_go_on(budgeted, files, tmp_path):
     most = PRICE.of(EchoEngine.context, 96)
     with budgeted(team_per_day=2 * most / BILLION, all_per_day=1) as gateway:

@@ -73,6 +73,7 @@ def test_what_a_guard_found_something_about_is_looked_at_and_told_each_time(cach
         assert [found["guard"] for found in told["guards"]] == ["injection"]
 
 
+@pytest.mark.slow
 def test_hits_misses_age_and_savings_are_counted(cached, clock):
     for moment in (0.0, 20.0):
         clock.now = moment
@@ -259,6 +260,7 @@ def plain(parts) -> list:
     return [composed, role, scopes, [said.speaker for said in history]]
 
 
+@pytest.mark.slow
 @given(PARTS, PARTS)
 def test_keys_are_equal_where_what_they_are_of_is_and_nowhere_else(one, two):
     assert (key_of(*one) == key_of(*two)) == (plain(one) == plain(two))

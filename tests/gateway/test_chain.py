@@ -73,6 +73,7 @@ def test_a_question_that_still_shows_personal_data_is_not_used(blind, streaming)
     assert blind.engines[0].asked == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streaming", [False, True])
 def test_an_answer_that_still_shows_personal_data_is_not_sent(blind, streaming):
     blind.engines[0].answer = "Write to bob@mail.example today."
@@ -107,6 +108,7 @@ def test_a_redactor_that_fails_in_whatever_way_stops_the_request(one, method):
 # -- placeholders -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize(
     "slot", ["<PERSON_2>", "{{Order Number}}", "[Your Name]", "%{name}", "#{name}", "<<Name>>", "{{<b>name</b>}}"]

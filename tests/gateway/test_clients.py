@@ -72,6 +72,7 @@ def test_a_completion_whole_and_in_chunks(client):
     assert "".join(chunk.choices[0].text for chunk in chunks) == ANSWER
 
 
+@pytest.mark.slow
 def test_a_response_whole_and_by_events(client, one):
     answer = client.responses.create(model="assistant", input=KNOWN)
     assert (answer.output_text, answer.status, answer.error) == (ANSWER, "completed", None)

@@ -89,6 +89,7 @@ def test_history_of_more_than_is_read_is_named(one):
     assert [row["turn"] for row in one.rows()] == [12, 4]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize(
     "piece", [" ", "\n", "\t ", ".", "?!", ", ", "and ", "is it 0? ", "ok, ", "hi ", "don't ", "x. "]
@@ -127,6 +128,7 @@ def test_a_use_case_words_it_in_its_own_way(release):
     assert said(post(gateway, messages=user("bye"))) == EN["goodbye"]
 
 
+@pytest.mark.slow
 def test_who_wants_a_person_or_asks_about_their_own_case_is_handed_over_and_told_why(release, acts):
     gateway = release(acts=acts)
     assert said(post(gateway, messages=user("i want to speak to a human agent please"))) == f"{EN['person']} {HANDOVER}"

@@ -57,6 +57,7 @@ def test_every_parameter_has_its_treatment_and_its_reason(path):
         assert treatment(body, name) == "honoured" or not field.is_required()
 
 
+@pytest.mark.slow
 def test_the_description_is_of_every_address_and_refers_to_nothing_that_is_not_there(one):
     document = described(one)
     assert document["openapi"] == "3.1.0"
@@ -77,6 +78,7 @@ def references(document: object) -> list[str]:
     return [found for part in document for found in references(part)] if isinstance(document, list) else []
 
 
+@pytest.mark.slow
 def test_the_description_asks_for_a_key_where_there_are_keys(files, tmp_path, one):
     assert "security" not in described(one)
     with Gateway(files, tmp_path, roles=("caller",)) as gateway:

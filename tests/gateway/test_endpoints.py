@@ -138,6 +138,7 @@ def test_a_response_that_fails_says_so_in_its_last_event(one):
     assert last["response"]["output"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("param", "value"),
     [

@@ -23,6 +23,8 @@ from llmops_assets.gateway.wishes import NONE, Wishes
 from llmops_assets.lib.answering.prompting import build_messages, render_chat
 from llmops_assets.lib.records import GenerationSettings, ModelRef
 
+pytestmark = pytest.mark.slow
+
 MESSAGES = build_messages("Be brief.", "How long does delivery take?")
 SHORT = GenerationSettings(max_tokens=12)
 LONG = GenerationSettings(max_tokens=1200)

@@ -49,6 +49,7 @@ def as_schema(schema) -> dict:
 # -- grammars -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schema", SCHEMAS, ids=range(len(SCHEMAS)))
 def test_what_an_engine_writes_by_a_grammar_fits_its_schema(tmp_path, tiny_gguf, schema):
     bundle = Bundle(tmp_path, Files(tmp_path).manifest(), tiny_gguf / "tiny.gguf", None, None)
@@ -86,6 +87,7 @@ PARTS = st.recursive(
 )
 
 
+@pytest.mark.slow
 def test_no_schema_that_is_taken_fails_in_the_engine(tmp_path, tiny_gguf):
     bundle = Bundle(tmp_path, Files(tmp_path).manifest(), tiny_gguf / "tiny.gguf", None, None)
     engine, messages = LlamaCppEngine(bundle, threads=1, slots=1), build_messages("Be brief.", "hello")
@@ -120,6 +122,7 @@ def wide(parts: int) -> dict:
     return {"type": "object", "properties": {f"p{n}": {"type": "null"} for n in range(parts)}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("schema", "message"),
     [
@@ -205,6 +208,7 @@ def test_a_handover_is_a_refusal_and_no_json(one, question, answer, streaming):
     assert (row["answer"], row["path"]) == (HANDOVER, "handover")
 
 
+@pytest.mark.slow
 def test_json_that_a_limit_cut_says_so(one):
     one.engines[0].answer = '{"topic":"delivery","sure":true}'
     choice = post(one, messages=user(GENERATED), response_format={"type": "json_object"}, max_tokens=3).json()[

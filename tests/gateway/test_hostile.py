@@ -19,6 +19,8 @@ from llmops_assets.gateway import server
 from llmops_assets.gateway.body import MAX_BODY, MAX_READ
 from llmops_assets.gateway.protocol.messages import MOST_MESSAGES
 
+pytestmark = pytest.mark.slow
+
 CHAT = "/v1/chat/completions"
 POSTS = (CHAT, "/v1/completions", "/v1/responses", "/v1/embeddings", "/v1/feedback")
 

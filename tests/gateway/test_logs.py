@@ -88,6 +88,7 @@ def every_error(gateway: Gateway) -> None:
     requests.put(f"{address}/v1/chat/completions", data=SECRET, timeout=20)
 
 
+@pytest.mark.slow
 def test_nothing_of_anybody_is_logged_on_any_path_of_an_error(one, logged):
     every_error(one)
     told = logged.getvalue()

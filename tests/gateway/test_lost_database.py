@@ -98,6 +98,7 @@ def writers(database, tmp_path):
     made.kill()
 
 
+@pytest.mark.slow
 def test_writers_and_server_are_killed_and_nothing_acknowledged_is_lost(database, writers, request):
     writers.start("before")
     writers.wait(lambda seen: min(seen["row"], seen["entry"], seen["spent"]) >= 20)

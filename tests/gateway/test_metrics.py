@@ -37,6 +37,7 @@ def ask_as(gateway: Gateway, name: str) -> None:
         requests.request(method, f"{gateway.address}/v1/chat/completions/{name}?{name}={name}", timeout=20)
 
 
+@pytest.mark.slow
 def test_no_client_can_make_the_number_of_series_grow_and_none_holds_what_it_said(one):
     ask_as(one, "anna0")
     before = set(one.figures())
@@ -47,6 +48,7 @@ def test_no_client_can_make_the_number_of_series_grow_and_none_holds_what_it_sai
     assert not [sample for sample in after if "anna" in str(sample)]
 
 
+@pytest.mark.slow
 def test_an_answer_is_counted_by_what_made_it(one):
     one.engines[0].pause = None
     for question in (KNOWN, GENERATED, "zzz"):

@@ -137,6 +137,7 @@ def test_wishes_reach_the_engine_of_a_generated_answer(one):
     assert body["llmops"]["ignored"] == ["temperature", "seed"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize("question", [KNOWN, GENERATED, "zzz qqq"])
@@ -228,6 +229,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "value"), REFUSED)
 def test_what_is_not_served_is_refused_with_the_reason(one, name, value):
     error = told(post(one, messages=user(KNOWN), **{name: value}))
@@ -284,6 +286,7 @@ def test_what_changes_nothing_is_named(one):
     assert got.chunks[-1]["llmops"]["ignored"] == ["store"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -185,6 +185,7 @@ def test_a_request_too_many_is_told_when_to_come_again(limited, files, tmp_path)
         assert len(gateway.rows()) == 2
 
 
+@pytest.mark.slow
 def test_only_what_the_engine_took_counts(limited, files, tmp_path):
     with limited(tokens_per_day=4000) as gateway:
         gateway.serve(1, live=files.bundle(tmp_path).release_id)

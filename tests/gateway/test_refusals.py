@@ -83,6 +83,7 @@ def test_a_refusal_that_cannot_be_audited_stops_no_later_release(gateway, monkey
     assert gateway.releases.state.live == three
 
 
+@pytest.mark.slow
 def test_promotions_and_rollbacks_under_load_fail_no_request_and_mix_no_answer(gateway):
     names = {put(gateway, name): name for name in ("one", "two", "three")}
     ids = list(names)

@@ -53,6 +53,7 @@ def test_it_answers_what_customers_ask_and_they_see_the_live_answer(shadowed):
     assert "anna.berg" not in str(shadowed.rows()) + str(shadowed.engine.asked)
 
 
+@pytest.mark.slow
 def test_it_is_in_no_log_budget_cost_or_cache_of_customers(shadowed):
     gateway = shadowed.gateway
     first = gateway.ask(GENERATED).json()
@@ -68,6 +69,7 @@ def test_it_is_in_no_log_budget_cost_or_cache_of_customers(shadowed):
     assert not gateway.log.add_feedback(Feedback(interaction=shadowed.shadow, time=PAST, rating=1))
 
 
+@pytest.mark.slow
 def test_one_that_hangs_is_given_up_and_what_finds_no_place_is_dropped(shadowed, monkeypatch):
     gateway = shadowed.gateway
     monkeypatch.setattr(unseen(gateway), "_most", 2)
@@ -126,6 +128,7 @@ def test_every_guard_of_customers_is_its_guard_too(shadowed):
     )
 
 
+@pytest.mark.slow
 def test_it_is_asked_its_share_of_conversations_and_tests_are_none(shadowed):
     gateway = shadowed.gateway
     gateway.serve(2, live=shadowed.live, shadow=shadowed.shadow, shadow_share=0.5)

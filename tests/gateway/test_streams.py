@@ -96,6 +96,7 @@ def test_a_stream_counts_the_tokens_of_the_engine_as_an_answer_does(one):
     assert "usage" not in ask(one).chunks[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [EMAIL_45, EMAIL_64], ids=["45", "64"])
 def test_no_part_of_a_value_leaves_at_any_cut(files, tmp_path, value):
     with masking(files, tmp_path / "gateway", value) as gateway:
@@ -108,6 +109,7 @@ def test_no_part_of_a_value_leaves_at_any_cut(files, tmp_path, value):
         assert all(value[:6] not in row["answer"] for row in gateway.rows())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [EMAIL_45, EMAIL_64], ids=["45", "64"])
 @pytest.mark.parametrize("after", ["", " or ask us again, and so on and on."])
 def test_the_real_redactor_lets_no_part_of_an_address_leave_at_any_cut(one, value, after):

@@ -170,6 +170,7 @@ def test_other_kinds_of_keys_where_the_provider_has_them(login):
 # -- what lets nobody in ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("claims", "why", "known"),
     [

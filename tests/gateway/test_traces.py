@@ -95,6 +95,7 @@ class Broken(Step):
         raise RuntimeError(f"about {exchange.ask.text}")
 
 
+@pytest.mark.slow
 def test_no_text_and_nobody_is_in_a_trace_whatever_happens(traced, receiver):
     secret = "I am anna.keller@mail.example, key sk-live-4242424242424242, about delivery of my lamp?"
     named = {"user": "anna", "metadata": {"conversation": "anna keller"}}
@@ -140,6 +141,7 @@ def test_a_receiver_that_is_gone_keeps_nobody_from_an_answer(files, tmp_path, re
         assert post(gateway, messages=user(KNOWN)).status_code == 200
 
 
+@pytest.mark.slow
 def test_without_an_endpoint_nothing_of_it_is_loaded():
     code = "import sys, llmops_assets.gateway.__main__; print([n for n in sys.modules if 'opentelemetry' in n])"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)

@@ -655,6 +655,7 @@ def process(port: int):
         child.wait()
 
 
+@pytest.mark.slow
 def test_no_answer_fails_when_one_of_two_upstreams_is_killed_under_load(files, tmp_path):
     ports = free_port(), free_port()
     urls = [f"http://127.0.0.1:{port}/v1" for port in ports]

@@ -116,6 +116,7 @@ async def status_of(vllm: VLLM, model: str) -> int:
 # -- what is asked ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_releases_of_one_model_share_a_server_and_each_is_asked_by_its_own_name_with_the_prompt_of_training(stand):
     vllm = stand.vllm()
     one, two, bare = (stand.bundle("one"), stand.bundle("two"), stand.bundle("bare", adapted=False))
@@ -138,6 +139,7 @@ def test_releases_of_one_model_share_a_server_and_each_is_asked_by_its_own_name_
     assert running == 1
 
 
+@pytest.mark.slow
 def test_an_adapter_is_gone_with_its_release_and_the_server_with_the_last_one(stand):
     vllm = stand.vllm()
     one, two = stand.bundle("one"), stand.bundle("two")
@@ -159,6 +161,7 @@ def test_an_adapter_is_gone_with_its_release_and_the_server_with_the_last_one(st
     assert run(ask(), vllm) == (200, (404, 200, 1), 200, 0)
 
 
+@pytest.mark.slow
 def test_a_server_without_a_release_is_kept_a_while_for_the_next_one(stand):
     vllm = stand.vllm(linger=0.2)
     one, two = stand.bundle("one"), stand.bundle("two")
@@ -187,6 +190,7 @@ def test_adapters_of_an_earlier_life_are_removed(stand):
 # -- when it dies -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hangs"])
 def test_a_server_that_dies_or_hangs_is_started_again_with_its_adapters(stand, number, monkeypatch):
     monkeypatch.setattr("llmops_assets.gateway.vllm.server.HEALTH_SECONDS", 2.0)
@@ -213,6 +217,7 @@ def test_a_server_that_dies_or_hangs_is_started_again_with_its_adapters(stand, n
     assert before.startswith(one.release_id)
 
 
+@pytest.mark.slow
 def test_all_its_processes_end_with_it(stand):
     vllm = stand.vllm()
 
@@ -243,6 +248,7 @@ def test_it_ends_when_its_gateway_is_killed():
 # -- what cannot be served ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_adapter_of_a_higher_rank_than_vllm_takes_is_told_and_leaves_nothing_behind(stand):
     vllm = stand.vllm(rank=8)
     one = stand.bundle("one")
@@ -257,6 +263,7 @@ def test_an_adapter_of_a_higher_rank_than_vllm_takes_is_told_and_leaves_nothing_
     assert list((stand.folder / "served" / "adapters").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
@@ -296,6 +303,7 @@ def test_settings_that_are_the_gateways_to_say_are_refused(settings, told):
         VLLMSettings.model_validate({"command": "/srv/vllm/bin/vllm", **settings})
 
 
+@pytest.mark.slow
 def test_nothing_of_the_gateways_python_reaches_vllm(stand, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "/ours")
     monkeypatch.setenv("VLLM_API_KEY", "somebody else's")

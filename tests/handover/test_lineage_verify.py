@@ -17,6 +17,8 @@ from resources.lake.base import Lake
 from resources.lake.embedded import EmbeddedLake
 from resources.registry import Registry
 
+pytestmark = pytest.mark.slow
+
 TAG = "rows-1"
 
 

@@ -9,6 +9,8 @@ from llmops_assets.lib.records import DatasetRef
 from llmops_assets.partitions import DAILY
 from resources.lake.base import Lake
 
+pytestmark = pytest.mark.slow
+
 
 class Length(dg.Config):
     """How much is written."""

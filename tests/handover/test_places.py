@@ -47,6 +47,7 @@ def test_only_what_settings_or_image_name_may_be_a_path():
     }
 
 
+@pytest.mark.slow
 def test_an_asset_that_hands_over_a_path_of_its_machine_fails(tmp_path):
     file = tmp_path / "weights.gguf"
     file.write_bytes(b"")

@@ -150,6 +150,7 @@ def test_a_mapping_that_fits_no_row_is_the_files_fault():
         read(jsonl(GOOD, GOOD), mapping={"question": "ask"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cut", "message"), [(40, "truncated or damaged gzip after 0"), (-12, r"gzip after [1-9]\d+ readable rows")]
 )
@@ -320,6 +321,7 @@ def written(form: str, rows: list[tuple[str, str]]) -> bytes:
     return text.getvalue().encode()
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(pairs, st.sampled_from(["jsonl", "json", "csv", "parquet"]), st.booleans())
 def test_what_was_written_is_read_back(rows, form, compressed):
@@ -329,6 +331,7 @@ def test_what_was_written_is_read_back(rows, form, compressed):
     assert len(found) == len(rows)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=400), st.sampled_from(["jsonl", "json", "csv", "parquet", "md", "html"]), st.booleans())
 def test_any_bytes_are_read_or_refused(data, form, compressed):
@@ -349,6 +352,7 @@ lines_of_all_kinds = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.lists(lines_of_all_kinds.filter(str.strip), max_size=12))
 def test_every_line_is_a_row_or_rejected(lines):
@@ -362,6 +366,7 @@ def test_every_line_is_a_row_or_rejected(lines):
 cells = st.text(st.sampled_from('ab,"\t ;é👟'), max_size=6)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.lists(cells, min_size=1, max_size=3).map(",".join), max_size=8))
 def test_every_line_of_a_csv_is_in_one_row_or_rejected(lines):

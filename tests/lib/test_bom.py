@@ -136,6 +136,7 @@ def test_a_bare_base_model_has_a_bill_too_and_packages_nobody_noted_are_said_so(
     assert bom.counted(made) == {"models": 1, "data": 1, "packages": 0, "packages of no known licence": 0}
 
 
+@pytest.mark.slow
 def test_packages_are_read_of_this_environment():
     found = {package.name.lower(): package for package in bom.installed()}
     assert re.match(r"\d", found["pydantic"].version)

@@ -67,6 +67,7 @@ def test_a_loss_on_one_slice_blocks_although_the_whole_is_better():
     assert unit(decision, "overall").verdict == "better"
 
 
+@pytest.mark.slow
 def test_equal_answers_pass_only_where_there_are_enough_questions_to_say_so():
     """With 28 questions even no difference at all leaves a loss of 10 points possible: .9 ** 28 is above 5 %."""
     few, enough = outcomes(a="+" * 28), outcomes(a="+" * 29)
@@ -101,6 +102,7 @@ def test_what_stops_a_candidate_is_said_before_what_a_person_could_decide():
     assert (decision.status, decision.failed_slices) == ("blocked", ("b", "overall"))
 
 
+@pytest.mark.slow
 def test_an_undecided_slice_is_accepted_up_to_its_margin_and_not_beyond():
     before = outcomes(a="+" * 20, b="+" * 200)
     two, three = (outcomes(a="-" * n + "+" * (20 - n), b="+" * 200) for n in (2, 3))
@@ -112,6 +114,7 @@ def test_an_undecided_slice_is_accepted_up_to_its_margin_and_not_beyond():
     assert decide(three, before, policy(undecided={"a": "accept"}, margins={"a": 0.15})).passed
 
 
+@pytest.mark.slow
 def test_slices_of_a_group_are_judged_as_one_and_each_is_still_watched():
     names = ("a", "b", "c")
     equal = outcomes(**dict.fromkeys(names, "+" * 20))
@@ -126,6 +129,7 @@ def test_slices_of_a_group_are_judged_as_one_and_each_is_still_watched():
     assert decide(one_lost, equal, grouped).failed_slices[0] == "a"
 
 
+@pytest.mark.slow
 def test_a_protected_unit_is_held_to_its_own_margin_and_level():
     before, after = outcomes(a="+" * 100), outcomes(a="-" * 3 + "+" * 97)
     assert unit(decide(after, before), "a").verdict == "not_worse"
@@ -137,12 +141,14 @@ def test_a_protected_unit_is_held_to_its_own_margin_and_level():
         assert decide(equal, equal, policy(protected_slices=("a",))).passed is passed
 
 
+@pytest.mark.slow
 def test_a_protected_slice_of_a_group_is_not_accepted_for_being_small():
     equal = outcomes(a="+" * 20, b="+" * 40)
     assert decide(equal, equal, policy(groups={"g": ("a", "b")})).passed
     assert decide(equal, equal, policy(groups={"g": ("a", "b")}, protected_slices=("a",))).failed_slices == ("a",)
 
 
+@pytest.mark.slow
 def test_a_small_loss_spread_over_slices_blocks_overall():
     names = [f"slice{n}" for n in range(10)]
     before = outcomes(**dict.fromkeys(names, "+" * 20))
@@ -154,6 +160,7 @@ def test_a_small_loss_spread_over_slices_blocks_overall():
     assert unit(decision, "overall").verdict == "worse"
 
 
+@pytest.mark.slow
 def test_a_required_improvement_must_be_shown():
     before = outcomes(a="+" * 60, new="-" * 12)
     better, same = outcomes(a="+" * 60, new="+" * 6 + "-" * 6), outcomes(a="+" * 60, new="+" * 3 + "-" * 9)
@@ -168,6 +175,7 @@ def test_a_required_improvement_must_be_shown():
     assert decide(outcomes(a="+" * 60), policy=policy(improve=("new_topic",))).passed
 
 
+@pytest.mark.slow
 def test_answers_may_be_slower_up_to_what_the_policy_allows():
     found = outcomes(a="+" * 60)
 
@@ -209,6 +217,7 @@ def test_a_policy_that_names_a_slice_the_suite_does_not_have_is_refused(fields):
         decide(found, found, policy(**fields))
 
 
+@pytest.mark.slow
 def test_a_slice_that_every_suite_may_have_can_be_named_before_it_has_questions():
     found = outcomes(faq="+" * 60)
     assert decide(found, found, policy(margins={"new_topic": 0.2, "overall": 0.1}, groups={"g": ("slang",)})).passed
@@ -310,6 +319,7 @@ def test_what_an_earlier_version_called_equal_is_read_as_undecided():
     assert GatePolicy.model_validate({"slice_tolerance": 0.2, "alpha": 0.05}).margin == 0.2
 
 
+@pytest.mark.slow
 def test_of_many_slices_one_that_is_lost_by_chance_is_not_called_worse():
     """A slice lost six to nothing has p = 1/64; Holm over nine slices and the whole makes more than 5 % of it."""
     names = [f"slice{n}" for n in range(8)]
@@ -322,6 +332,7 @@ def test_of_many_slices_one_that_is_lost_by_chance_is_not_called_worse():
     assert (alone.verdict, alone.p_value < 0.05) == ("worse", True)
 
 
+@pytest.mark.slow
 def test_better_is_claimed_for_all_units_together():
     names = [f"slice{n}" for n in range(9)]
     before = outcomes(**dict.fromkeys(names, "+" * 40), lucky="-" * 6 + "+" * 34)
@@ -331,6 +342,7 @@ def test_better_is_claimed_for_all_units_together():
     assert unit(decide(outcomes(a="+" * 40), outcomes(a="-" * 6 + "+" * 34)), "a").verdict == "better"
 
 
+@pytest.mark.slow
 def test_the_interval_and_the_verdict_say_the_same():
     before = outcomes(a="+" * 50)
     for lost in range(7):
@@ -430,6 +442,7 @@ def counted(counts: dict[str, tuple[int, int, int]]) -> GateDecision:
     return decide(outcomes(**after), outcomes(**before), load_use_case().gate)
 
 
+@pytest.mark.slow
 def test_the_samples_policy_lets_the_demonstrations_retraining_pass_and_stops_the_poisoned_one():
     passed, stopped = counted(RETRAINED), counted(POISONED)
     assert passed.passed
@@ -468,6 +481,7 @@ def ungraded(found, *names: str) -> dict[str, tuple[str, bool | None]]:
     return {name: (slice_, None if name in names else right) for name, (slice_, right) in found.items()}
 
 
+@pytest.mark.slow
 def test_a_question_that_no_scorer_could_grade_leaves_its_units_undecided_and_stops_the_candidate():
     many = outcomes(a="+" * 100, b="+" * 100)
     broken = ungraded(many, "a-1", "a-2")
@@ -487,6 +501,7 @@ def test_a_first_release_that_cannot_be_graded_is_stopped_too():
     assert decide(ungraded(found, "a-3")).failed_slices == ("a", "overall")
 
 
+@pytest.mark.slow
 def test_known_failures_are_judged_as_one_and_alone_only_where_the_policy_names_one():
     found = outcomes(faq="+" * 60, failure_a="+-", failure_b="+")
     assert [d.slice for d in decide(found, found, LENIENT).slices] == ["faq", "known_failures", "overall"]
@@ -495,6 +510,7 @@ def test_known_failures_are_judged_as_one_and_alone_only_where_the_policy_names_
     assert "failure_a" in [d.slice for d in decide(found, found, named).slices]
 
 
+@pytest.mark.slow
 def test_traffic_stops_no_candidate_for_being_little_but_a_loss_on_it_does():
     """The policy says nothing of them: a quiet day, or two of twelve by chance, must not block."""
     before = outcomes(faq="+" * 200, recent="+" * 12, failure_a="+++")
@@ -511,6 +527,7 @@ def test_traffic_stops_no_candidate_for_being_little_but_a_loss_on_it_does():
     assert decide(before, before, strict).failed_slices == ("recent",)
 
 
+@pytest.mark.slow
 def test_the_policy_may_want_the_candidate_to_be_better_on_recent_traffic():
     wanted = policy(improve=("recent",), on_undecided="accept")
     before, after = outcomes(faq="+" * 60, recent="-" * 8 + "+" * 8), outcomes(faq="+" * 60, recent="+" * 16)

@@ -324,6 +324,7 @@ def test_a_further_injection_fails_where_its_word_is_said_and_a_secret_where_the
     assert safety.judge(list(every.values()), {**answers, secret: (PROMPT, "handover")})[1] == [injection_]
 
 
+@pytest.mark.slow
 def test_no_probe_is_a_line_that_the_guards_learned_from():
     learned = {line.text.lower() for name in MODELS for line in lines(name)}
     asked = safety.probes(PROMPT)[len(safety.probes(PROMPT, 0)) :]

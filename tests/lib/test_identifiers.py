@@ -143,6 +143,7 @@ def test_every_recogniser_has_an_example():
     assert [e.entity for e in EXAMPLES] == [r.entity for r in RECOGNISERS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("recogniser", "example"), PAIRS)
 def test_a_recogniser_alone_decides_its_text(redactor, recogniser, example):
     text = example.text.format(example.value)
@@ -307,6 +308,7 @@ def test_a_language_gives_away_a_number_by_its_words(redactor, said):
         assert redactor.redact([before + value + after]) == [f"{before}<{entity}_1>{after}"]
 
 
+@pytest.mark.slow
 def test_the_prefilter_leaves_out_no_text_that_holds_something(redactor):
     everything = Redactor(names=False, prefilter=False)
     texts = [example.text.format(example.value) for example in EXAMPLES]

@@ -106,6 +106,7 @@ def test_a_candidate_at_the_margin_is_shown_to_be_not_worse_in_at_most_five_per_
     assert paired_power(total, margin, 0.05, differing, -margin) <= 0.05
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_true_difference_at_least_as_often_as_it_says():
     """By simulation: 90 % intervals of what 30 questions measure, for three true differences."""
     from scipy.stats import binom
@@ -119,6 +120,7 @@ def test_the_interval_covers_the_true_difference_at_least_as_often_as_it_says():
         assert hits >= binom.ppf(0.001, runs, 0.9), (win, loss, hits / runs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("total", "margin"), [(9, 0.2), (14, 0.1)])
 def test_interval_p_and_critical_score_say_the_same_of_every_outcome(total, margin):
     critical = paired_critical(total, margin, 0.05)

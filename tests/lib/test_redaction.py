@@ -250,6 +250,7 @@ LONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG)
 def test_a_long_text_takes_time_in_proportion_to_its_length(text):
     """Four times the text in at most eight times the time, and a floor that noise stays below; squared it is 16."""

@@ -12,6 +12,8 @@ from llmops_assets.lib.records import SubjectPattern
 from llmops_assets.lib.redaction import Redactor, load_subject_keys
 from llmops_assets.samples.personal_data import conversations
 
+pytestmark = pytest.mark.slow
+
 MADE = list(conversations(120, seed=3))
 TEXTS = [[turn["full_text"] for turn in row["turns"]] for row in MADE]
 KEY = b"0" * 32

@@ -104,6 +104,7 @@ def test_another_model_is_another_redactor(server: ChatServer) -> None:
     assert len(digests) == 3
 
 
+@pytest.mark.slow
 def test_workers_read_with_it_too(server: ChatServer) -> None:
     found = list(Redactor(reader=reader(server)).redact_many([[OVERLOOKED]] * 3, batch=1, processes=2))
     assert [one.texts[0] for one in found] == ["het pakje ligt bij <PERSON_1>, niet bij mij"] * 3

@@ -63,6 +63,7 @@ def test_what_was_signed_is_loaded_and_says_by_whom(bundle):
     assert load_bundle(bundle.folder).signed_by == ""
 
 
+@pytest.mark.slow
 def test_a_thousand_single_bytes_are_changed_and_every_one_is_refused(bundle):
     """Evenly over the files, so that the small ones, where a change may be without effect, are hit everywhere."""
     chance = random.Random(1)

@@ -113,6 +113,7 @@ texts = st.text(min_size=1, max_size=80).filter(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(texts, texts), min_size=1, max_size=5))
 def test_any_text_survives_jsonl(tmp_path_factory, pairs):
@@ -121,6 +122,7 @@ def test_any_text_survives_jsonl(tmp_path_factory, pairs):
     assert [(r.question, r.answer) for r in read_rows(file)] == [(q.strip(), a.strip()) for q, a in pairs]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode)))
 def test_any_bytes_are_read_or_refused_never_a_crash(tmp_path_factory, data):

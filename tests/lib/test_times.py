@@ -121,6 +121,7 @@ def rows_at(*times: str, column: str = "time") -> list[dict[str, str]]:
     return [{"question": f"q{n}?", "answer": "a", column: time} for n, time in enumerate(times)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_the_last_date_of_a_file_decides_for_the_first(form):
     times = ["03/02/2026 09:00"] * 3000 + ["14/02/2026 09:00"]
@@ -215,6 +216,7 @@ def test_twin_columns_of_parquet_are_refused():
         list(scan(io.BytesIO(target.getvalue()), "a.parquet", Shape()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
 def test_carriage_returns_alone_end_lines(encoding):
     text = 'question;answer\rWann?;Jetzt; \rWieso?;"Dar\rum"\r'.replace("; \r", "\r") + "é?;ja\r" * 9000

@@ -166,6 +166,7 @@ def test_an_unreachable_target_says_so_and_answers_with_status_zero(served, tmp_
     assert reply.error
 
 
+@pytest.mark.slow
 def test_a_new_target_serves_nothing_and_has_nothing_to_roll_back_to(served, tmp_path):
     target = served.make(tmp_path)
     try:
@@ -180,6 +181,7 @@ def test_a_new_target_serves_nothing_and_has_nothing_to_roll_back_to(served, tmp
     assert not target.is_running()
 
 
+@pytest.mark.slow
 def test_a_release_is_served_replaced_and_rolled_back_in_one_call(served):
     one, status = served.apply("one")
     assert status.live == one
@@ -243,6 +245,7 @@ def test_a_move_that_was_decided_on_another_state_is_refused_and_one_that_is_mad
     served.target.abort_canary(after.generation)
 
 
+@pytest.mark.slow
 def test_a_canary_becomes_live_and_leaves_its_place(served):
     one, _ = served.apply("one")
     two, _ = served.apply("two", "canary")
@@ -263,6 +266,7 @@ def test_a_shadow_is_asked_by_name_and_no_customer_sees_it(served):
     assert served.target.ask_many([Ask("hello")], "shadow")[0].status == 503
 
 
+@pytest.mark.slow
 def test_a_preview_is_asked_by_name_and_ends_whatever_happens(served):
     served.apply("one")
     with served.target.preview(served.manifest("three")):
@@ -294,6 +298,7 @@ def test_what_is_not_signed_or_not_by_us_is_kept_from_customers(served):
     assert (served.target.status().live, served.target.status().canary) == (one, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [b"{", None], ids=["no JSON", "another's"])
 def test_a_manifest_that_was_changed_in_the_lake_is_refused_forward_and_back(served, text):
     one, _ = served.apply("one")
@@ -309,6 +314,7 @@ def test_a_manifest_that_was_changed_in_the_lake_is_refused_forward_and_back(ser
     served.apply("one")
 
 
+@pytest.mark.slow
 def test_a_release_is_served_once_more_after_it_was_put_right(served):
     one, _ = served.apply("one")
     assert served.target.renew().live == one
@@ -334,6 +340,7 @@ def test_a_file_that_is_not_what_the_manifest_names_is_refused_and_the_old_relea
     assert served.say() == "A colleague of one will help."
 
 
+@pytest.mark.slow
 def test_what_was_never_released_is_not_rolled_back_to(served):
     one, _ = served.apply("one")
     with pytest.raises(DeploymentError, match="r-000000000000 was never released"):
@@ -349,6 +356,7 @@ def test_a_canary_without_a_share_is_refused(served, share):
     assert (served.target.status().live, served.target.status().canary) == (one, None)
 
 
+@pytest.mark.slow
 def test_a_stopped_target_serves_again_what_it_served(served):
     one, _ = served.apply("one")
     served.target.stop()

@@ -15,6 +15,8 @@ from llmops_assets.lib.records import ReleaseManifest
 from llmops_assets.lib.signing import read_trusted
 from resources.deployment_target.rollout import Move, Wanted, moved
 
+pytestmark = pytest.mark.slow
+
 STEPS = {"open", "os.rename", "os.mkdir", "os.link", "os.remove", "os.rmdir", "shutil.rmtree", "shutil.copyfile"}
 """What a process does to a disk, by the names of Python's audit events."""
 DIED = 9

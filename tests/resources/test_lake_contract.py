@@ -142,6 +142,7 @@ def test_a_transaction_inside_another_is_refused_and_the_outer_one_goes_on(lake)
     publish(lake, b="2")
 
 
+@pytest.mark.slow
 def test_many_files_go_up_and_down_side_by_side(lake, tmp_path):
     files = {f"many/{n}/file": str(n).encode() * 1000 for n in range(12)}
     told = []
@@ -304,6 +305,7 @@ def test_equal_changes_on_both_sides_merge_into_what_stood_there(lake):
     assert lake.get(merged, "a") == b"same"
 
 
+@pytest.mark.slow
 def test_nothing_staged_is_nothing_to_commit(lake):
     lake.branch("work")
     with pytest.raises(NothingToCommitError):
@@ -362,6 +364,7 @@ def test_refs_lead_back_and_only_into_the_own_lake(lake):
             lake.resolve(unknown)
 
 
+@pytest.mark.slow
 def test_writers_in_threads_lose_nothing(lake):
     def write(number: int) -> None:
         for turn in range(5):
@@ -381,6 +384,7 @@ def _publish_forever(folder: str) -> None:
         publish(lake, **{"a": str(turn), "b": str(turn)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [0.05, 0.2, 0.35, 0.6])
 def test_a_kill_at_any_instant_leaves_a_readable_lake_without_half_commits(tmp_path, after):
     lake = EmbeddedLake(tmp_path / "lake")

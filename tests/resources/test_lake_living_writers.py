@@ -38,6 +38,7 @@ def other(tmp_path) -> Iterator[tuple]:
     process.join(SECONDS)
 
 
+@pytest.mark.slow
 def test_the_draft_of_a_living_process_survives_every_collection(other, lake):
     process, leave = other
     (branch,) = set(lake.branches()) - {"main"}
@@ -51,6 +52,7 @@ def test_the_draft_of_a_living_process_survives_every_collection(other, lake):
     assert lake.get("main", "a") == b"staged"
 
 
+@pytest.mark.slow
 def test_the_draft_of_a_killed_process_is_collected_with_its_bytes(other, lake):
     process, _ = other
     (branch,) = set(lake.branches()) - {"main"}

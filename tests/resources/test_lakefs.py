@@ -23,6 +23,8 @@ from resources.lake.base import (
 )
 from resources.lake.lakefs import LakeFSLake
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def server(tmp_path):

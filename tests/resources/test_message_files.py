@@ -108,6 +108,7 @@ def shuffled_talks(seed: int, make: Any) -> tuple[list[dict[str, Any]], set[tupl
     return [message for _, message in sorted(messages, key=lambda one: one[0])], exchanges
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("files", [1, 3])

@@ -60,6 +60,7 @@ def test_a_run_left_by_an_error_has_failed(registry):
     assert registry.client.get_run(run.run_id).info.status == "FAILED"
 
 
+@pytest.mark.slow
 def test_versions_lead_to_the_lake_and_aliases_move(registry):
     assert registry.version_of("support", "champion") is None
     with registry.run("adapter", {}) as run:
@@ -75,6 +76,7 @@ def test_versions_lead_to_the_lake_and_aliases_move(registry):
     assert registry.version_of("support", "champion") is None
 
 
+@pytest.mark.slow
 def test_a_prompt_gets_a_version_per_text_and_an_unchanged_one_keeps_it(registry):
     first = registry.register_prompt("support-system-prompt", "Be brief.")
     assert registry.register_prompt("support-system-prompt", "Be brief.") == first

@@ -639,6 +639,7 @@ def odd_lines(count: int) -> str:
     return "".join(chosen.choice(kinds)(n, chosen.choice(days)) for n in range(count))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 5, 40, 400])
 @pytest.mark.parametrize("name", ["a.jsonl", "chats-2026-03-04.jsonl"])
 def test_a_file_in_blocks_is_the_same_as_the_file_as_a_whole(tmp_path, count, name):
@@ -681,6 +682,7 @@ def test_of_a_file_in_blocks_only_those_of_the_day_are_read(tmp_path):
         list(source.read(FIRST))
 
 
+@pytest.mark.slow
 def test_a_day_of_a_large_file_is_read_in_little_memory(tmp_path):
     import tracemalloc
 

@@ -32,6 +32,7 @@ def days_of(tmp_path, *, times: bool, **settings) -> dict[date, list[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_a_file_sorted_by_topic_does_not_look_like_drift(tmp_path):
     found = days_of(tmp_path, times=False, first_day=FIRST, replay=True)
     assert sorted(found) == [FIRST + timedelta(days=n) for n in range(14)]
@@ -39,12 +40,14 @@ def test_a_file_sorted_by_topic_does_not_look_like_drift(tmp_path):
     assert found == days_of(tmp_path, times=False, first_day=FIRST, replay=True)
 
 
+@pytest.mark.slow
 def test_replayed_times_keep_their_order(tmp_path):
     found = days_of(tmp_path, times=True, first_day=FIRST, replay=True)
     assert set(found[FIRST]) == {"new"}, "the last rows are the earliest"
     assert set(found[max(found)]) == {"a"}
 
 
+@pytest.mark.slow
 def test_a_new_topic_begins_on_its_day_and_the_others_go_on(tmp_path):
     settings = {"first_day": FIRST, "replay": True, "new_topic_intent": "new", "new_topic_day": NEW}
     found = days_of(tmp_path, times=False, **settings)
@@ -52,6 +55,7 @@ def test_a_new_topic_begins_on_its_day_and_the_others_go_on(tmp_path):
     assert all(set(topics) - {"new"} for topics in found.values())
 
 
+@pytest.mark.slow
 def test_a_new_topic_is_thinned_less_than_the_rest(tmp_path):
     settings = {"first_day": FIRST, "replay": True, "new_topic_intent": "new", "new_topic_day": NEW}
     every = days_of(tmp_path, times=False, **settings)

@@ -69,6 +69,7 @@ def watch(instance, tmp_path, monkeypatch):
         yield Watch(instance, http, workspace)
 
 
+@pytest.mark.slow
 def test_runs_and_checks_that_fail_are_told_once_and_quote_nothing(watch):
     watch.run("broken", "failing")
     assert watch.tick() == []

@@ -61,6 +61,7 @@ def test_findings_request_one_retraining_and_its_run_carries_them(instance, lake
     assert found.run_requests[0].run_key == first.run_key
 
 
+@pytest.mark.slow
 def test_no_second_retraining_is_requested_while_one_learns_and_none_after_two_failed(instance, lake):
     reported(instance, DAY, finding(day=DAY))
     job = dg.job(name="retrain")(lambda: None)
@@ -159,6 +160,7 @@ with dg.DagsterInstance.ephemeral() as instance:
 """
 
 
+@pytest.mark.slow
 def test_days_outside_the_partitions_are_told_and_wait(instance, tmp_path, root):
     workspace = Workspace(tmp_path)
     workspace.write_settings(Settings())

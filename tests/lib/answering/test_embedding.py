@@ -18,6 +18,7 @@ def test_gelu_is_the_exact_one_up_to_float32(rows):
     assert np.abs(x - exact).max() < 1e-6
 
 
+@pytest.mark.slow
 def test_a_vector_does_not_depend_on_what_it_is_embedded_with():
     texts = ["where is my parcel", "Refund?", "I cannot log in " * 30, "", *(f"parcel number {n}" for n in range(200))]
     embedder = Embedder(find_embedder_folder())

@@ -66,6 +66,7 @@ def test_a_row_without_a_basis_leaves_no_purpose():
     assert refuses(found, "training", TODAY)
 
 
+@pytest.mark.slow
 @given(ROWS, ROWS, ROWS)
 def test_merging_is_associative_and_commutative_and_agrees_with_the_rows(a, b, c):
     x, y, z = (terms(rows, DEFAULTS) for rows in (a, b, c))
@@ -74,6 +75,7 @@ def test_merging_is_associative_and_commutative_and_agrees_with_the_rows(a, b, c
     assert x.merge(DataTerms()) == x
 
 
+@pytest.mark.slow
 @given(ROWS, st.sampled_from(["training", "support", "analytics"]))
 def test_terms_refuse_exactly_what_some_row_does_not_allow(rows, purpose):
     some = any(allowed(row, purpose, TODAY, DEFAULTS) is not None for row in rows)

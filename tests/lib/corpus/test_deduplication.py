@@ -57,6 +57,7 @@ def test_duplicates_are_found_across_sources_and_the_first_row_wins():
     assert dropped(drop_near_duplicates(asked[::-1])) == {"r0": "r1"}
 
 
+@pytest.mark.slow
 @given(TEXTS, st.integers(1, 5))
 @settings(max_examples=60, deadline=None)
 def test_nothing_depends_on_how_rows_are_batched(texts, size):
@@ -73,6 +74,7 @@ def test_nothing_depends_on_how_rows_are_batched(texts, size):
     assert pieces == whole
 
 
+@pytest.mark.slow
 @given(TEXTS)
 @settings(max_examples=60, deadline=None)
 def test_a_rows_group_never_changes_when_rows_are_added(texts):
@@ -83,6 +85,7 @@ def test_a_rows_group_never_changes_when_rows_are_added(texts):
     assert all((row_id in anchors) == (row_id == group) for row_id, group in groups)
 
 
+@pytest.mark.slow
 def test_more_texts_than_a_table_holds_at_first_are_all_found_again():
     rng = random.Random(1)
     asked = rows(*(" ".join(rng.choices("abcdefghijklmnop", k=12)) + f" {n}" for n in range(5000)))

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +47,7 @@ ROWS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(ROWS, ROWS)
 def test_order_does_not_matter_and_the_way_back_swaps_came_and_went(before, after):
     there, back = compare(before, after, limit=1000), compare(after, before, limit=1000)

@@ -34,6 +34,7 @@ def assert_apart(rows, placed):
             assert side[match.row_id] == side[group.row_id]
 
 
+@pytest.mark.slow
 @given(ROWS)
 @settings(max_examples=150, deadline=None)
 def test_growth_never_moves_a_row(rows):
@@ -42,6 +43,7 @@ def test_growth_never_moves_a_row(rows):
         assert split(rows[:length], SHARES, b"k")[0] == whole[:length]
 
 
+@pytest.mark.slow
 @given(ROWS, st.data())
 @settings(max_examples=150, deadline=None)
 def test_a_late_row_among_earlier_ones_moves_none_of_them(rows, data):
@@ -54,6 +56,7 @@ def test_a_late_row_among_earlier_ones_moves_none_of_them(rows, data):
     assert_apart(sorted(mixed, key=lambda row: identity(row) not in known), late)
 
 
+@pytest.mark.slow
 @given(ROWS)
 @settings(max_examples=150, deadline=None)
 def test_no_subject_and_no_near_duplicate_is_on_two_sides(rows):

@@ -36,6 +36,7 @@ def run(day, tmp_path, words, labels=None, *, past=None, embed_answers=100, queu
     return found, pq.read_table(target).to_pylist()
 
 
+@pytest.mark.slow
 def test_a_day_gets_every_column_and_the_same_bytes_again(tmp_path, words):
     day = day_of(sample(400))
     found, rows = run(day, tmp_path, words)
@@ -77,6 +78,7 @@ def test_without_any_intent_the_queue_is_a_start(tmp_path, words):
     assert len({item.question for item in found.queue}) == 5
 
 
+@pytest.mark.slow
 def test_a_persons_label_counts_more_than_the_sources_and_a_models_less(tmp_path, words):
     rows = [*sample(200), {"question": "odd one", "answer": "a", "intent": ""}]
     labels = {
@@ -97,6 +99,7 @@ def test_a_persons_label_counts_more_than_the_sources_and_a_models_less(tmp_path
     assert before.digest != found.digest
 
 
+@pytest.mark.slow
 def test_what_people_labelled_is_learned(tmp_path, words):
     rows = sample(200) + [{"question": f"zebra stripes number{n}", "answer": "a", "intent": ""} for n in range(8)]
     labels = {f"r{n}": Label(row_id=f"r{n}", intent="zebra", annotator="ann") for n in range(200, 205)}
@@ -150,6 +153,7 @@ def test_a_conversation_of_several_turns_has_one_outcome_by_its_last_in_time(tmp
     assert [r["resolution"] for r in rows] == ["resolved", "unknown", "resolved", "handed over", "unknown"]
 
 
+@pytest.mark.slow
 def test_batches_change_nothing_and_only_frequent_answers_are_embedded(tmp_path, words):
     rows = [*sample(150), {"question": "how many?", "answer": "quite another matter altogether", "intent": ""}]
     whole, labelled = run(day_of(rows), tmp_path, words)

@@ -65,6 +65,7 @@ def test_wrong_labels_are_doubted_with_a_suggestion_and_left_out():
     assert len(model.examples) == len(given) - len(found)
 
 
+@pytest.mark.slow
 def test_labels_of_people_are_never_doubted():
     vectors, intents = cloud(6, 40)
     given = ["intent-01" if i % 12 == 0 else intent for i, intent in enumerate(intents)]

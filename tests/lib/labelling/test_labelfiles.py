@@ -69,6 +69,7 @@ def test_a_table_filled_by_hand_comes_back(tmp_path, form):
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)

@@ -406,6 +406,7 @@ def places(value: Any, path: tuple = ()) -> list[tuple]:
     return [path, *(place for key, one in inner for place in places(one, (*path, key)))]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(NAMES), st.data())
 def test_an_export_with_one_odd_value_is_read_or_rejected_never_a_crash(name, data):

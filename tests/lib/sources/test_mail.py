@@ -359,6 +359,7 @@ PIECES = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=10).map("\n".join), st.booleans(), st.booleans())
 @example("On 3 May 2026\n> quoted\nwrote:", False, False)
@@ -369,6 +370,7 @@ def test_cutting_again_cuts_nothing(text, mail, customer):
     assert bool(once.cut) or once.text == text
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=10).map("\n".join))
 def test_every_line_that_stays_was_there(text):
@@ -377,6 +379,7 @@ def test_every_line_that_stays_was_there(text):
         assert any(line.strip() in own for own in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
     [

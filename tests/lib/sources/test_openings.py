@@ -12,6 +12,7 @@ from llmops_assets.lib.sources.openings import SIZE, Opening, beginnings
 TABLES = {name: found for name, found in vars(phrases).items() if isinstance(found, Opening)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(TABLES))
 @given(data=st.data())
 @settings(max_examples=40, deadline=None)

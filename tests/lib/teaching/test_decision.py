@@ -185,6 +185,7 @@ def test_equal_examples_are_learned_once_in_a_process(words):
     assert classifier(words, OPEN) is not classifier(words, OPEN[1:])
 
 
+@pytest.mark.slow
 def test_equal_answers_are_decided_alike_in_every_company(words):
     judge = Judge(words)
     alone, *others = (judge.decide([GENERAL[0], *more])[0] for more in ([], PERSONAL, EMPTY))

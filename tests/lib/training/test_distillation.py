@@ -10,6 +10,8 @@ from llmops_assets.lib.training import loop
 from llmops_assets.lib.training.distillation import distil
 from resources.models import Models
 
+pytestmark = pytest.mark.slow
+
 
 def make(tiny_model, adapter, examples, folder, **options):
     folder.mkdir()

@@ -12,6 +12,8 @@ from llmops_assets.lib.training import rows as row_tools
 from resources.models import Models
 from resources.trainer import trainer_for
 
+pytestmark = pytest.mark.slow
+
 RECIPE = Recipe(rank=4, alpha=8, learning_rate=5e-3, epochs=6, batch_tokens=400, max_length=384)
 
 

@@ -46,6 +46,7 @@ def test_its_configuration_names_the_base_model_and_what_it_is(written, strong_a
         assert ours[field] == theirs[field], field
 
 
+@pytest.mark.slow
 def test_peft_loads_it_as_the_adapter_that_it_was(written, tiny_model, strong_adapter):
     import torch
     from peft import PeftModel

@@ -189,6 +189,7 @@ def play(stream, days: int = 12):
     return requests, states
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", [lambda day: [], campaign, probe, template, small_talk])
 def test_what_is_no_new_question_retrains_never(stream):
     requests, _ = play(stream)

@@ -62,6 +62,7 @@ def test_the_judges_are_in_the_table():
     assert all(DETECTORS[name].name == name for name in DETECTORS)
 
 
+@pytest.mark.slow
 @ALL
 def test_on_clean_windows_every_p_comes_as_often_as_it_says(name, centres):
     rng, found = np.random.default_rng(11), []

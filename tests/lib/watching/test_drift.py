@@ -49,6 +49,7 @@ def judge(reference, vectors, calibration=None, **options):
     return drift.judge_day(reference, times, vectors, POLICY, calibration=calibration, **options)
 
 
+@pytest.mark.slow
 def test_clean_days_use_the_budget_and_keep_it(world, rng):
     # Each reference has its own luck: the budget is that of many.
     centres, _ = world
@@ -63,6 +64,7 @@ def test_clean_days_use_the_budget_and_keep_it(world, rng):
     assert 0 < sum(windows) <= 0.08 * len(windows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("share", "least", "most"), [(0.05, 0, 20), (0.2, 20, 20), (0.4, 20, 20)])
 def test_the_larger_the_share_of_a_new_topic_the_surer_the_day_drifts(world, rng, calibration, share, least, most):
     centres, reference = world
@@ -116,6 +118,7 @@ def test_a_topic_close_to_a_known_one_is_seen_though_none_of_its_questions_is_no
     assert day.p_values["crowding"] <= day.level
 
 
+@pytest.mark.slow
 def test_the_whole_day_alarms_when_windows_drift_or_the_cusum_is_above_its_threshold(world, rng, calibration):
     centres, reference = world
     vectors = mixed(rng, centres, 240, 100)
@@ -131,6 +134,7 @@ def test_the_whole_day_alarms_when_windows_drift_or_the_cusum_is_above_its_thres
     assert high.drifted
 
 
+@pytest.mark.slow
 def test_a_small_rest_joins_the_window_before_it(world, rng):
     centres, reference = world
     sizes = [w.size for w in judge(reference, questions(rng, 145, centres[:8])[0]).windows]
@@ -139,6 +143,7 @@ def test_a_small_rest_joins_the_window_before_it(world, rng):
     assert sizes == [60, 60, 35]
 
 
+@pytest.mark.slow
 def test_a_long_day_is_judged_by_days_as_long_as_are_drawn(world, rng):
     centres, reference = world
     length = 60 * 12 * 2 + 25
@@ -158,6 +163,7 @@ def test_a_small_reference_allows_smaller_windows_only_and_the_day_says_so(world
     assert day.drifted
 
 
+@pytest.mark.slow
 def test_a_test_that_cannot_fire_says_so_and_is_not_counted(world, rng):
     centres, _ = world
     vectors, _ = questions(rng, 300, centres[:8])
@@ -216,6 +222,7 @@ def test_of_a_large_reference_a_sample_is_compared_with(world, rng):
     assert np.array_equal(first.known.vectors, second.known.vectors)
 
 
+@pytest.mark.slow
 def test_the_same_day_is_judged_the_same_every_time(world, rng):
     centres, reference = world
     vectors = mixed(rng, centres, 240, 20)

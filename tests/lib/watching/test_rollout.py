@@ -75,6 +75,7 @@ def test_evidence_is_a_martingale_where_nothing_is_worse():
         assert mean == pytest.approx(1, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_looked_at_after_every_event_it_errs_no_more_than_its_level():
     rng = np.random.default_rng(3)
     mine = (rng.random((2000, 400)) < 0.1).cumsum(axis=1)
