@@ -28,7 +28,7 @@ TARGET ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo dev build test test-fast test-prometheus test-clients test-cluster vllm test-vllm mutants check \
-  bench lock clean
+  bench lock vectors clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | while IFS='	' read -r n t; do printf '  %-12s %s\n' "$$n" "$$t"; done
@@ -158,6 +158,9 @@ lock: ## Resolve the dependencies of pyproject.toml anew into requirements.lock
 	@echo "# Made by 'make lock' from pyproject.toml. Install with: pip install --no-deps -r requirements.lock" > requirements.lock
 	@.lock/bin/pip freeze --all --exclude pip --exclude llmops-assets | sed 's/+cpu$$//' >> requirements.lock
 	@rm -rf .lock
+
+vectors: install ## Embed the sentences that ship with the package anew, after a change of them
+	@$(BIN)/python -c "from llmops_assets.lib.teaching import shipping; shipping.write()"
 
 clean: ## Remove what make built and what the demonstration wrote
 	@rm -rf .venv .llmops .dagster build *.egg-info .pytest_cache .ruff_cache

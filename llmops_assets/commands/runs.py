@@ -124,12 +124,15 @@ class Runner:
         return len(left)
 
     def _follow(self, title: str, run_id: str, thread: threading.Thread, *, brief: bool) -> None:
-        seen, began = 0, {}
+        cursor: str | None = None
+        began: dict[str | None, float] = {}
         with self.console.status(title) as status:
             while True:
                 alive = thread.is_alive()
-                entries = self.instance.all_logs(run_id)
-                for entry in entries[seen:]:
+                # What is new only: a run has hundreds of events, and reading one takes as long as a small step's work.
+                new = self.instance.get_records_for_run(run_id, cursor=cursor)
+                cursor = new.cursor
+                for entry in (record.event_log_entry for record in new.records):
                     event = entry.dagster_event
                     if event is None:
                         status.update(f"{title}: {entry.step_key or ''} {entry.user_message}")
@@ -142,7 +145,6 @@ class Runner:
                         self.console.print(f"  [green]✓[/] {event.step_key} [dim]{seconds:.1f} s[/]")
                     elif event.is_step_failure:
                         self.console.print(f"  [red]✗[/] {event.step_key}")
-                seen = len(entries)
                 if not alive:
                     break
                 thread.join(timeout=0.5)

@@ -20,6 +20,7 @@ from commands_support import DAGSTER, TOPICS, llmops, own_conversations
 
 from llmops_assets.handover import serving
 from llmops_assets.lib import tables
+from llmops_assets.lib.answering.wordings import BUILT_IN
 from llmops_assets.lib.auditing.placeholders import placeholders
 from llmops_assets.lib.records import LakeRef, QualityReport
 from llmops_assets.samples import generator
@@ -208,7 +209,8 @@ def test_an_answer_is_explained(installation, tmp_path):
     assert told.exit_code == 0, told.output + told.stderr
     for part in (
         question,
-        *reply.answer.splitlines(),
+        # What was said of the question: the log keeps it without the notice of an AI.
+        *reply.answer.removeprefix(BUILT_IN["en"]["notice"]).strip().splitlines(),
         installation.release,
         "as of lake commit",
         "the gate decided",

@@ -1,9 +1,12 @@
-"""Why a run failed, as the command tells it."""
+"""What the command tells of a run: its steps, each once, and why it failed."""
+
+import io
 
 import dagster as dg
 import pytest
+from rich.console import Console
 
-from llmops_assets.commands.runs import _reason
+from llmops_assets.commands.runs import Runner, _reason
 from llmops_assets.lib.errors import LlmopsError
 from resources.workspace import SettingsError
 
@@ -34,3 +37,38 @@ def test_our_own_errors_are_told_without_their_class_and_others_with_it(raised, 
 
 def test_a_failure_without_a_record_says_so():
     assert "no reason was recorded" in _reason(None)
+
+
+class Alive:
+    """A run's thread that is looked at so many times before it has ended."""
+
+    def __init__(self, looks: int) -> None:
+        self._looks = looks
+
+    def is_alive(self) -> bool:
+        self._looks -= 1
+        return self._looks > 0
+
+    def join(self, timeout: float) -> None:
+        assert timeout > 0
+
+
+def test_a_step_is_told_once_however_often_its_run_is_looked_at():
+    @dg.op
+    def first():
+        return 1
+
+    @dg.op
+    def second(value):
+        return value
+
+    @dg.job
+    def both():
+        second(first())
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        run_id = both.execute_in_process(instance=instance).run_id
+        told = io.StringIO()
+        runner = Runner(dg.Definitions(jobs=[both]), instance, Console(file=told))
+        runner._follow("both", run_id, Alive(3), brief=False)
+    assert [line.split()[1] for line in told.getvalue().splitlines() if "✓" in line] == ["first", "second"]

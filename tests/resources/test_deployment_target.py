@@ -351,8 +351,10 @@ def test_what_was_never_released_is_not_rolled_back_to(served):
 @pytest.mark.parametrize("share", [0.0, 1.1])
 def test_a_canary_without_a_share_is_refused(served, share):
     one, _ = served.apply("one")
+    two = served.manifest("two")
+    publish_seal(served.lake, two)
     with pytest.raises(DeploymentError, match="at most 1"):
-        served.target.apply(served.manifest("two"), "canary", share=share)
+        served.target.apply(two, "canary", share=share)
     assert (served.target.status().live, served.target.status().canary) == (one, None)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from llmops_assets.lib.answering import shipped
 from llmops_assets.lib.answering.embedding import Embeds
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.redaction.spans import PLACEHOLDER
@@ -82,11 +83,11 @@ class Acts:
         """Fitted on the lines that ship and on known questions of a knowledge base."""
         from sklearn.linear_model import LogisticRegression
 
-        shipped = lines()
+        said = lines()
         # Of a large knowledge base a sample by hash, the same one every time.
         asked = sorted(dict.fromkeys(known), key=hash_json)[:MOST_KNOWN]
-        texts = [text for text, _ in shipped] + asked
-        codes = np.array([ACTS.index(act) for _, act in shipped])
+        texts = [text for text, _ in said] + asked
+        codes = np.array([ACTS.index(act) for _, act in said])
         counts = np.bincount(codes, minlength=len(ACTS))
         share = len(codes) / len(ACTS)
         weight = np.r_[share / counts[codes], np.full(len(asked), KNOWN * share / max(1, len(asked)))]
@@ -95,7 +96,8 @@ class Acts:
         terms, rarity = vectorizer.get_feature_names_out(), vectorizer.idf_.astype(np.float32)
         made = cls([str(term) for term in terms], rarity, np.zeros((0, 0), np.float32))
         model = LogisticRegression(C=STRENGTH, max_iter=3000)
-        model.fit(made._rows(texts, embedder.embed(texts)), np.r_[codes, np.zeros(len(asked), int)], weight)
+        vectors = np.vstack([shipped.embed(embedder, [text for text, _ in said]), embedder.embed(asked)])
+        model.fit(made._rows(texts, vectors), np.r_[codes, np.zeros(len(asked), int)], weight)
         made._weights = np.vstack([model.coef_.T, model.intercept_[None]]).astype(np.float32)
         return made
 

@@ -1,8 +1,8 @@
 """What the tables leave open, learned: sentences of our own in several voices, their form and their meaning.
 
 A kernel ridge regression over the features of a sentence and its embedding (a Gaussian kernel: a past tense weighs
-otherwise beside "if" than beside "your"). It is solved in closed form within a second whenever it is needed: there is
-no stored model that could be older than the examples (voices/, one file per voice).
+otherwise beside "if" than beside "your"). It is solved in closed form whenever it is needed, in about two seconds:
+there is no stored model that could be older than the examples (voices/, one file per voice), only their vectors.
 """
 
 import json
@@ -66,6 +66,17 @@ def parsed(lines: Iterable[str]) -> Iterable[Example]:
         yield example
 
 
+def taught_by(known: Iterable[Example]) -> tuple[list[str], list[Kind]]:
+    """The sentences of those examples that are one, and their kinds."""
+    texts, labels = [], []
+    for example in known:
+        body = sentences(without_blocks(untagged(example.answer))[0])
+        if len(body) == 1:
+            texts.append(body[0].text)
+            labels.append(example.label)
+    return texts, labels
+
+
 class Classifier:
     """How much a sentence is of each kind, learned from those examples that are one sentence."""
 
@@ -74,12 +85,9 @@ class Classifier:
         from sklearn.feature_extraction import DictVectorizer
         from sklearn.kernel_ridge import KernelRidge
 
-        texts, labels = [], []
-        for example in known:
-            body = sentences(without_blocks(untagged(example.answer))[0])
-            if len(body) == 1:
-                texts.append(body[0].text)
-                labels.append(example.label)
+        from llmops_assets.lib.answering import shipped
+
+        texts, labels = taught_by(known)
         self._vectorizer = DictVectorizer(sparse=False, dtype=np.float32)
         found = [features(text) for text in texts]
         often = Counter(name for of in found for name in of)
@@ -90,7 +98,8 @@ class Classifier:
         wanted = np.array([[1.0 if label == kind else -1.0 for kind in KINDS] for label in labels])
         self._mean = np.average(wanted, axis=0, weights=weight)
         self._model: Any = KernelRidge(alpha=RIDGE, kernel="rbf", gamma=WIDTH)
-        self._model.fit(self._rows(embedder, texts, found), wanted - self._mean, sample_weight=weight)
+        rows = self._rows(shipped.embed(embedder, texts), found)
+        self._model.fit(rows, wanted - self._mean, sample_weight=weight)
 
     def weights(self, embedder: "Embeds", texts: Sequence[str]) -> list[dict[Kind, float]]:
         """The kinds of each sentence with their weights, which add up to 1; by the embedder that it was fitted with."""
@@ -99,17 +108,17 @@ class Classifier:
         result: list[dict[Kind, float]] = []
         for start in range(0, len(texts), 2048):
             batch = texts[start : start + 2048]
-            rows = self._rows(embedder, batch, [features(text) for text in batch])
+            rows = self._rows(embedder.embed(batch), [features(text) for text in batch])
             values = self._model.predict(rows) + self._mean
             powers = np.exp(SHARPNESS * values)
             shares = powers / powers.sum(axis=1, keepdims=True)
             result += [dict(zip(KINDS, map(float, row), strict=True)) for row in shares]
         return result
 
-    def _rows(self, embedder: "Embeds", texts: Sequence[str], found: Sequence[dict[str, float]]) -> "np.ndarray":
+    def _rows(self, vectors: "np.ndarray", found: Sequence[dict[str, float]]) -> "np.ndarray":
         import numpy as np
 
-        return np.hstack([self._vectorizer.transform(found), np.float32(MEANING) * embedder.embed(texts)])
+        return np.hstack([self._vectorizer.transform(found), np.float32(MEANING) * vectors])
 
 
 def classifier(embedder: "Embeds", known: Iterable[Example] | None = None) -> Classifier:
