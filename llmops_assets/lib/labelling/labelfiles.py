@@ -1,23 +1,19 @@
 """Labels that people give, in and out of files: CSV, JSONL, Argilla 2 and Label Studio.
 
-What goes out is a queue of rows; what comes in is checked row by row before anything is kept. Kept labels are JSONL
-files named by their content, so that taking the same file in twice changes nothing.
+What goes out is a queue of rows; what comes in is checked row by row before anything is kept (lib/forms.py).
 Formats: https://docs.argilla.io/latest/how_to_guides/import_export/ and https://labelstud.io/guide/task_format.
 """
 
-import csv
-import io
 import json
-import uuid
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from llmops_assets.lib.cells import escaped, restored
+from llmops_assets.lib import forms
 from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.labelling.queue import QueueItem
@@ -31,7 +27,6 @@ UNKNOWN_NAME = "unknown"
 MACHINE = "llm:"
 """Start of the annotator's name where a language model labelled."""
 AGENT = "llmops_assets"
-SHOWN = 5
 _COLUMNS = (*QueueItem.model_fields, "intent", "annotator", "time")
 
 
@@ -67,16 +62,10 @@ def write_queue(items: Sequence[QueueItem], form: str) -> str:
         return json.dumps([_labelstudio_task(item) for item in items], ensure_ascii=False, indent=1) + "\n"
     rows = [{**item.model_dump(), "intent": "", "annotator": "", "time": ""} for item in items]
     if form == "jsonl":
-        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        return forms.to_jsonl(rows)
     if form != "csv":
         raise LabelError(f"format {form!r} is not written; give one of {', '.join(FORMATS)}")
-    buffer = io.StringIO()
-    # As RFC 4180 ends lines, which also quotes a carriage return in a text.
-    writer = csv.DictWriter(buffer, _COLUMNS, lineterminator="\r\n")
-    writer.writeheader()
-    # A customer's words must not run in the spreadsheet of the person who labels them.
-    writer.writerows({n: escaped(v) if isinstance(v, str) else v for n, v in row.items()} for row in rows)
-    return buffer.getvalue()
+    return forms.to_csv(_COLUMNS, rows)
 
 
 def labelstudio_config(intents: Sequence[str]) -> str:
@@ -123,18 +112,11 @@ def read_labels(path: Path) -> list[Placed]:
 
     LabelError with line or record for what is broken.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise LabelError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise LabelError(f"{path}, line {line}: not UTF-8; save the file as UTF-8") from None
-    start = text.lstrip()[:1]
-    records = _json_records(path, text) if start == "[" else _json_lines(path, text) if start == "{" else None
-    found = []
-    for place, record in _csv_records(path, text) if records is None else records:
-        found += [Placed(place, label) for label in _labels_of(f"{path}, {place}", record)]
+    found = [
+        Placed(place, label)
+        for place, record in forms.records(path, LabelError)
+        for label in _labels_of(f"{path}, {place}", record)
+    ]
     if not found:
         raise LabelError(f"{path}: holds no label; fill the column `intent` of a queue, or export finished records")
     return found
@@ -146,14 +128,14 @@ def check_labels(
     """LabelError that names the places of unknown rows and, unless `new_intents`, of unknown intents."""
     unknown = [p for p in found if p.label.row_id not in rows]
     if unknown:
-        places = _places(f"{p.place}: {p.label.row_id!r}" for p in unknown)
+        places = forms.places(f"{p.place}: {p.label.row_id!r}" for p in unknown)
         raise LabelError(
             f"{path}: {len(unknown)} row ids are in no day of the lake ({places}); label rows of `llmops labels export`"
         )
     known = {*intents, ""}
     strange = [p for p in found if p.label.intent not in known]
     if strange and not new_intents:
-        places = _places(f"{p.place}: {p.label.intent!r}" for p in strange)
+        places = forms.places(f"{p.place}: {p.label.intent!r}" for p in strange)
         raise LabelError(
             f"{path}: {len(strange)} labels name an intent nobody used before ({places}); correct them, or give "
             "--new-intents"
@@ -177,11 +159,6 @@ def spelled(found: Sequence[Placed], intents: Collection[str]) -> list[Placed]:
 
 def _folded(intent: str) -> str:
     return " ".join(intent.casefold().replace("_", " ").split())
-
-
-def _places(places: Iterable[str]) -> str:
-    listed = list(places)
-    return "; ".join(listed[:SHOWN]) + ("; …" if len(listed) > SHOWN else "")
 
 
 def _labels_of(place: str, record: Mapping[str, Any]) -> list[Label]:
@@ -263,71 +240,21 @@ def _moment(text: str) -> datetime | None:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
-def _json_records(path: Path, text: str) -> list[tuple[str, Mapping[str, Any]]]:
-    try:
-        records = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise LabelError(f"{path}, line {error.lineno}, column {error.colno}: broken JSON ({error.msg})") from None
-    for number, record in enumerate(records, start=1):
-        if not isinstance(record, dict):
-            raise LabelError(f"{path}, record {number}: a {type(record).__name__}; every record must be an object")
-    return [(f"record {number}", record) for number, record in enumerate(records, start=1)]
-
-
-def _json_lines(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise LabelError(f"{path}, line {number}, column {error.colno}: broken JSON ({error.msg})") from None
-        if not isinstance(record, dict):
-            raise LabelError(f"{path}, line {number}: a {type(record).__name__}; every line must be an object")
-        yield f"line {number}", record
-
-
-def _csv_records(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    if "\n" not in text:
-        text = text.replace("\r", "\n")
-    delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
-    reader = csv.DictReader(io.StringIO(text), delimiter=delimiter, strict=True)
-    try:
-        counts = Counter(name.strip().lower() for name in reader.fieldnames or ())
-        if twins := [name for name, count in counts.items() if name and count > 1]:
-            raise LabelError(f"{path}, line 1: two columns are named {twins[0][:40]!r}; rename or remove one")
-        for row in reader:
-            if None in row or None in row.values():
-                raise LabelError(f"{path}, line {reader.line_num}: another number of values than columns")
-            yield f"line {reader.line_num}", {name: restored(value) for name, value in row.items()}
-    except csv.Error as error:
-        raise LabelError(f"{path}, line {reader.reader.line_num}: broken CSV ({error})") from None
-
-
 # -- kept -------------------------------------------------------------------------------------------------------
 
 
 def keep_labels(folder: Path, labels: Sequence[Label], time: str) -> tuple[Path, bool]:
     """(file, whether it is new): labels as JSONL under their content's hash. `time` is set where a label has none."""
     ordered = sorted({label.model_dump_json(): label for label in labels}.items())
-    target = folder / f"{hash_json([text for text, _ in ordered])[:32]}.jsonl"
-    if target.exists():
-        return target, False
-    folder.mkdir(parents=True, exist_ok=True)
     timed = [label if label.time else label.model_copy(update={"time": time}) for _, label in ordered]
-    unfinished = folder / f".{uuid.uuid4().hex}"
-    unfinished.write_text("".join(label.model_dump_json() + "\n" for label in timed), encoding="utf-8")
-    unfinished.replace(target)
-    return target, True
+    return forms.keep(folder, [text for text, _ in ordered], (label.model_dump_json() for label in timed))
 
 
 def kept_labels(folder: Path) -> dict[str, Label]:
     """Row id to its one label out of all kept files: see `settle`."""
     labels: dict[str, list[Label]] = defaultdict(list)
-    for file in sorted(folder.glob("*.jsonl")):
-        for line in file.read_text(encoding="utf-8").splitlines():
-            label = Label.model_validate_json(line)
-            labels[label.row_id].append(label)
+    for label in map(Label.model_validate_json, forms.kept(folder)):
+        labels[label.row_id].append(label)
     return {row_id: settle(given) for row_id, given in sorted(labels.items())}
 
 

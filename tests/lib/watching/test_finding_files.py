@@ -76,7 +76,12 @@ def test_two_answers_to_one_finding_and_files_of_another_kind_are_refused(tmp_pa
     file.write_text(f"{json.dumps(row)}\n{json.dumps(row)}\n")
     with pytest.raises(ArticleFileError, match="line 2: f-0000000001 has an answer already"):
         take(file)
-    for text, told in (("{", "line 1: broken JSON"), ("[]", "line 1: a list"), ('{"finding": "f"}', "no column 'exam")):
+    for text, told in (
+        ("{", "line 1, column 2: broken JSON"),
+        ("{}\n[]", "line 2: a list"),
+        ("[7]", "record 1: a int"),
+        ('{"finding": "f"}', "no column 'exam"),
+    ):
         file.write_text(text)
         with pytest.raises(ArticleFileError, match=told):
             files.read(file)
@@ -85,6 +90,18 @@ def test_two_answers_to_one_finding_and_files_of_another_kind_are_refused(tmp_pa
     (tmp_path / "latin.csv").write_bytes("finding,é".encode("cp1252"))
     with pytest.raises(ArticleFileError, match="not UTF-8"):
         files.read(tmp_path / "latin.csv")
+
+
+def test_a_file_comes_back_as_spreadsheets_save_it(tmp_path):
+    file = tmp_path / "articles.csv"
+    file.write_bytes(
+        f'finding;examples;title;answer\r\n{NAME};recall?;Recall;"It\'s free;\nsend it."\r\n'.encode("utf-8-sig")
+    )
+    [found] = take(file)
+    assert (found.title, found.answer) == ("Recall", "It's free;\nsend it.")
+    file.write_text(f"finding;examples;title;answer\n{NAME};recall?;Recall\n")
+    with pytest.raises(ArticleFileError, match="line 2: another number of values than columns"):
+        take(file)
 
 
 def test_kept_articles_are_there_from_the_findings_first_day_and_the_last_word_counts(tmp_path):

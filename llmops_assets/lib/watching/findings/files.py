@@ -4,17 +4,14 @@ What editors write is kept as it came in, a file of JSON lines under its content
 articles from the day on that its finding was first seen.
 """
 
-import csv
-import io
 import json
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from llmops_assets.lib import forms
 from llmops_assets.lib.auditing.placeholders import unservable
-from llmops_assets.lib.cells import escaped, restored
 from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import Article, Finding
@@ -55,29 +52,16 @@ def to_write(findings: Sequence[tuple[Finding, Sequence[Member]]]) -> list[dict[
 
 def written(rows: Sequence[Mapping[str, str]]) -> str:
     """The rows as CSV, which a spreadsheet opens."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: escaped(value) for name, value in row.items()} for row in rows)
-    return text.getvalue()
+    return forms.to_csv(COLUMNS, rows)
 
 
 def read(file: Path) -> list[tuple[str, dict[str, str]]]:
-    """(place, row) of a CSV file, or of JSON lines (.jsonl). ArticleFileError where it is none."""
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        told = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise ArticleFileError(f"{file}: {told}") from None
-    if file.suffix == ".jsonl":
-        rows = [(f"line {n}", _parsed(file, n, line)) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
-    else:
-        reader = csv.DictReader(io.StringIO(text, newline=""))
-        rows = [(f"line {reader.line_num}", dict(row)) for row in reader]
+    """(place, row) of a file that came back. ArticleFileError where it is none."""
+    rows = list(forms.records(file, ArticleFileError))
     for place, row in rows:
         if missing := [name for name in NEEDED if not isinstance(row.get(name), str)]:
             raise ArticleFileError(f"{file}, {place}: no column {missing[0]!r}; export the list again and fill it in")
-    return [(place, {name: restored(row.get(name) or "").strip() for name in COLUMNS}) for place, row in rows]
+    return [(place, {name: (row.get(name) or "").strip() for name in COLUMNS}) for place, row in rows]
 
 
 def articles(
@@ -135,35 +119,16 @@ def article(finding: Finding, title: str, answer: str, questions: Sequence[str])
 def keep(folder: Path, made: Sequence[Article], time: str) -> tuple[Path, bool]:
     """(file, whether it is new): the articles in a file of the folder, whole or not at all; `time` says when (ISO)."""
     ordered = sorted((one.model_dump(mode="json") for one in made), key=lambda one: one["id"])
-    target = folder / f"{hash_json(ordered)[:32]}.jsonl"
-    if target.exists():
-        return target, False
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f".{uuid.uuid4().hex}"
     lines = (json.dumps({"time": time, "article": one}, ensure_ascii=False) for one in ordered)
-    unfinished.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    unfinished.replace(target)
-    return target, True
+    return forms.keep(folder, ordered, lines)
 
 
 def kept(folder: Path, day: date | None = None) -> tuple[Article, ...]:
     """The kept articles that are there on a day (None: all), the one of each finding that was written last, by id."""
     found: dict[str, tuple[str, Article]] = {}
-    for file in sorted(folder.glob("*.jsonl")):
-        for line in file.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            one = Article.model_validate(row["article"])
-            if one.id not in found or found[one.id][0] <= row["time"]:
-                found[one.id] = row["time"], one
+    for row in map(json.loads, forms.kept(folder)):
+        one = Article.model_validate(row["article"])
+        if one.id not in found or found[one.id][0] <= row["time"]:
+            found[one.id] = row["time"], one
     every = (found[name][1] for name in sorted(found))
     return tuple(a for a in every if day is None or a.available_from is None or a.available_from <= day)
-
-
-def _parsed(file: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ArticleFileError(f"{file}, line {number}: broken JSON ({error.msg})") from None
-    if not isinstance(row, dict):
-        raise ArticleFileError(f"{file}, line {number}: a {type(row).__name__}; every line must be an object")
-    return row
