@@ -144,7 +144,7 @@ check: install ## ruff, ty, import-linter, floors, definitions, manifests
 	@$(BIN)/dg check defs
 	@$(BIN)/python k8s/validate
 
-BENCHMARKS ?= redaction name_detector guards labels articles augmentation adapter_augmentation deduplication sources data archive drift feedback gate lake lineage training
+BENCHMARKS ?= redaction name_detector guards labels articles contradictions augmentation adapter_augmentation deduplication sources data archive drift feedback gate lake lineage training
 
 bench: install ## The benchmarks behind the figures in the docs (hours), or BENCHMARKS="lake redaction"
 	@for name in $(BENCHMARKS); do echo "-- $$name" && $(BIN)/python benchmarks/$$name.py || exit 1; done
