@@ -27,7 +27,7 @@ class IndexConfig(dg.Config):
     )
 
 
-@dg.asset(deps=["use_case", knowledge_base], kinds={"numpy"}, owners=["team:ml-engineering"], code_version="2")
+@dg.asset(deps=["use_case", knowledge_base], kinds={"numpy"}, owners=["team:ml-engineering"], code_version="3")
 def knowledge_index(
     context: dg.AssetExecutionContext,
     config: IndexConfig,
