@@ -213,6 +213,14 @@ def test_the_first_answer_says_that_a_machine_writes_and_the_log_keeps_the_answe
     ]
 
 
+def test_who_asks_whether_a_machine_writes_is_told_once_and_in_their_language(release):
+    gateway = release(ai_notice="first_answer")
+    assert said(post(gateway, messages=user("are you a bot?"))) == EN["notice"]
+    assert said(post(gateway, messages=talk(KNOWN, "So.", "Are you human?"))) == EN["notice"]
+    assert said(post(gateway, messages=user("Bist du ein Mensch?"))) == BUILT_IN["de"]["notice"]
+    assert [row["answer"] for row in gateway.rows()] == [EN["notice"], EN["notice"], BUILT_IN["de"]["notice"]]
+
+
 def test_where_the_client_tells_it_the_answer_carries_it_beside(release):
     gateway = release(ai_notice="client")
     first = about(gateway, KNOWN)

@@ -17,6 +17,8 @@ class Notice(Step):
         """Fill `notice`, and put it before the draft."""
         told_here = exchange.release.bundle.manifest.ai_notice == "first_answer"
         in_a_chat = exchange.ask.logged and not exchange.ask.wishes.grammar
-        if told_here and in_a_chat and exchange.first:
+        # Who asked whether a machine writes is told that already.
+        told = (exchange.draft or "").startswith(exchange.words("notice"))
+        if told_here and in_a_chat and exchange.first and not told:
             exchange.notice = exchange.words("notice") + "\n\n"
             exchange.draft = exchange.notice + (exchange.draft or "")

@@ -23,9 +23,9 @@ from llmops_assets.lib.redaction.spans import PLACEHOLDER
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-Act = Literal["question", "own_case", "person", "sorry", "negated", "chatter"]
+Act = Literal["question", "own_case", "person", "sorry", "negated", "chatter", "elsewhere"]
 """A question; a matter of this person's own case; a wish for a person; a complaint that asks nothing; a request that
-something be left undone; small talk in words that no list has."""
+something be left undone; small talk in words that no list has; a question that is not for support: the weather."""
 ACTS: tuple[Act, ...] = get_args(Act)
 WORDS = 3.0
 """Weight of the words beside the meaning."""

@@ -12,8 +12,9 @@ from llmops_assets.lib.answering.acts import Act
 from llmops_assets.lib.answering.conversation import Said
 from llmops_assets.lib.answering.knowledge import AnswerPath, Hit, route
 from llmops_assets.lib.answering.reading import Turn
-from llmops_assets.lib.answering.smalltalk import Kind, small_talk, small_talk_language
+from llmops_assets.lib.answering.smalltalk import small_talk, small_talk_language
 from llmops_assets.lib.answering.wordings import BUILT_IN
+from llmops_assets.lib.answering.wordings import Kind as Wording
 
 Reason = Literal["person", "own_case", "look_up", "language", "negated", ""]
 LIKELY = 0.5
@@ -39,7 +40,7 @@ class Decision:
 
     path: AnswerPath
     cited: tuple[Hit, ...] = ()
-    say: Kind | Literal["sorry"] | None = None
+    say: Wording | None = None
     reason: Reason = ""
     language: str = ""
 
@@ -55,7 +56,8 @@ def courtesy(question: str, history: Sequence[Said], own: str) -> Decision | Non
         return None
     if kind == "nod" and history and history[-1].speaker == "assistant" and _asks_back(history[-1].text):
         return Decision("handover")
-    return Decision("small_talk", say=kind, language=small_talk_language(question, own))
+    say: Wording = "notice" if kind == "machine" else kind
+    return Decision("small_talk", say=say, language=small_talk_language(question, own))
 
 
 def decide(turn: Turn, history: Sequence[Said], own: str) -> Decision:
@@ -76,6 +78,8 @@ def decide(turn: Turn, history: Sequence[Said], own: str) -> Decision:
         matched and hits[0].similarity >= NEAR and not turn.told.numbered
     ):
         return Decision("handover", reason="own_case")
+    if _does(turn, "elsewhere", CERTAIN if matched else LIKELY) and not (matched and hits[0].similarity >= NEAR):
+        return Decision("handover")
     if len(several) > 1:
         return Decision("matched", tuple(several.values()))
     if turn.wanted is not None and turn.wanted.sure:

@@ -10,7 +10,8 @@ from typing import Literal
 
 from llmops_assets.lib.redaction.spans import PLACEHOLDER
 
-Kind = Literal["greeting", "thanks", "goodbye", "nod"]
+Kind = Literal["greeting", "thanks", "goodbye", "nod", "machine"]
+"""The last one asks whether a machine writes: people have a right to be told (EU AI Act, Article 50)."""
 
 _PHRASES: dict[Kind, str] = {
     "greeting": r"""hi+ | hey+ | hello+ | helo | hullo | yo | greetings | good\ (?:morning|day|afternoon|evening)
@@ -44,10 +45,27 @@ _PHRASES: dict[Kind, str] = {
         | no\ worries | never\ ?mind | nvm | done | ja | nein | genau | gut | alles\ klar | verstanden | passt | oui
         | non
         | d'accord | parfait | sí | si | vale | perfecto | de\ acuerdo | nee | prima | goed | oké""",
+    "machine": r"""(?:(?:wait|so|um|sorry)\ )*
+        (?:(?:are|r)\ (?:you|u)|you(?:'re|\ are|\ r)|is\ (?:this|that|it|there)|am\ i|do\ i|are\ we)
+        (?:\ (?:just|really|actually|even|only|talking|chatting|speaking|writing|talk|speak|write|chat|to|with|a|an|the
+        |real|live|actual|some|kind|of|or|not|here))*
+        \ (?:bot|chat\ ?bot|robot|human|person|machine|computer|program|ai|artificial|real|automated|chat\ ?gpt|gpt|llm
+        |siri|alexa|people)
+        (?:\ (?:or|a|an|the|real|live|just|actual|bot|chatbot|robot|human|person|machine|computer|ai|intelligence|here
+        |right|being|assistant|correct))*
+        | who\ am\ i\ (?:talking|speaking|chatting|writing)\ (?:to|with)
+        | (?:bist\ du|sind\ sie|ist\ das|(?:spreche|schreibe)\ ich\ mit)\ (?:hier\ )?(?:ein(?:e|em|er)?\ )?
+        (?:echte[nr]?\ )?(?:bot|chatbot|roboter|mensch(?:en)?|maschine|computer|ki)
+        | (?:êtes\ vous|es\ tu|vous\ êtes|c'est|est\ ce|je\ parle\ (?:à|avec))\ (?:une?\ )?(?:vraie?\ )?
+        (?:bot|robot|humain|machine|personne|ia)
+        | (?:eres|es\ usted|es|(?:estoy\ hablando|hablo)\ con)\ (?:una?\ )?
+        (?:bot|robot|humano|máquina|persona|ia)(?:\ real)?
+        | (?:ben\ je|bent\ u|is\ dit|praat\ ik\ met)\ (?:een\ )?(?:echte?\ )?
+        (?:bot|chatbot|robot|mens|machine|computer)""",
 }
 _AROUND = r"(?:there|all|everyone|team|folks|guys|sir|madam|dear|please|then|so|and|again|now|very|well|und|et|y|en)"
 _ONLY = re.compile(rf"(?:(?:{' | '.join(_PHRASES.values())} | {_AROUND})(?:\ |$))+", re.VERBOSE)
-_FIRST: tuple[Kind, ...] = ("goodbye", "thanks", "greeting", "nod")
+_FIRST: tuple[Kind, ...] = ("machine", "goodbye", "thanks", "greeting", "nod")
 """Which kind a text of several is: "hi, thanks, bye" is a goodbye."""
 _STARTS = {kind: re.compile(rf"(?:^|\ )(?:{phrases})(?:\ |$)", re.VERBOSE) for kind, phrases in _PHRASES.items()}
 _PROBES = frozenset(
@@ -60,10 +78,21 @@ _PROBING = frozenset("ping pong probe test tests testing healthcheck healthz che
 _KEYS = re.compile(r"(?:asdf?|qwert[yz]u?|abcd?|foo|bar|baz|bla|blah|xyz|lorem|ipsum)+|[a-z]|([a-z])\1{2,}|\d+")
 """What fingers type that have nothing to say."""
 _TONGUES = {
-    "de": re.compile(r"\b(?:hallo|servus|moin|guten|danke|dank|tschüs+|wiedersehen|schönen|genau|verstanden|klar)\b"),
-    "fr": re.compile(r"\b(?:bonjour|bonsoir|salut|coucou|merci|revoir|bonne|bientôt|accord|parfait)\b"),
-    "es": re.compile(r"\b(?:hola|buen[oa]s|gracias|adi[oó]s|hasta|perfecto|acuerdo|vale)\b"),
-    "nl": re.compile(r"\b(?:goede(?:morgen|middag|navond)|bedankt|dank (?:je|u)|tot ziens|doei|fijne)\b"),
+    "de": re.compile(
+        r"\b(?:hallo|servus|moin|guten|danke|dank|tschüs+|wiedersehen|schönen|genau|verstanden|klar"
+        r"|bist du|sind sie|ist das|ich mit)\b"
+    ),
+    "fr": re.compile(
+        r"\b(?:bonjour|bonsoir|salut|coucou|merci|revoir|bonne|bientôt|accord|parfait"
+        r"|êtes|es tu|est ce|je parle|c'est)\b"
+    ),
+    "es": re.compile(
+        r"\b(?:hola|buen[oa]s|gracias|adi[oó]s|hasta|perfecto|acuerdo|vale|eres|es usted|hablo con|hablando con)\b"
+    ),
+    "nl": re.compile(
+        r"\b(?:goede(?:morgen|middag|navond)|bedankt|dank (?:je|u)|tot ziens|doei|fijne"
+        r"|ben je|bent u|is dit|praat ik)\b"
+    ),
 }
 MAX_WORDS = 14
 MAX_LENGTH = 200

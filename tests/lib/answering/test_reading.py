@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -118,6 +119,7 @@ def test_another_language_is_handed_over_with_the_article_for_the_colleague(inde
         ("negated", 0.9, False, "handover", "negated", None),
         ("person", 0.9, False, "matched", "", None),
         ("chatter", 0.9, False, "matched", "", None),
+        ("elsewhere", 0.9, False, "matched", "", None),
     ],
 )
 def test_an_article_that_answers_it_outweighs_what_a_turn_only_sounds_like(
@@ -145,6 +147,18 @@ def test_where_no_article_answers_a_turn_gets_what_it_sounds_like(index, words, 
     turn = read("zyx wvu tsr qpo", [], index, words, POLICY, "en")
     found = decide(_told(turn, act, likely), [], "en")
     assert (found.path, found.reason, found.say) == (path, reason, say)
+
+
+@pytest.mark.parametrize(
+    ("likely", "similarity", "path"), [(0.9, 0.5, "handover"), (0.9, 0.7, "matched"), (0.6, 0.5, "matched")]
+)
+def test_a_question_that_is_not_for_support_is_answered_only_by_an_article_that_is_near(
+    index, words, likely, similarity, path
+):
+    turn = read("when do you open", [], index, words, POLICY, "en")
+    policy = POLICY.model_copy(update={"answer_above": 0.4, "margin": 0.0})
+    found = replace(turn.found, hits=[replace(turn.found.hits[0], similarity=similarity)], policy=policy)
+    assert decide(_told(replace(turn, found=found, parts=()), "elsewhere", likely), [], "en").path == path
 
 
 def test_after_a_question_of_the_assistant_nothing_is_small_talk(index, words):
