@@ -28,7 +28,7 @@ TARGET ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo dev build test test-fast test-prometheus test-clients test-cluster vllm test-vllm mutants check \
-  bench lock vectors clean
+  checkov bench lock vectors clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | while IFS='	' read -r n t; do printf '  %-12s %s\n' "$$n" "$$t"; done
@@ -143,6 +143,14 @@ check: install ## ruff, ty, import-linter, floors, definitions, manifests
 	@$(BIN)/python -m pytest -q tests/test_layers.py
 	@$(BIN)/dg check defs
 	@$(BIN)/python k8s/validate
+
+checkov: install $(VENV)/checkov/.installed ## checkov in an environment of its own, which `make check` then runs too
+
+# Of its own, since it wants other versions than the graph.
+$(VENV)/checkov/.installed: k8s/checkov.txt
+	@rm -rf $(VENV)/checkov && $(BIN)/python -m venv $(VENV)/checkov
+	@$(VENV)/checkov/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@touch $@
 
 BENCHMARKS ?= redaction name_detector guards labels articles contradictions augmentation adapter_augmentation deduplication sources data archive drift feedback gate lake lineage training
 

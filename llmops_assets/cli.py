@@ -882,6 +882,18 @@ def print_figures() -> None:
     typer.echo(figures(), nl=False)
 
 
+@watching.command("serve")
+def serve_figures(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="port to listen at")] = 9730,
+    host: Annotated[str, typer.Option(help="address to listen at; 0.0.0.0: from everywhere")] = "127.0.0.1",
+) -> None:
+    """Serve what `figures` prints to Prometheus, until Ctrl-C."""
+    _quiet()
+    from llmops_assets.commands.observability import serve
+
+    serve(host, port, typer.echo)
+
+
 findings = typer.Typer(no_args_is_help=True, help="What changed: causes, their questions, articles to write.")
 app.add_typer(findings, name="findings")
 

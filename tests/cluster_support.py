@@ -19,8 +19,10 @@ from kubelet import HERE, KUBECONFIG, Gateways, Kubelet
 from kubernetes_server import KubernetesServer, rules_of
 from lakefs_server import ACCESS_KEY, SECRET_KEY, FakeLakeFS
 from postgres_server import PASSWORD, USER, PostgreSQL
+from signing_support import KEY
 
 from llmops_assets.cli import QUIET
+from llmops_assets.commands.manifests import HASH
 from llmops_assets.lib import ports
 from llmops_assets.lib.cluster.objects import parse
 from resources.lake.lakefs import LakeFSLake
@@ -46,6 +48,8 @@ class ClusterHere:
         self.lake = LakeFSLake(self.lakefs.endpoint, ACCESS_KEY, SECRET_KEY, SPACE)
         self.mlflow, self.code = ports.find_free(), ports.find_free()
         objects = parse((root / "k8s" / "rendered" / "local.yaml").read_text())
+        # Which no overlay has without Prometheus's operator.
+        objects += parse((root / "k8s" / "components" / "monitoring" / "figures.yaml").read_text())
         self.objects = {(o.kind, o.namespace, o.name): yaml.safe_load(_moved(yaml.safe_dump(o.data))) for o in objects}
         rules = rules_of(objects)
         tokens = {account: f"token-of-{account}" for space, account in rules if space == SPACE}
@@ -54,7 +58,6 @@ class ClusterHere:
             self.server, folder / "gateways", self.lake, Models(folder / "gateways" / "models"), base,
             log_url=postgres.url("llmops"), options=["--replay"],
         )  # fmt: skip
-        (folder / "gateways").mkdir()
         self.gateways.begin()
         (folder / "gateways" / "subject.key").write_text(SUBJECT_KEY)
         self.settings = {
@@ -107,7 +110,11 @@ class ClusterHere:
         }
         self.environment |= secrets
         self._secret("llmops-secrets", secrets)
-        self._secret("gateway-key", {"gateway.key": self.gateways.own_key.read_text()})
+        KEY.write(self.gateways.folder / "signing.key", new=True)
+        files = (self.gateways.own_key, self.gateways.folder / "signing.key", self.gateways.trusted)
+        names = ("gateway.key", "signing.key", "trusted.pem")
+        self.keys = {name: file.read_text() for name, file in zip(names, files, strict=True)}
+        self._secret("gateway-key", self.keys)
         self.dagster_yaml = config
 
     def _config_map(self, name: str) -> dict[str, Any]:
@@ -128,6 +135,9 @@ class ClusterHere:
     def start(self, deployment: str, *changed: tuple[str, str]) -> str:
         """The pod of a Deployment, its command with texts changed; its name."""
         template = json.dumps(self.objects["Deployment", SPACE, deployment]["spec"]["template"])
+        # A component's file says names without the hashes that rendering adds.
+        for name in [name for kind, _, name in self.objects if kind == "ConfigMap"]:
+            template = template.replace(f'"name": "{HASH.sub("", name)}"', f'"name": "{name}"')
         for before, after in changed:
             assert before in template, before
             template = template.replace(before, after)
@@ -168,6 +178,15 @@ class ClusterHere:
         self.start("code-server", ('"4000"', f'"{self.code}"'))
         self.wait_for(lambda: not ports.is_free(self.code), 300, "code-server")
         self.start("daemon")
+
+    def figures(self) -> str:
+        """What Prometheus is told of the graph."""
+        import requests
+
+        port = ports.find_free()
+        self.start("figures", ('"9730"', f'"{port}"'))
+        self.wait_for(lambda: not ports.is_free(port), 300, "figures")
+        return requests.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text
 
     def dagster(self, *arguments: str) -> str:
         """A command of Dagster's in the daemon's pod, as by `kubectl exec`."""

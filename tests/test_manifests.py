@@ -322,7 +322,58 @@ def test_validate_goes_through_and_says_how_much_it_saw():
     done = subprocess.run([sys.executable, K8S / "validate"], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == f"0 problems, Kubernetes {VERSIONS[0]} to {VERSIONS[-1]}"
-    assert [line.split(":")[0] for line in done.stdout.splitlines()[:-1]] == list(OVERLAYS)
+    *overlays, checkov = [line.split(":")[0] for line in done.stdout.splitlines()[:-1]]
+    assert overlays == list(OVERLAYS)
+    assert checkov in ("checkov", "checkov was not run")
+
+
+def finding(check: str, resource: str) -> dict[str, str]:
+    return {"check_id": check, "check_name": f"name of {check}", "resource": resource}
+
+
+def checkov_that(folder: Path, body: str) -> str:
+    """A program that takes checkov's arguments."""
+    file = folder / "checkov"
+    file.write_text(f"#!{sys.executable}\nimport json, sys\n{body}\n")
+    file.chmod(0o755)
+    return str(file)
+
+
+def test_what_checkov_finds_is_excepted_with_a_reason_or_told(tmp_path):
+    exceptions = tmp_path / "checkov.yaml"
+    exceptions.write_text(
+        yaml.safe_dump(
+            [
+                {"check": "CKV_1", "why": "w"},
+                {"check": "CKV_2", "objects": ["Job.llmops.launched-*"], "why": "w"},
+                {"check": "CKV_3", "why": "w"},
+            ]
+        )
+    )
+    failed = [
+        finding("CKV_1", "Deployment.llmops.daemon"),
+        finding("CKV_2", "Job.llmops.launched-run"),
+        finding("CKV_2", "Deployment.llmops.daemon"),
+        finding("CKV_4", "Deployment.llmops.daemon"),
+    ]
+    body = f"print(json.dumps({{'results': {{'failed_checks': {failed!r}}}}}))"
+    assert manifests.unexcused(checkov_that(tmp_path, body), [], exceptions) == [
+        "checkov: CKV_2: Deployment.llmops.daemon: name of CKV_2",
+        "checkov: CKV_4: Deployment.llmops.daemon: name of CKV_4",
+        "checkov: CKV_3: checkov.yaml excepts what nothing does",
+    ]
+
+
+@pytest.mark.parametrize("body", ["sys.exit('no such framework')", "print('no such framework')", "print('{}')"])
+def test_a_checkov_that_did_not_run_is_no_clean_sheet(tmp_path, body):
+    with pytest.raises(LlmopsError, match=r"checkov did not run: (no such framework|{})"):
+        manifests.unexcused(checkov_that(tmp_path, body), [], K8S / "checkov.yaml")
+
+
+def test_every_exception_from_checkov_has_its_reason():
+    for exception in yaml.safe_load((K8S / "checkov.yaml").read_text()):
+        assert exception.keys() <= {"check", "objects", "why"}
+        assert len(exception["why"]) > 20
 
 
 def test_a_kustomization_that_does_not_render_is_a_sentence(tmp_path):

@@ -4,12 +4,14 @@ Rendering is kubectl's (Kustomize inside), so what is checked is what an operato
 launch are made by dagster-k8s itself out of the rendered dagster.yaml.
 """
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatch
 from importlib.resources import files
 from pathlib import Path
 from textwrap import indent
@@ -97,6 +99,45 @@ def problems(objects: Sequence[Object], secrets: references.Secrets, *, version:
     for rule in rules.RULES:
         yield from rule(objects)
     yield from rules.one_version([*objects, *launched], version)
+
+
+def checkov() -> str | None:
+    """The program: that of an environment of its own beside this one (`make checkov`), else of the PATH."""
+    own = Path(sys.prefix) / "checkov" / "bin" / "checkov"
+    return str(own) if own.exists() else shutil.which("checkov")
+
+
+def unexcused(program: str, objects: Sequence[Object], file: Path) -> list[str]:
+    """What checkov finds in objects and `file` does not except, and exceptions that except nothing: a sentence each.
+
+    LlmopsError with checkov's own words where it did not run.
+    """
+    excepted = yaml.safe_load(file.read_text())
+    with tempfile.TemporaryDirectory() as folder:
+        manifest = Path(folder) / "objects.yaml"
+        manifest.write_text(yaml.safe_dump_all(dict(one.data) for one in objects))
+        command = [program, "--file", str(manifest), "--framework", "kubernetes", "--skip-download", "--soft-fail"]
+        command += ["--quiet", "--compact", "--output", "json"]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS * 5, check=False)
+            found = json.loads(done.stdout)["results"]["failed_checks"]
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise LlmopsError(f"checkov did not run: {error}") from None
+        except (ValueError, LookupError, TypeError):
+            raise LlmopsError(f"checkov did not run: {(done.stderr or done.stdout).strip()[-600:]}") from None
+    used, told = set(), []
+    for one in found:
+        fitting = [
+            number
+            for number, exception in enumerate(excepted)
+            if exception["check"] == one["check_id"]
+            and any(fnmatch(one["resource"], pattern) for pattern in exception.get("objects") or ("*",))
+        ]
+        used.update(fitting)
+        if not fitting:
+            told.append(f"checkov: {one['check_id']}: {one['resource']}: {one['check_name']}")
+    idle = [exception["check"] for number, exception in enumerate(excepted) if number not in used]
+    return [*told, *(f"checkov: {check}: {file.name} excepts what nothing does" for check in idle)]
 
 
 def distinct(told: Iterator[str]) -> list[str]:

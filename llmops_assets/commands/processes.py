@@ -183,7 +183,7 @@ def serve(target: DeploymentTarget, port: int, tell: Tell, *, patience: Patience
     `port` is the one that it should have. DeploymentError when it does not start, ProcessError when it does not keep
     running.
     """
-    with contextlib.suppress(KeyboardInterrupt), _interruptible():
+    with contextlib.suppress(KeyboardInterrupt), interruptible():
         try:
             status = target.start()
             if not status.address.endswith(f":{port}") and not ports.is_free(port):
@@ -226,7 +226,7 @@ def _serving(status: TargetStatus) -> str:
 
 
 @contextlib.contextmanager
-def _interruptible() -> Generator[None]:
+def interruptible() -> Generator[None]:
     """SIGTERM interrupts as Ctrl-C does, and both do where a shell started us with them ignored."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}

@@ -164,7 +164,10 @@ class LlamaCppEngine(Engine):
     async def _begin(self) -> None:
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS, connect=10)
-            self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=False)
+            # llama.cpp hangs up after an answer without having said so: a connection that is used again is lost.
+            self._session = aiohttp.ClientSession(
+                timeout=timeout, auto_decompress=False, connector=aiohttp.TCPConnector(force_close=True)
+            )
         port = _free_port()
         self._address = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-m", "llmops_assets.gateway.engine", "--model", str(self._bundle.model)]

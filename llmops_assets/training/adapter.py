@@ -9,12 +9,15 @@ from pydantic import Field
 from llmops_assets.handover import serving
 from llmops_assets.handover.contents import read_rows
 from llmops_assets.handover.memory import Memory
+from llmops_assets.handover.publishing import git_sha
 from llmops_assets.handover.reading import read
 from llmops_assets.lib import tables
+from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import BaseModelRef, PromptRef, Recipe, Release, TrainingSet, TunedModel
 from llmops_assets.training.base_model import base_model
+from llmops_assets.training.checkpoints import LakeCheckpoints
 from llmops_assets.training.rebuilding import rows_to_learn
-from llmops_assets.training.tuning import Plan, Tools, resolved, tune
+from llmops_assets.training.tuning import Plan, Tools, launcher, resolved, tune
 from resources.lake.base import Lake
 from resources.models import Models
 from resources.registry import Registry
@@ -39,6 +42,7 @@ class RecipeConfig(dg.Config):
         "auto", description="auto: bf16 where the CPU multiplies it natively"
     )
     seed: int = 17
+    processes: int = Field(1, ge=1, description="processes that share the rows of each step, by torchrun (loop only)")
     warm_start: bool = Field(False, description="start from the serving release's adapter instead of from nothing")
     replay_rows: int = Field(100, ge=0, description="rows the serving adapter knows, repeated in a warm start")
 
@@ -55,6 +59,7 @@ def recipe_of(config: RecipeConfig, tokens_per_epoch: int) -> Recipe:
         max_length=config.max_length,
         precision=native_precision() if config.precision == "auto" else config.precision,
         seed=config.seed,
+        processes=config.processes,
     )
 
 
@@ -100,6 +105,7 @@ def adapter(
     if memory.result is not None:
         return memory.result
     from llmops_assets.lib.training import rows as row_tools
+    from llmops_assets.lib.training.environment import environment
     from resources.trainer import trainer_for
 
     tokenizer = row_tools.load_tokenizer(resolved(models, base).folder)
@@ -107,8 +113,12 @@ def adapter(
     held_out = read_rows(lake, dataset.held_out.ref)
     unseen, _ = row_tools.encode_rows(tokenizer, prompt.template, held_out, config.max_length)
     recipe = recipe_of(config, sum(len(e.ids) for e in examples))
+
+    # Other libraries or threads would end it in other bytes.
+    parts = [memory.digest, environment().model_dump(mode="json"), git_sha()]
+    checkpoints = LakeCheckpoints(lake, "adapter", hash_json(parts))
     context.log.info("training on %d examples (%d too long), %s", len(examples), too_long, recipe.precision)
-    return tune(
+    result = tune(
         context,
         Tools(lake, registry, models, workspace),
         Plan(
@@ -123,8 +133,17 @@ def adapter(
             replayed=config.replay_rows if known else 0,
         ),
         memory,
-        lambda bench: trainer_for(recipe).train(
-            bench.model, recipe, examples, unseen, bench.folder, warm_start=bench.start, progress=bench.progress
+        lambda bench: trainer_for(recipe, launcher(context)).train(
+            bench.model,
+            recipe,
+            examples,
+            unseen,
+            bench.folder,
+            warm_start=bench.start,
+            progress=bench.progress,
+            checkpoints=checkpoints,
         ),
         {"examples": len(examples), "too_long": too_long, "findings": list(dataset.findings)},
     )
+    checkpoints.drop()
+    return result

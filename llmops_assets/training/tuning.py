@@ -3,7 +3,7 @@
 A method is a recipe and a function that leaves weights in a folder; its asset reads what it declares and calls `tune`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,6 +25,7 @@ from llmops_assets.lib.records import (
     Recipe,
     TunedModel,
 )
+from llmops_assets.lib.training.loop import LOG_EVERY
 from resources.lake.base import Lake
 from resources.models import Models, ResolvedModel
 from resources.registry import Registry
@@ -32,11 +33,11 @@ from resources.workspace import Workspace
 
 if TYPE_CHECKING:
     from llmops_assets.lib.training.loop import Progress, TrainingResult
+    from resources.trainer import Launch
 
 FOLDERS = {"adapter": "adapters", "model": "models"}
 ENGINE_FILES = {"adapter": "adapter.gguf", "model": "model.gguf"}
 PROMPT_SUFFIX = "-system-prompt"
-LOG_EVERY = 10
 WEIGHTS = ("adapter_model.safetensors", "adapter_config.json")
 """Files of an adapter folder that training starts from."""
 BUILD = "build.json"
@@ -205,3 +206,12 @@ def _teller(context: dg.AssetExecutionContext) -> "Progress":
             context.log.info("step %d of %d, loss %.3f", step, steps, loss)
 
     return tell
+
+
+def launcher(context: dg.AssetExecutionContext) -> "Launch":
+    """Runs the processes of a training, which tell what they do in the step's own log."""
+
+    def launch(command: Sequence[str]) -> None:
+        dg.PipesSubprocessClient().run(context=context.op_execution_context, command=list(command))
+
+    return launch

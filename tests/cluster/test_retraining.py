@@ -29,7 +29,8 @@ from resources.workspace import Settings, Workspace
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 DAYS = [date(2026, 3, day) for day in (2, 3, 4)]
-NEW_DAY = date(2026, 3, 5)
+NEW_DAY = date(2026, 3, 6)
+"""A day lies between: what was just learned cools down."""
 NEW = "lost_items"
 ROWS = {"opening_hours": 45, "shoe_rental": 45, "membership_pause": 45, "beginner_course": 45, NEW: 40}
 CONFIG = {"adapter": {"max_tokens": 2000, "rank": 4}, "quality_report": {"ablations": False}}
@@ -120,7 +121,8 @@ def first_release(cluster, instance, company, tmp_path_factory) -> str:
     """What serves before the new topic comes; it was built in one process, as a first try is."""
     home = tmp_path_factory.mktemp("home")
     (home / "keys").mkdir()
-    (home / "keys" / "gateway.key").write_text(cluster.gateways.own_key.read_text())
+    for name, text in cluster.keys.items():
+        (home / "keys" / name).write_text(text)
     workspace = Workspace(home)
     workspace.write_settings(Settings.model_validate(cluster.settings))
     runner = Runner(build_defs(home), instance, Console())
@@ -128,20 +130,34 @@ def first_release(cluster, instance, company, tmp_path_factory) -> str:
         runner.must_run("ingest_day", day, brief=True)
     runner.must_run("build_release", DAYS[-1], config=CONFIG)
     target = open_target(workspace)
-    replies = target.ask_many(_customers(company.rows))
+    customers = _customers(company.rows)
+    replies = target.ask_many([ask for ask, _ in customers])
     assert {reply.status for reply in replies} == {200}
+    # What an agent answered in the assistant's place.
+    target.give_feedback(
+        [
+            (r.interaction, -1, "wrong", said, ask.time)
+            for r, (ask, said) in zip(replies, customers, strict=True)
+            if said
+        ]
+    )
     found = recorded(instance, "release", Release)
     assert found is not None
     return found.release_id
 
 
-def _customers(rows: Sequence[dict[str, str]]) -> list[Ask]:
-    """Of the new day: every third of what is known, and then everything new."""
-    asked = [row for row in rows if NEW not in _topic(row)][::3] + [row for row in rows if NEW in _topic(row)]
+def _customers(rows: Sequence[dict[str, str]]) -> list[tuple[Ask, str]]:
+    """Of the new day: every third of what is known, with everything new in between; and what an agent answers to it."""
+    known = [row for row in rows if NEW not in _topic(row)][::3]
+    new = [row for row in rows if NEW in _topic(row)]
+    places = {id(row): n / len(some) for some in (known, new) for n, row in enumerate(some)}
     opened = datetime.combine(NEW_DAY, time(9), UTC)
     return [
-        Ask(f"Hi, {row['question']}", row["subject"], f"live-{n}", opened + timedelta(minutes=4 * n))
-        for n, row in enumerate(asked)
+        (
+            Ask(f"Hi, {row['question']}", row["subject"], f"live-{n}", opened + timedelta(minutes=4 * n)),
+            row["answer"] if NEW in _topic(row) else "",
+        )
+        for n, row in enumerate(sorted([*known, *new], key=lambda row: places[id(row)]))
     ]
 
 
@@ -151,7 +167,6 @@ def retrained(cluster, instance, first_release) -> dg.DagsterRun:
     cluster.kubelet.kill_one(KILLED)
     cluster.start_dagster()
     cluster.server.lost_answers = 1
-    cluster.dagster("sensor", "start", "retrain_on_drift")
     cluster.dagster("job", "launch", "-j", "monitor_day", "--tags", json.dumps({"dagster/partition": str(NEW_DAY)}))
 
     def ended(job: str) -> dg.DagsterRun | None:
@@ -161,6 +176,7 @@ def retrained(cluster, instance, first_release) -> dg.DagsterRun:
     monitored = cluster.wait_for(lambda: ended("monitor_day"), 400, "daemon")
     assert monitored.status == dg.DagsterRunStatus.SUCCESS, told(instance, monitored)
     assert recorded_days(instance, "drift_report", DriftReport)[NEW_DAY].drifted
+    cluster.dagster("sensor", "start", "retrain_on_drift")
     return cluster.wait_for(lambda: ended("retrain"), 800, "daemon")
 
 
@@ -209,6 +225,14 @@ def test_every_step_had_a_pod_of_its_own_and_light_jobs_had_one(cluster, instanc
     runs = [name for name in cluster.kubelet.ran if name.startswith("dagster-run-")]
     assert len(runs) == len(set(runs)) == 2
     assert len([name for name in cluster.kubelet.ran if name.startswith("dagster-step-")]) == len(steps) + 1
+
+
+def test_prometheus_is_told_what_serves_and_that_the_drift_is_answered(cluster, instance, retrained):
+    release, told = recorded(instance, "release", Release), cluster.figures()
+    assert release is not None
+    assert f'llmops_release_deployed_info{{release="{release.release_id}"}} 1.0' in told
+    assert "llmops_drift_report_timestamp_seconds 1" in told
+    assert "llmops_drift_alarm" not in told
 
 
 def test_no_pod_asked_in_vain_for_what_it_needs_or_may(cluster, retrained):

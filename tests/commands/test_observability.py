@@ -13,6 +13,7 @@ from support import drift_report
 from llmops_assets import observability
 from llmops_assets.commands.observability import figures_of
 from llmops_assets.lib.scaling import ScalingPlan, Slot
+from llmops_assets.lib.watching.figures import exposition
 from llmops_assets.samples import generator
 from resources.lake.embedded import EmbeddedLake
 
@@ -65,7 +66,7 @@ def instance():
 
 
 def alarm(instance, lake) -> float | None:
-    return told(figures_of(instance, lake)).get("llmops_drift_alarm_timestamp_seconds")
+    return told(exposition(figures_of(instance, lake))).get("llmops_drift_alarm_timestamp_seconds")
 
 
 def test_a_drift_is_as_old_as_its_first_day_until_a_release_learned_from_it(instance, lake):
@@ -75,7 +76,9 @@ def test_a_drift_is_as_old_as_its_first_day_until_a_release_learned_from_it(inst
         day = DAY + timedelta(days=days)
         record(instance, "drift_report", drift_report(day, windows), str(day))
     assert alarm(instance, lake) == end_of(DAY)
-    assert told(figures_of(instance, lake))["llmops_drift_report_timestamp_seconds"] == end_of(DAY + timedelta(days=2))
+    assert told(exposition(figures_of(instance, lake)))["llmops_drift_report_timestamp_seconds"] == end_of(
+        DAY + timedelta(days=2)
+    )
     serve(instance, lake, "r-2", DAY + timedelta(days=2))
     assert alarm(instance, lake) is None
 
@@ -94,6 +97,6 @@ def test_a_plan_that_was_handed_over_is_told_until_it_expires(instance, lake):
         made = now - timedelta(hours=2)
         plan = ScalingPlan(made=made, valid_until=now + timedelta(hours=hours), slots=slots)
         record(instance, "scaling_plan", plan)
-        figures = told(figures_of(instance, lake))
+        figures = told(exposition(figures_of(instance, lake)))
         assert figures["llmops_planned_replicas"] == replicas
         assert figures["llmops_plan_valid_until_seconds"] == pytest.approx(plan.valid_until.timestamp())

@@ -46,6 +46,7 @@ READERS = {
     "audit verify": (),
     "audit export": (),
     "observability figures": (),
+    "observability serve": (),
     "findings list": (),
     "findings show": ("f-0000000001",),
     "findings export": ("articles.csv",),

@@ -10,9 +10,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Generator
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+import dagster as dg
 import pytest
+from recorded_support import record, serve
+
+from llmops_assets.lib.scaling import Slot
+from resources.lake.embedded import EmbeddedLake
 
 pytestmark = pytest.mark.slow
 
@@ -109,6 +115,31 @@ def test_an_interrupt_ends_it_without_a_trace(root, home, ports, command, port):
     assert "Traceback" not in output
     assert left_behind(home) == []
     assert not answers(ports[port])
+
+
+def test_figures_are_served_as_they_are_whenever_they_are_asked_for(root, home, ports):
+    def told() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+            return answer.read().decode()
+
+    port = ports["lake_port"]
+    with running(root, home, "observability", "serve", "--port", str(port)) as process:
+        wait_for(process, port)
+        before = told()
+        with dg.DagsterInstance.get() as instance:
+            serve(instance, EmbeddedLake(home / "lake"), "r-1", date(2026, 3, 11))
+            after = told()
+            # What cannot be read is no figure of zero: whoever scrapes sees that it failed.
+            record(instance, "drift_report", Slot(start=datetime.now(UTC), replicas=1), "2026-03-11")
+            with pytest.raises(urllib.error.HTTPError, match="500") as refused:
+                told()
+            refused.value.close()
+        # As Kubernetes ends a pod.
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=END_SECONDS)
+    assert (before, process.returncode) == ("", 0), output
+    assert 'llmops_release_deployed_info{release="r-1"} 1.0' in after
+    assert output.startswith(f"figures http://127.0.0.1:{port}/metrics")
 
 
 def test_dev_starts_all_and_leaves_nothing_behind(root, home, ports):

@@ -108,6 +108,20 @@ def test_a_stream_ends_with_the_tokens_and_generate_is_the_collected_stream(engi
     assert usage.output_tokens == SHORT.max_tokens
 
 
+def test_who_asks_right_after_an_answer_is_answered(engine):
+    async def ask():
+        async with started(engine):
+            before = await engine.count(MESSAGES)
+            await collected(engine, SHORT)
+            counted = await engine.count(MESSAGES)
+            await collected(engine, SHORT)
+            return before, counted, await collected(engine, SHORT)
+
+    before, counted, pieces = asyncio.run(ask())
+    assert counted == before
+    assert isinstance(pieces[-1], Usage)
+
+
 def test_what_an_answer_has_taken_is_told_before_each_piece(engine):
     heard: list[Usage] = []
 

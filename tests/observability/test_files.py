@@ -9,7 +9,7 @@ import yaml
 from gateway_support import Files, Gateway
 
 from llmops_assets import observability
-from llmops_assets.lib.watching.figures import exposition
+from llmops_assets.lib.watching.figures import exposition, gauges
 from llmops_assets.observability import dashboard
 
 FOLDER = Path(observability.__file__).parent
@@ -49,7 +49,7 @@ def known(tmp_path_factory) -> dict[str, set[str]]:
     gateway.log.close()
     gateway.store.close()
     day = date(2026, 3, 11)
-    for family in text_string_to_metric_families(exposition(deployed="r", reported=day, alarmed=day)):
+    for family in text_string_to_metric_families(exposition(gauges(deployed="r", reported=day, alarmed=day))):
         for sample in family.samples:
             found[sample.name] = set(sample.labels)
     return found

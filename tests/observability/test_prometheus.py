@@ -18,7 +18,7 @@ from prometheus_server import Prometheus, binary
 from llmops_assets import observability
 from llmops_assets.gateway.cache import AnswerCache
 from llmops_assets.lib.records import HostingOption
-from llmops_assets.lib.watching.figures import exposition
+from llmops_assets.lib.watching.figures import exposition, gauges
 from llmops_assets.observability import dashboard
 
 pytestmark = pytest.mark.prometheus
@@ -53,7 +53,7 @@ def prometheus(gateway, tmp_path_factory):
     """A Prometheus that has scraped the gateway before, between and after requests of all kinds, and the graph."""
     folder = tmp_path_factory.mktemp("prometheus")
     (folder / "www").mkdir()
-    told = exposition(deployed="r-other", reported=DAY, alarmed=DAY)
+    told = exposition(gauges(deployed="r-other", reported=DAY, alarmed=DAY))
     (folder / "www" / "metrics").write_text(told)
     handler = partial(SimpleHTTPRequestHandler, directory=str(folder / "www"))
     handler.log_message = lambda *_: None

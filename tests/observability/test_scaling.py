@@ -10,7 +10,7 @@ import yaml
 from prometheus_server import binary
 
 from llmops_assets.lib.scaling import Planned
-from llmops_assets.lib.watching.figures import exposition
+from llmops_assets.lib.watching.figures import exposition, gauges
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -86,10 +86,10 @@ def test_an_idle_model_is_woken_by_a_run_of_the_graph(root, tmp_path):
 def test_the_figures_of_a_plan_are_those_that_the_manifest_asks_for(root):
     query = triggers(root, "gateway")["planned"]["metadata"]["query"]
     plan = Planned(replicas=4, valid_until=EPOCH + timedelta(seconds=600), requests={"0.9": 12.5})
-    told = exposition(deployed=None, reported=None, alarmed=None, plan=plan).splitlines()
+    told = exposition(gauges(deployed=None, reported=None, alarmed=None, plan=plan)).splitlines()
     assert "llmops_planned_replicas 4.0" in told
     assert "llmops_plan_valid_until_seconds 600.0" in told
     assert 'llmops_forecast_requests{quantile="0.9"} 12.5' in told
     for name in ("llmops_planned_replicas", "llmops_plan_valid_until_seconds"):
         assert name in query
-    assert "llmops_planned" not in exposition(deployed="r", reported=None, alarmed=None)
+    assert "llmops_planned" not in exposition(gauges(deployed="r", reported=None, alarmed=None))

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from llmops_assets.lib.records.base import Growing, LakeRef, Record, Share, found_everywhere
 from llmops_assets.lib.records.data import DatasetRef, DataTerms
@@ -28,6 +28,13 @@ class Recipe(Record):
     beta: float = Field(0.1, gt=0, description="DPO only: strength of the tie to the reference")
     precision: Literal["fp32", "bf16"] = "fp32"
     seed: int = 17
+    processes: int = Field(1, ge=1, description="that share the rows of every step; sums are cut up by them")
+
+    @model_validator(mode="after")
+    def _shareable(self) -> "Recipe":
+        if self.processes > 1 and (self.method, self.trainer) != ("lora", "loop"):
+            raise ValueError(f"processes: only the method lora with the trainer loop has several, not {self.processes}")
+        return self
 
 
 class ModelRef(Growing):

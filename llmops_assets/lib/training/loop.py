@@ -4,6 +4,8 @@ About what `transformers.Trainer` does with the same recipe, at a fraction of th
 LoRA: https://arxiv.org/abs/2106.09685.
 """
 
+import functools
+import io
 import json
 import math
 import random
@@ -11,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from llmops_assets.lib.hashing import hash_file
 from llmops_assets.lib.records import Recipe
@@ -22,6 +24,35 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, float], None]
 """Called after each optimiser step with (step, steps, loss)."""
+LOG_EVERY = 10
+"""Steps between two lines of a log."""
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes that train together: the place of this one, and how many there are. Several are members of
+    torch.distributed's default group."""
+
+    rank: int = 0
+    size: int = 1
+
+
+ALONE = World()
+
+
+class Checkpoints(Protocol):
+    """Where an unfinished training is kept, so that another process can end it: one state, the newest."""
+
+    seconds: float
+    """Time between two of them."""
+
+    def load(self) -> bytes | None:
+        """The state that was kept; None where there is none."""
+        ...
+
+    def save(self, state: bytes) -> None:
+        """Keep a state in place of the one before."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -131,10 +162,14 @@ def train_lora(
     base_name: str,
     warm_start: Path | None = None,
     progress: Progress | None = None,
+    world: World = ALONE,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainingResult:
     """Train an adapter on a model folder and save it as peft does, for the base model called `base_name`.
 
-    ValueError when there is nothing to learn from.
+    Several processes of a `world` share the rows of each step and sum their gradients, so that a step learns from the
+    same rows as in one; only the first saves, and its result is the one to take. From a checkpoint a training goes
+    on to the same bytes as without a break. ValueError when there is nothing to learn from.
     """
     import torch
 
@@ -149,25 +184,37 @@ def train_lora(
     steps = max(1, round(len(prepared) * recipe.epochs))
     order: list[int] = []
     rng = random.Random(recipe.seed)
-    losses: list[float] = []
-    tokens, started = 0, time.monotonic()
+    losses, before = _resumed(checkpoints, trained, optimiser)
+    done, tokens, kept = len(losses), 0, time.monotonic()
+    # As if it had begun so much earlier.
+    started = kept - before
     model.train()
+    answers = _answers(model, world)
     for step in range(steps):
         if not order:
             order = list(range(len(prepared)))
             rng.shuffle(order)
         batch = prepared[order.pop()]
+        tokens += sum(len(e.ids) for e in batch)
+        if step < done:
+            continue
         for group in optimiser.param_groups:
             group["lr"] = recipe.learning_rate * schedule(step, steps, recipe.warmup_share)
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bf16"):
-            logits, targets = answer_logits(model, *collate(batch, pad))
-        loss = torch.nn.functional.cross_entropy(logits.float(), targets)
+            # A process without a row takes part in the sum all the same.
+            logits, targets = answers(*collate(batch[world.rank :: world.size] or batch[:1], pad))
+        if world.size == 1:
+            loss = torch.nn.functional.cross_entropy(logits.float(), targets)
+        else:
+            loss = _share_of_loss(logits.float(), targets, batch, world)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, recipe.gradient_clip)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
-        losses.append(float(loss.detach()))
-        tokens += sum(len(e.ids) for e in batch)
+        losses.append(_whole_loss(loss.detach(), world))
+        if checkpoints is not None and time.monotonic() - kept >= checkpoints.seconds:
+            checkpoints.save(_state(trained, optimiser, losses, time.monotonic() - started))
+            kept = time.monotonic()
         if progress is not None:
             progress(step + 1, steps, losses[-1])
     seconds = time.monotonic() - started
@@ -179,9 +226,81 @@ def train_lora(
         "seconds": seconds,
         "tokens_per_second": tokens / max(seconds, 1e-9),
     }
+    if world.rank:
+        return TrainingResult(folder, "", metrics, losses)
     if held_out:
         metrics["loss_held_out"] = mean_loss(model, held_out, recipe.batch_tokens)
     return save_adapter(model, folder, base_name, metrics, losses)
+
+
+def _state(trained: Sequence[Any], optimiser: Any, losses: Sequence[float], seconds: float) -> bytes:
+    """All that the next steps depend on and the recipe does not say, and the time it took; the order of batches follows
+    from the seed."""
+    import torch
+
+    state = {
+        "weights": [weight.detach() for weight in trained],
+        "optimiser": optimiser.state_dict(),
+        "random": torch.get_rng_state(),
+        "losses": list(losses),
+        "seconds": seconds,
+    }
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def _resumed(checkpoints: Checkpoints | None, trained: Sequence[Any], optimiser: Any) -> tuple[list[float], float]:
+    """Weights and optimiser as they were kept: the losses of the steps until then, and the seconds they took."""
+    import torch
+
+    data = checkpoints.load() if checkpoints is not None else None
+    if data is None:
+        return [], 0.0
+    state = torch.load(io.BytesIO(data), weights_only=True)
+    with torch.no_grad():
+        for weight, value in zip(trained, state["weights"], strict=True):
+            weight.copy_(value)
+    optimiser.load_state_dict(state["optimiser"])
+    torch.set_rng_state(state["random"])
+    return state["losses"], state["seconds"]
+
+
+def _answers(model: Any, world: World) -> Callable[..., Any]:
+    """`answer_logits` of a model; of several processes as a module whose gradients are their mean."""
+    import torch
+
+    if world.size == 1:
+        return functools.partial(answer_logits, model)
+
+    class Answers(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, ids: "torch.Tensor", mask: "torch.Tensor", labels: "torch.Tensor") -> Any:
+            return answer_logits(self.model, ids, mask, labels)
+
+    return torch.nn.parallel.DistributedDataParallel(Answers())
+
+
+def _share_of_loss(logits: Any, targets: Any, batch: Sequence[Example], world: World) -> Any:
+    """What a process adds to the mean loss of a batch, times their number: gradients are averaged over processes."""
+    import torch
+
+    tokens = sum(len(example.ids) - example.start for example in batch)
+    own = world.size / tokens if len(batch) > world.rank else 0.0
+    return torch.nn.functional.cross_entropy(logits, targets, reduction="sum") * own
+
+
+def _whole_loss(loss: Any, world: World) -> float:
+    """The mean loss of a batch out of the shares of all processes."""
+    if world.size > 1:
+        import torch.distributed as distributed
+
+        distributed.all_reduce(loss)
+        loss = loss / world.size
+    return float(loss)
 
 
 def save_adapter(

@@ -1,27 +1,29 @@
 """What the graph knows and no gateway does, as Prometheus reads it: the deployed release, how drift stands, and what
 was planned.
 
-The text is for the textfile collector of node_exporter, as is usual for figures of batch jobs
-(https://github.com/prometheus/node_exporter#textfile-collector).
+As text they are for the textfile collector of node_exporter, as is usual for figures of batch jobs
+(https://github.com/prometheus/node_exporter#textfile-collector); `llmops observability serve` serves them.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
     from llmops_assets.lib.scaling import Planned
 
 
-def exposition(
+def gauges(
     *, deployed: str | None, reported: date | None, alarmed: date | None, plan: "Planned | None" = None
-) -> str:
-    """Figures in Prometheus's text format.
+) -> "CollectorRegistry":
+    """Figures as Prometheus's client has them; `exposition` writes them as text.
 
     `deployed` is the release that the graph deployed last, `reported` the day (UTC) of the newest drift report,
     `alarmed` the first day of a drift that asks for a retraining, `plan` what a scaling plan says now; what is None is
     left out.
     """
-    from prometheus_client import CollectorRegistry, Gauge, generate_latest
+    from prometheus_client import CollectorRegistry, Gauge
 
     registry = CollectorRegistry()
     if deployed is not None:
@@ -44,7 +46,14 @@ def exposition(
         forecast = Gauge("llmops_forecast_requests", about, ["quantile"], registry=registry)
         for quantile, requests in plan.requests.items():
             forecast.labels(quantile).set(requests)
-    return generate_latest(registry).decode()
+    return registry
+
+
+def exposition(figures: "CollectorRegistry") -> str:
+    """Figures in Prometheus's text format."""
+    from prometheus_client import generate_latest
+
+    return generate_latest(figures).decode()
 
 
 def _end(day: date) -> float:

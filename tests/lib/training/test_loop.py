@@ -2,6 +2,7 @@
 
 import json
 
+import dagster as dg
 import numpy as np
 import pytest
 from training_support import ROWS
@@ -9,6 +10,8 @@ from training_support import ROWS
 from llmops_assets.lib.records import Recipe
 from llmops_assets.lib.training import loop
 from llmops_assets.lib.training import rows as row_tools
+from llmops_assets.training.checkpoints import LakeCheckpoints
+from llmops_assets.training.tuning import launcher
 from resources.models import Models
 from resources.trainer import trainer_for
 
@@ -55,6 +58,76 @@ def test_training_lowers_the_loss_and_a_warm_start_goes_on_from_there(tiny_model
     warm = trained(tiny_model, examples, tmp_path / "2", warm_start=tmp_path / "1")
     assert warm.metrics["loss_first"] < first.metrics["loss_first"] - 0.5
     assert warm.metrics["loss_held_out"] < first.metrics["loss_held_out"]
+
+
+class Preempted(Exception):
+    """The node is wanted by somebody else."""
+
+
+def test_a_training_whose_pod_is_lost_goes_on_elsewhere_and_ends_in_the_same_bytes(
+    tiny_model, examples, tmp_path, lake
+):
+    recipe = RECIPE.model_copy(update={"epochs": 3.0, "dropout": 0.1})
+    steps: list[int] = []
+
+    def until(last: int | None):
+        def told(step: int, of: int, loss: float) -> None:
+            steps.append(step)
+            if step == last:
+                raise Preempted
+
+        return told
+
+    def go_on(folder: str, last: int | None, digest: str = "d" * 64):
+        kept = LakeCheckpoints(lake, "adapter", digest, seconds=0.0)
+        return trained(tiny_model, examples, tmp_path / folder, recipe, progress=until(last), checkpoints=kept)
+
+    whole = trained(tiny_model, examples, tmp_path / "whole", recipe)
+    for folder, last in (("1", 2), ("2", 5)):
+        with pytest.raises(Preempted):
+            go_on(folder, last)
+    ended = go_on("3", None)
+    assert steps == list(range(1, len(whole.losses) + 1))
+    assert (ended.digest, ended.losses) == (whole.digest, whole.losses)
+    assert ended.metrics["tokens"] == whole.metrics["tokens"]
+    # Another training begins anew, and what nobody will end is dropped.
+    steps.clear()
+    with pytest.raises(Preempted):
+        go_on("4", 1, "e" * 64)
+    assert steps == [1]
+    assert [branch for branch in lake.branches() if branch != "main"] == [f"checkpoint-adapter-{'e' * 16}"]
+
+
+def test_two_processes_share_each_step_and_make_the_adapter_of_one(tiny_model, examples, tmp_path):
+    # An odd number of rows in a step, and steps of one row: somebody has nothing to do.
+    recipe = RECIPE.model_copy(update={"epochs": 1.0, "batch_tokens": 200})
+    sizes = {len(batch) for batch in row_tools.batches(examples, recipe.batch_tokens)}
+    assert 1 in sizes
+    assert max(sizes) > 1
+    alone = train_with("loop", tiny_model, examples, tmp_path / "1", recipe)
+    shared = recipe.model_copy(update={"processes": 2})
+    made = []
+
+    @dg.asset
+    def tuned(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        (tmp_path / "2").mkdir()
+        trainer = trainer_for(shared, launcher(context))
+        made.append(trainer.train(tiny_model, shared, examples, examples[:2], tmp_path / "2"))
+        return dg.MaterializeResult()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = dg.materialize([tuned], instance=instance)
+        said = [entry.user_message for entry in instance.all_logs(run.run_id)]
+    (together,) = made
+    assert f"step {len(alone.losses)} of {len(alone.losses)}, loss {together.losses[-1]:.3f}" in said
+    assert together.metrics["loss_held_out"] > 0
+    assert together.losses == pytest.approx(alone.losses, rel=1e-5)
+    one, two = weights(tmp_path / "1"), weights(tmp_path / "2")
+    assert one.keys() == two.keys()
+    for name, values in one.items():
+        # Float32's noise of sums in another order; the weights moved by hundredths.
+        assert np.abs(values - two[name]).max() < 1e-6, name
+    assert {p.name for p in (tmp_path / "2").iterdir()} == {"adapter_model.safetensors", "adapter_config.json"}
 
 
 def test_nothing_to_learn_from_is_an_error(tiny_model, tmp_path):
