@@ -1,12 +1,13 @@
 """What a request costs the gateway's process, beside a program that only passes requests on.
 
-Usage: python benchmarks/gateway.py [--requests N] [--clients N …]
+Usage: python benchmarks/gateway.py [--requests N] [--clients N …] [--start]
 
 Every server is a process of its own on the loopback address, asked by this one. CPU is user and system time of the
 server's process, its threads included, per request; the engine answers at once and is not counted, and neither is what
 stands behind the pass-through. `of bare` is the CPU of a row over that of the pass-through of the same run: compare
 ratios, as milliseconds are a machine's. The questions are the sample's; those of the cache are asked a first time
-before. At the end the gateway's own process is started without a release: CPU and time until it answers, its memory.
+before. At the end (with `--start`, only) the gateway's own process is started without a release, with one and an
+upstream as its engine, and asked every question of the sample: CPU and time until it answers, its memory (Linux).
 """
 
 import argparse
@@ -36,7 +37,7 @@ from llmops_assets.gateway.engine import Engine, Usage
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.gateway.releases import Releases
 from llmops_assets.gateway.server import server_config
-from llmops_assets.gateway.state import ServingState, write_state
+from llmops_assets.gateway.state import ServingState, read_state, write_state
 from llmops_assets.gateway.wishes import NONE, Wishes
 from llmops_assets.lib import ports
 from llmops_assets.lib.answering.acts import Acts
@@ -86,6 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=200, help="of each row")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 4], help="asking at a time")
+    parser.add_argument("--start", action="store_true", help="only how the process starts and what it holds")
     parser.add_argument("--serve", nargs=4, metavar=("MODE", "PORT", "UPSTREAM", "ROOT"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
@@ -106,10 +108,10 @@ def main() -> None:
     ]
     with tempfile.TemporaryDirectory() as folder:
         write_releases(Path(folder))
-        for clients in arguments.clients:
+        for clients in () if arguments.start else arguments.clients:
             costs = {row.name: measure(row, clients, Path(folder)) for row in rows}
             show(costs, clients)
-    show_start()
+        show_start(Path(folder))
 
 
 def show(costs: Mapping[str, Cost], clients: int) -> None:
@@ -124,24 +126,57 @@ def show(costs: Mapping[str, Cost], clients: int) -> None:
     print(f"a piece of a stream: {1000 * (streamed.cpu - together.cpu) / streamed.pieces:.0f} µs of CPU")
 
 
-def show_start() -> None:
-    """Start the gateway's own process, which serves nothing yet."""
+def show_start(root: Path) -> None:
+    """Start the gateway's own process, without a release and with one, which is asked all questions of the sample."""
+    print(f"\n{'the process':<28}{'ready s':>9}{'CPU s':>8}{'RSS MB':>9}{'anonymous MB':>14}{'its own MB':>12}")
+    questions = [question for article in generator.load_articles() for question in article.questions]
+    upstream = ports.find_free()
+    there = start("upstream", upstream, 0, root)
+    try:
+        asyncio.run(wait(upstream))
+        with tempfile.TemporaryDirectory() as empty:
+            show_memory("without a release", *run_gateway(Path(empty), upstream, ()))
+        show_memory("with a release", *run_gateway(root / "served", upstream, ()))
+        show_memory(f"after {len(questions)} questions", *run_gateway(root / "served", upstream, questions))
+    finally:
+        there.terminate()
+        there.wait(timeout=30)
+
+
+def show_memory(name: str, seconds: float, server: Mapping[str, float]) -> None:
+    """Print a line."""
+    print(
+        f"{name:<28}{seconds:>9.1f}{server['cpu']:>8.1f}{server['rss']:>9.0f}{server['anonymous']:>14.0f}"
+        f"{server['own']:>12.0f}"
+    )
+
+
+def run_gateway(root: Path, upstream: int, questions: Sequence[str]) -> tuple[float, dict[str, float]]:
+    """Seconds until the gateway's process is ready, and what it holds (MB) after some questions."""
+    port = ports.find_free()
+    there = {"upstreams": [{"name": "there", "url": f"http://127.0.0.1:{upstream}/v1", "models": {"*": "any"}}]}
     with tempfile.TemporaryDirectory() as folder:
-        port, root = ports.find_free(), Path(folder)
-        command = [sys.executable, "-m", "llmops_assets.gateway", "--root", folder, "--port", str(port)]
-        command += ["--log-url", f"sqlite:///{root / 'log.db'}", "--subject-key", str(root / "subject.key")]
-        command += ["--trusted-keys", str(trusted(root))]
+        own = Path(folder)
+        (own / "upstreams.json").write_text(json.dumps(there))
+        command = [sys.executable, "-m", "llmops_assets.gateway", "--root", str(root), "--port", str(port)]
+        command += ["--log-url", f"sqlite:///{own / 'log.db'}", "--subject-key", str(own / "subject.key")]
+        command += ["--trusted-keys", str(trusted(own)), "--upstreams", str(own / "upstreams.json")]
         began = time.monotonic()
         process = subprocess.Popen(command)
         try:
-            asyncio.run(wait(port, (503,)))
+            asyncio.run(wait(port, (200,) if read_state(root).live else (503,)))
+            ready = time.monotonic() - began
+            asyncio.run(ask(port, questions, 1, {}))
             server = psutil.Process(process.pid)
             used, times = server.memory_full_info(), server.cpu_times()
-            print(
-                f"\nthe process without a release: {times.user + times.system:.1f} s of CPU and "
-                f"{time.monotonic() - began:.1f} s until it answers, {used.rss / 1e6:.0f} MB resident, "
-                f"{used.uss / 1e6:.0f} MB its own"
-            )
+            kept = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
+            anonymous = next(int(line.split()[1]) for line in kept.splitlines() if line.startswith("Anonymous:"))
+            return ready, {
+                "cpu": times.user + times.system,
+                "rss": used.rss / 1e6,
+                "anonymous": anonymous * 1024 / 1e6,
+                "own": used.uss / 1e6,
+            }
         finally:
             process.terminate()
             process.wait(timeout=30)
@@ -234,13 +269,19 @@ def serve(mode: str, port: int, upstream: int, root: Path) -> None:
 
 
 def answering() -> Callable:
-    """An upstream: one answer, whatever is asked."""
-    choice = {"index": 0, "message": {"role": "assistant", "content": "Delivery takes 3 to 5 days."}}
+    """An upstream: one answer, whatever is asked, whole or as a stream."""
+    said = "Delivery takes 3 to 5 days."
+    choice = {"index": 0, "message": {"role": "assistant", "content": said}}
     answer = json.dumps({"object": "chat.completion", "choices": [choice]}).encode()
+    piece = {"choices": [{"index": 0, "delta": {"content": said}, "finish_reason": "stop"}]}
+    used = {"choices": [], "usage": {"prompt_tokens": 20, "completion_tokens": 8, "total_tokens": 28}}
+    events = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in (piece, used))
 
     async def app(scope, receive, send) -> None:
-        await body_of(receive)
-        await reply(send, answer)
+        if json.loads(await body_of(receive) or b"{}").get("stream"):
+            await reply(send, events + b"data: [DONE]\n\n", b"text/event-stream")
+        else:
+            await reply(send, answer)
 
     return app
 
@@ -268,8 +309,8 @@ async def body_of(receive: Callable) -> bytes:
             return body
 
 
-async def reply(send: Callable, body: bytes) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+async def reply(send: Callable, body: bytes, kind: bytes = b"application/json") -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
     await send({"type": "http.response.body", "body": body})
 
 
@@ -309,7 +350,8 @@ class Instant(Engine):
 
 
 def write_releases(root: Path) -> None:
-    """Two releases over the sample's articles: `looking` looks every answer up, `writing` has the engine write it."""
+    """Releases over the sample's articles: `looking` looks every answer up, `writing` has the engine write it, `served`
+    is the first one without weights."""
     embedder = Embedder(find_embedder_folder())
     articles = generator.load_articles()
     acts = Acts.fit(embedder, [question for article in articles for question in article.questions])
@@ -323,6 +365,7 @@ def write_releases(root: Path) -> None:
     routers = {
         "looking": RouterPolicy(answer_above=0.6, hand_over_below=0.2),
         "writing": RouterPolicy(answer_above=1, hand_over_below=0, retrieval=False),
+        "served": RouterPolicy(answer_above=0.6, hand_over_below=0.2),
     }
     for name, router in routers.items():
         manifest = ReleaseManifest(
@@ -336,7 +379,9 @@ def write_releases(root: Path) -> None:
             handover="A colleague will help.",
             language="en",
         )
-        release = write_bundle(root / name, manifest, fetch, root / "base.gguf", seal(manifest)).release_id
+        weightless = name == "served"
+        bundle = write_bundle(root / name, manifest, fetch, root / "base.gguf", seal(manifest), weightless=weightless)
+        release = bundle.release_id
         write_state(root / name, ServingState(generation=1, live=release))
 
 

@@ -43,6 +43,10 @@ class InstalledLog:
         """The audit entries of an action, oldest first."""
         return [entry for entry in self._opened.audit_entries() if entry["action"] == action]
 
+    def audit_head(self) -> dict[str, Any] | None:
+        """The last audit entry, or None where there is none."""
+        return self._opened.audit_head()
+
     def broken_audit_entry(self) -> int | None:
         """Number of the first audit entry that does not follow from the one before it; None when the chain holds."""
         return self._opened.broken_audit_entry()

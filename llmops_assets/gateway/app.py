@@ -24,6 +24,9 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
 from llmops_assets.gateway.addresses import is_loopback
+from llmops_assets.gateway.batching.endpoints import routes as batch_routes
+from llmops_assets.gateway.batching.runner import Runner
+from llmops_assets.gateway.batching.store import FileStore
 from llmops_assets.gateway.body import read_json
 from llmops_assets.gateway.callers import Caller, Callers
 from llmops_assets.gateway.chain import Chain
@@ -34,23 +37,15 @@ from llmops_assets.gateway.identity.roles import Scope
 from llmops_assets.gateway.metrics import Metrics
 from llmops_assets.gateway.pages.state import state_page
 from llmops_assets.gateway.protocol import models, openapi
-from llmops_assets.gateway.protocol.chat import ChatReply
-from llmops_assets.gateway.protocol.completions import CompletionReply
+from llmops_assets.gateway.protocol.answering import REPLIES
 from llmops_assets.gateway.protocol.embeddings import EmbeddingsBody, check_model, embeddings
 from llmops_assets.gateway.protocol.feedback import FeedbackBody
 from llmops_assets.gateway.protocol.fields import ignored_in, read
 from llmops_assets.gateway.protocol.reply import Reply, error_body, headers
-from llmops_assets.gateway.protocol.responses import ResponseReply
 from llmops_assets.gateway.releases import Releases
 
 LOGGER = logging.getLogger(__name__)
 Handler = Callable[[Request, Caller], Awaitable[Response]]
-REPLIES: dict[str, type[Reply[Any]]] = {
-    "/v1/chat/completions": ChatReply,
-    "/v1/completions": CompletionReply,
-    "/v1/responses": ResponseReply,
-}
-"""The endpoints that answer, each with its shapes."""
 PAGES = {
     "/chat": ("chat.html", "text/html"),
     "/chat.js": ("chat.js", "text/javascript"),
@@ -63,6 +58,8 @@ def create_app(chain: Chain, callers: Callers | None = None) -> Starlette:
     """The application for the callers that it knows; None: open to everybody, for a loopback address."""
     known_callers = callers or Callers()
     releases, metrics = chain.releases, chain.metrics
+    store = FileStore(chain.log.database)
+    runner = Runner(store, chain, known_callers)
 
     def admitted(request: Request, scope: Scope) -> Caller:
         """Who asks, where its key allows what it wants; it looks into a database, so it belongs into a thread."""
@@ -164,11 +161,13 @@ def create_app(chain: Chain, callers: Callers | None = None) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        watcher = asyncio.create_task(releases.watch())
+        working = [asyncio.create_task(releases.watch()), asyncio.create_task(runner.run())]
         try:
             yield
         finally:
-            watcher.cancel()
+            for task in working:
+                task.cancel()
+            await asyncio.gather(*working, return_exceptions=True)
             await asyncio.to_thread(known_callers.close)
             await chain.stop()
             await releases.close()
@@ -180,6 +179,7 @@ def create_app(chain: Chain, callers: Callers | None = None) -> Starlette:
             Route("/v1/feedback", known("feedback", feedback), methods=["POST"]),
             Route("/v1/models", known("models", list_models)),
             Route("/v1/models/{model}", known("models", one_model)),
+            *batch_routes(store, runner, chain.redactor, known),
             Route("/", overview),
             *(Route(path, file(name, kind)) for path, (name, kind) in PAGES.items()),
             Route("/openapi.json", described),

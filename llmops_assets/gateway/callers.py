@@ -76,7 +76,7 @@ class Callers:
         self._own = own.encode()
         self._open = open
         self._clock = clock
-        self._denied = denied or Denials(lambda action, detail: None)
+        self._denied = denied or Denials(lambda action, detail, *, subject: None)
         self._more: frozenset[Scope] = frozenset(("replay",) if replay else ())
         self._anonymous = Caller(ANONYMOUS, "caller", self._more | _TRYING, owner=ANONYMOUS)
         self._lock = threading.Lock()
@@ -115,6 +115,19 @@ class Callers:
             self._denied(caller.name, route, 403)
             said = f"this key's role ({caller.role}) does not allow {scope!r}: ask for another key"
             raise RequestError(403, said, code="insufficient_permissions")
+
+    def still(self, caller: Caller, scope: Scope) -> Caller | None:
+        """A caller as it is now, who asked before; None where it would not be let in any more for this.
+
+        A token of an identity provider is not asked for again: what it was let in for is finished.
+        """
+        if caller.name == ANONYMOUS:
+            return None if self.closed else caller
+        if self._store is not None and (key := self._store.get(caller.name)) is not None:
+            if not key.valid(datetime.now(UTC)):
+                return None
+            caller = Caller(key.id, key.role, self._more, key.allowance, key.owner)
+        return caller if caller.may(scope) else None
 
     def close(self) -> None:
         """Tell of what was not told yet."""

@@ -55,9 +55,10 @@ PIECE = 24
 class Chain:
     """The steps of a request over the resources of one gateway process, and feedback on what came of it.
 
-    At most `max_running` requests are answered at a time; `budgets` of money are kept where there are any. `cache`
-    remembers answers, None: each is made anew; `hosting` has the prices that answers are counted at. `steps` is the
-    table; another one may be put in its place before the first request.
+    `log` is where exchanges are written, `redactor` what clears them. At most `max_running` requests are answered
+    at a time; `budgets` of money are kept where there are any. `cache` remembers answers, None: each is made anew;
+    `hosting` has the prices that answers are counted at. `steps` is the table; another one may be put in its place
+    before the first request.
     """
 
     def __init__(
@@ -76,9 +77,9 @@ class Chain:
     ) -> None:
         self.releases = releases
         self.metrics = Metrics()
-        self._redactor = redactor
+        self.log = log
+        self.redactor = redactor
         self._embedder = embedder
-        self._log = log
         self._traces = traces
         self._limit = Limit(max_running, self.metrics)
         self._shadow = Shadow(releases, log, self.metrics, self._unseen)
@@ -117,6 +118,11 @@ class Chain:
             ),
             endings=(Record(log), Meter(self.metrics, hosting), Report(), self._shadow),
         )
+
+    @property
+    def running(self) -> int:
+        """How many requests are being answered."""
+        return self._limit.running
 
     @contextlib.asynccontextmanager
     async def exchange(self, caller: Caller, ask: Ask) -> AsyncGenerator[Exchange]:
@@ -176,7 +182,7 @@ class Chain:
         RequestError 400 for a text of which the embedder would read a part only.
         """
         with self._limit.place():
-            cleared = [(await clear(self._redactor, [text]))[0] for text in texts]
+            cleared = [(await clear(self.redactor, [text]))[0] for text in texts]
             tokens = await asyncio.to_thread(self._embedder.count, cleared)
             if max(tokens) > self._embedder.most_tokens:
                 said = f"a text has {max(tokens)} tokens, {self._embedder.most_tokens} are read at most: shorten it"
@@ -188,24 +194,24 @@ class Chain:
     ) -> bool:
         """Store feedback with its texts cleared; False when the interaction is unknown, was asked by another owner's
         key, or is not of `user` if given."""
-        reason, correction = await clear(self._redactor, [reason, correction])
+        reason, correction = await clear(self.redactor, [reason, correction])
         if not await asyncio.to_thread(self._is_of, interaction, user, caller):
             return False
         record = Feedback.model_validate(
             {"interaction": interaction, "time": moment, "rating": rating, "reason": reason, "correction": correction}
         )
-        return await asyncio.to_thread(self._log.add_feedback, record)
+        return await asyncio.to_thread(self.log.add_feedback, record)
 
     def _is_of(self, interaction: str, user: str, caller: Caller) -> bool:
         try:
-            subject = self._redactor.subject(user) if user else ""
+            subject = self.redactor.subject(user) if user else ""
         except Exception:
             raise RedactionError from None
         return any(
             row.id == interaction
             and (not subject or row.subject == subject)
             and (caller.may("feedback_any") or row.owner in ("", ANONYMOUS, caller.owner))
-            for row in self._log.find(interaction)
+            for row in self.log.find(interaction)
         )
 
     def _unseen(self) -> tuple[Sequence[Step], Sequence[Step]]:

@@ -28,15 +28,16 @@ async def clear(redactor: Redacts, texts: Sequence[str]) -> list[str]:
 
     RedactionError when the redactor fails, whatever the reason, or when a redacted text still shows personal data.
     """
-    return await asyncio.to_thread(_clear, redactor, texts)
+    return await asyncio.to_thread(cleared, redactor, texts)
 
 
-def _clear(redactor: Redacts, texts: Sequence[str]) -> list[str]:
+def cleared(redactor: Redacts, texts: Sequence[str]) -> list[str]:
+    """The same, for a thread of one's own."""
     try:
-        cleared = redactor.redact(texts)
-        clean = len(cleared) == len(texts) and not any(redactor.leaks(text) for text in cleared)
+        redacted = redactor.redact(texts)
+        clean = len(redacted) == len(texts) and not any(redactor.leaks(text) for text in redacted)
     except Exception:
         raise RedactionError from None
     if not clean:
         raise RedactionError
-    return cleared
+    return redacted

@@ -292,7 +292,13 @@ class LlamaCppEngine(Engine):
                         if response.status == 200:
                             return
             await self._kill()
-            await self._begin()
+            try:
+                await self._begin()
+            except EngineError as error:
+                if self._stopped:
+                    raise
+                # Killed again at its start: what it was to answer is lost all the same, and another may answer it.
+                raise EngineLostError(str(error)) from error
 
     async def _kill(self) -> None:
         if self._process is not None and self._process.returncode is None:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from llmops_assets.gateway.callers import Caller
 from llmops_assets.gateway.engine import Usage
+from llmops_assets.gateway.interaction_log import Beside
 from llmops_assets.gateway.progress import Progress
 from llmops_assets.gateway.serving import Serving
 from llmops_assets.gateway.spans import NO_SPAN, ExchangeSpan
@@ -34,7 +35,8 @@ class Ask:
 
     `history` is what was said before the question, oldest first, as far as it is read; `turn` how many questions of the
     conversation came before this one. `time` is when it was asked, where the caller may say
-    so; None: now. `ignored` names what of the request changes nothing.
+    so; None: now. `ignored` names what of the request changes nothing. `subject` is the pseudonym of who asks where the
+    request was redacted before: then `conversation` is one too.
     """
 
     which: Which
@@ -46,6 +48,7 @@ class Ask:
     time: datetime | None = None
     wishes: Wishes = NONE
     ignored: tuple[str, ...] = ()
+    subject: str = ""
 
     @property
     def logged(self) -> bool:
@@ -76,7 +79,7 @@ class Exchange:
     could count; `first_token` is how many seconds the engine took to its first piece. `personal` says that something
     was taken out of the conversation or the answer; `recalled_after` is the age of an answer out of the cache, in
     seconds. `held` frees what the exchange occupies; `closing` is the task that does so; `span` is the exchange as it
-    is traced.
+    is traced. `beside` is written in one transaction with the row of the answer.
     """
 
     caller: Caller
@@ -103,6 +106,7 @@ class Exchange:
     span: ExchangeSpan = NO_SPAN
     held: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     closing: asyncio.Task[None] | None = None
+    beside: Beside | None = None
     _started: float = field(default_factory=time.monotonic)
     _made: float | None = None
 

@@ -1,11 +1,15 @@
 """The interaction log: requests, responses and feedback, redacted before they come here; SQLite or PostgreSQL.
 
 Acknowledged means written. The audit table is append-only: each entry carries the hash of the one before it, so a
-changed or removed entry is found.
+changed or removed entry is found. An entry about a person is stored under a key of that person's: without the key it
+says nothing, and the chain still holds (docs/decisions/audit.md).
 """
 
+import base64
+import json
+import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -40,7 +44,7 @@ INTERACTIONS = sa.Table(
     sa.Column("cached_seconds", sa.Float),
     sa.Column("status", sa.Integer, nullable=False),
 )
-ADDED = {
+ADDED: dict[str, str] = {
     "turn": "INTEGER NOT NULL DEFAULT 0",
     "caller": "VARCHAR(40) NOT NULL DEFAULT ''",
     "owner": "VARCHAR(200) NOT NULL DEFAULT ''",
@@ -85,8 +89,23 @@ AUDIT = sa.Table(
     sa.Column("detail", sa.Text, nullable=False),
     sa.Column("previous", sa.String(64), nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("sealed", sa.String(40), nullable=False, server_default=""),
 )
+"""`sealed` is the id of the key under which the detail is stored, "" where it stands as it is."""
+AUDIT_ADDED = {"sealed": "VARCHAR(40) NOT NULL DEFAULT ''"}
+AUDIT_KEYS = sa.Table(
+    "audit_keys",
+    METADATA,
+    sa.Column("subject", sa.String(220), primary_key=True),
+    sa.Column("id", sa.String(40), nullable=False, unique=True),
+    sa.Column("key", sa.String(64), nullable=False),
+)
+"""Keys of persons, to be discarded with them. An id is drawn and not made of the person."""
+ERASED = "erased"
+"""The detail of an entry about somebody whose key is gone."""
 GENESIS = "0" * 64
+Beside = Callable[[sa.Connection], None]
+"""Writes something in a transaction of the log's."""
 AUDIT_TRIES = 20
 """Times that an entry is numbered anew where another process was faster."""
 
@@ -112,26 +131,37 @@ class InteractionLog:
 
     def _add_columns(self) -> None:
         """Give a table of an earlier version the columns that it lacks; those have defaults."""
-        for name, kind in ADDED.items():
-            if name in self._columns():
-                continue
-            try:
-                with self._engine.begin() as connection:
-                    connection.execute(sa.text(f"ALTER TABLE {INTERACTIONS.name} ADD COLUMN {name} {kind}"))
-            except sqlalchemy.exc.DBAPIError:
-                # Of two processes that start at a time the second finds it there; anything else is a fault.
-                if name not in self._columns():
-                    raise
+        for table, added in ((INTERACTIONS, ADDED), (AUDIT, AUDIT_ADDED)):
+            for name, kind in added.items():
+                if name in self._columns(table):
+                    continue
+                try:
+                    with self._engine.begin() as connection:
+                        connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}"))
+                except sqlalchemy.exc.DBAPIError:
+                    # Of two processes that start at a time the second finds it there; anything else is a fault.
+                    if name not in self._columns(table):
+                        raise
 
-    def _columns(self) -> set[str]:
-        return {column["name"] for column in sa.inspect(self._engine).get_columns(INTERACTIONS.name)}
+    def _columns(self, table: sa.Table) -> set[str]:
+        return {column["name"] for column in sa.inspect(self._engine).get_columns(table.name)}
 
-    def append(self, interaction: Interaction) -> None:
-        """Store one interaction; storing the same id again replaces nothing and is an error."""
+    @property
+    def database(self) -> sa.Engine:
+        """The database, for tables that belong to the log."""
+        return self._engine
+
+    def append(self, interaction: Interaction, beside: Beside | None = None) -> None:
+        """Store one interaction; storing the same id again replaces nothing and is an error.
+
+        What `beside` writes stands if and only if the interaction does.
+        """
         row = interaction.model_dump()
         row["time"] = _text(interaction.time)
         with self._engine.begin() as connection:
             connection.execute(sa.insert(INTERACTIONS).values(row))
+            if beside is not None:
+                beside(connection)
 
     def add_shadow(self, answer: ShadowAnswer) -> None:
         """Store what a candidate would have answered to an interaction."""
@@ -276,22 +306,23 @@ class InteractionLog:
 
     # -- audit --------------------------------------------------------------------------------------------------
 
-    def audit(self, action: str, detail: str, *, once: str = "") -> dict[str, Any]:
-        """Append an entry to the audit chain; the entry, with number and hash.
+    def audit(self, action: str, detail: str, *, once: str = "", subject: str = "") -> dict[str, Any]:
+        """Append an entry to the audit chain; the entry as it is stored, with number and hash.
 
         With `once`, what the detail begins with, an entry of this action that begins so already is given back instead:
-        whoever is killed after it wrote may write again, and of several at a time one does.
+        whoever is killed after it wrote may write again, and of several at a time one does. With `subject`, the
+        pseudonym of a person, the detail can be read as long as that person's key is kept.
         """
         for attempt in range(AUDIT_TRIES):
             try:
-                return self._audit(action, detail, once)
+                return self._audit(action, detail, once, subject)
             except sqlalchemy.exc.IntegrityError:
                 # Another process appended the entry of this number meanwhile.
                 if attempt + 1 == AUDIT_TRIES:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    def _audit(self, action: str, detail: str, once: str) -> dict[str, Any]:
+    def _audit(self, action: str, detail: str, once: str, subject: str) -> dict[str, Any]:
         with self._lock, self._engine.begin() as connection:
             if self._engine.dialect.name == "postgresql":
                 connection.execute(sa.text("LOCK TABLE audit IN EXCLUSIVE MODE"))
@@ -299,14 +330,16 @@ class InteractionLog:
             # Looked for after the last number is known: an entry that comes meanwhile takes the number from this one.
             if once and (found := self._found(connection, action, once)) is not None:
                 return found
+            sealed, key = self._key(connection, subject) if subject else ("", b"")
             entry = {
                 "number": last["number"] + 1 if last else 1,
                 "time": _text(datetime.now(UTC)),
                 "action": action,
-                "detail": detail,
+                "detail": _seal(key, sealed, detail) if sealed else detail,
                 "previous": last["hash"] if last else GENESIS,
+                "sealed": sealed,
             }
-            entry["hash"] = hash_json(entry)
+            entry["hash"] = _hash(entry)
             connection.execute(sa.insert(AUDIT).values(entry))
         return entry
 
@@ -327,10 +360,53 @@ class InteractionLog:
         found = connection.execute(query.limit(1)).mappings().first()
         return dict(found) if found is not None else None
 
-    def audit_entries(self) -> Sequence[dict[str, Any]]:
-        """All entries, oldest first."""
+    def audit_entries(self, *, sealed: bool = False) -> Sequence[dict[str, Any]]:
+        """All entries, oldest first; `sealed`: as they are stored, which is what their hashes are of."""
         with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(sa.select(AUDIT).order_by(AUDIT.c.number)).mappings()]
+            entries = [dict(row) for row in connection.execute(sa.select(AUDIT).order_by(AUDIT.c.number)).mappings()]
+            if sealed or not any(entry["sealed"] for entry in entries):
+                return entries
+            keys = {row.id: base64.b64decode(row.key) for row in connection.execute(sa.select(AUDIT_KEYS))}
+        return [{**entry, "detail": _opened(keys, entry)} for entry in entries]
+
+    def audit_head(self) -> dict[str, Any] | None:
+        """The last entry as it is stored, or None where there is none."""
+        with self._engine.connect() as connection:
+            query = sa.select(AUDIT).order_by(AUDIT.c.number.desc()).limit(1)
+            found = connection.execute(query).mappings().first()
+        return dict(found) if found is not None else None
+
+    def erase(self, subjects: Iterable[str], by: str) -> dict[str, int]:
+        """Delete what is stored of a person, by all of its pseudonyms, and the key of what the audit log says of it;
+        how many rows of each kind. The act itself is audited, without the person.
+
+        In one transaction: what is being answered meanwhile is written before or after it, so ask again later.
+        """
+        from llmops_assets.gateway.batching.store import FileStore
+
+        names, files = tuple(subjects), FileStore(self._engine)
+        theirs = sa.select(INTERACTIONS.c.id).where(INTERACTIONS.c.subject.in_(names))
+        with self._engine.begin() as connection:
+            gone = {
+                "feedback": sa.delete(FEEDBACK).where(FEEDBACK.c.interaction.in_(theirs)),
+                "shadows": sa.delete(SHADOWS).where(SHADOWS.c.subject.in_(names)),
+                "interactions": sa.delete(INTERACTIONS).where(INTERACTIONS.c.subject.in_(names)),
+                "audit_keys": sa.delete(AUDIT_KEYS).where(AUDIT_KEYS.c.subject.in_(names)),
+            }
+            counts = {name: connection.execute(statement).rowcount for name, statement in gone.items()}
+            counts["file_lines"] = files.erase(names, connection)
+        self.audit("person erased", json.dumps({**counts, "by": by}))
+        return counts
+
+    def _key(self, connection: sa.Connection, subject: str) -> tuple[str, bytes]:
+        """The id and the key of a person, made where there is none."""
+        found = connection.execute(sa.select(AUDIT_KEYS).where(AUDIT_KEYS.c.subject == subject)).first()
+        if found is not None:
+            return found.id, base64.b64decode(found.key)
+        name, key = os.urandom(16).hex(), os.urandom(32)
+        row = {"subject": subject, "id": name, "key": base64.b64encode(key).decode()}
+        connection.execute(sa.insert(AUDIT_KEYS).values(row))
+        return name, key
 
     def audit_entry(self, number: int) -> dict[str, Any] | None:
         """The entry of a number, or None."""
@@ -341,12 +417,41 @@ class InteractionLog:
     def broken_audit_entry(self) -> int | None:
         """Number of the first entry that does not follow from the one before it; None when the chain holds."""
         previous, number = GENESIS, 0
-        for entry in self.audit_entries():
-            stored = entry.pop("hash")
-            if entry["number"] != number + 1 or entry["previous"] != previous or hash_json(entry) != stored:
+        for entry in self.audit_entries(sealed=True):
+            if entry["number"] != number + 1 or entry["previous"] != previous or _hash(entry) != entry["hash"]:
                 return entry["number"]
-            previous, number = stored, entry["number"]
+            previous, number = entry["hash"], entry["number"]
         return None
+
+
+def _hash(entry: dict[str, Any]) -> str:
+    """The hash of an entry: of all that is stored of it. Those that are not sealed hash as they did before any was."""
+    kept = {name: value for name, value in entry.items() if name != "hash" and (name != "sealed" or value)}
+    return hash_json(kept)
+
+
+def _seal(key: bytes, name: str, detail: str) -> str:
+    """A detail under a key (AES-256-GCM), bound to the id of the key."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    nonce = os.urandom(12)
+    return base64.b64encode(nonce + AESGCM(key).encrypt(nonce, detail.encode(), name.encode())).decode()
+
+
+def _opened(keys: dict[str, bytes], entry: dict[str, Any]) -> str:
+    if not entry["sealed"]:
+        return entry["detail"]
+    if (key := keys.get(entry["sealed"])) is None:
+        return ERASED
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    try:
+        data = base64.b64decode(entry["detail"])
+        return AESGCM(key).decrypt(data[:12], data[12:], entry["sealed"].encode()).decode()
+    except (InvalidTag, ValueError):
+        # It was changed: the chain says so where it is looked through.
+        return ERASED
 
 
 def _text(moment: datetime) -> str:

@@ -70,6 +70,7 @@ class Metrics:
         self.served = gauge("gateway_release_info", "Releases that are served, by stage", "stage", "release")
         self.share = gauge("gateway_share", "Share of conversations that a stage answers, or is asked too", "stage")
         self.shadow = counter("gateway_shadow_total", "Live questions that the shadow was to answer too", "outcome")
+        self.batched = counter("gateway_batch_lines_total", "Lines of batches, by what came of them", "outcome")
         self.build = gauge("gateway_build_info", "Version of this software", "version", "python")
         # A counter that begins at one has not increased for Prometheus: what alerts are about begins at zero.
         for step in ("question", "privacy"):

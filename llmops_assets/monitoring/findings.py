@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from llmops_assets.gateway.identity.roles import ANONYMOUS
-from llmops_assets.handover import causes, reading, serving
+from llmops_assets.handover import anchors, causes, reading, serving
 from llmops_assets.handover.contents import read_articles, read_rows
 from llmops_assets.handover.days import read_day, run_day
 from llmops_assets.handover.display import address, bullets, table
@@ -55,7 +55,7 @@ NAME = "findings"
     partitions_def=DAILY,
     kinds={"html", "parquet"},
     owners=["team:operations"],
-    code_version="1",
+    code_version="2",
 )
 def findings(
     context: dg.AssetExecutionContext,
@@ -65,7 +65,10 @@ def findings(
     interaction_log: dg.ResourceParam[InstalledLog],
     workspace: dg.ResourceParam[Workspace],
 ) -> dg.MaterializeResult:
-    """One day's causes: those of the day before with today's questions, and what begins, is cured or comes back."""
+    """One day's causes: those of the day before with today's questions, and what begins, is cured or comes back.
+
+    The end of the audit log's chain is published beside them.
+    """
     from llmops_assets.lib.watching.findings import pages
     from llmops_assets.lib.watching.findings.life import Day, carried
 
@@ -106,7 +109,8 @@ def findings(
     )
     decided = causes.decide(context.instance, lake, record)
     page = pages.page(f"Findings of {day}", cases, decided.told, pages.picture(points))
-    shown = publish(context, lake, {f"{folder}.html": page.encode()}, findings=len(cases))
+    files_out = {f"{folder}.html": page.encode(), **anchors.moved(lake, interaction_log)}
+    shown = publish(context, lake, files_out, findings=len(cases))
     record = record.model_copy(update={"report": lake.uri(shown, f"{folder}.html")})
     return materialized(
         context,

@@ -45,6 +45,7 @@ READERS = {
     "signing sign": (),
     "audit verify": (),
     "audit export": (),
+    "erase": ("anna",),
     "observability figures": (),
     "observability serve": (),
     "findings list": (),

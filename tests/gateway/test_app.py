@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import threading
 from datetime import UTC, datetime
 
@@ -102,6 +103,12 @@ ROUTES = {
     "/v1/feedback": {"interaction": "nowhere", "rating": 1},
     "/v1/models": None,
     "/v1/models/{model}": None,
+    "/v1/files": None,
+    "/v1/files/{file_id}": None,
+    "/v1/files/{file_id}/content": None,
+    "/v1/batches": {"input_file_id": "none", "endpoint": "/v1/completions", "completion_window": "24h"},
+    "/v1/batches/{batch_id}": None,
+    "/v1/batches/{batch_id}/cancel": {},
     "/": None,
     "/chat": None,
     "/chat.js": None,
@@ -110,13 +117,14 @@ ROUTES = {
     "/healthz": None,
     "/metrics": None,
 }
+NOWHERE = {"/v1/feedback", "/v1/batches"} | {route for route in ROUTES if "{file_id}" in route or "{batch_id}" in route}
 OPEN = ("/", "/chat", "/chat.js", "/chat.css", "/openapi.json", "/healthz", "/metrics")
 
 
 def call(gateway, route: str, authorization: str | None) -> requests.Response:
     headers = {} if authorization is None else {"authorization": authorization}
     method = "GET" if ROUTES[route] is None else "POST"
-    address = gateway.address + route.replace("{model}", "assistant")
+    address = gateway.address + re.sub(r"{\w+_id}", "x", route.replace("{model}", "assistant"))
     return requests.request(method, address, json=ROUTES[route], headers=headers, timeout=9)
 
 
@@ -135,14 +143,15 @@ def test_every_route_but_health_and_metrics_needs_a_key_where_keys_are_set(files
                 assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer"), (route, given)
                 assert response.json()["error"]["type"] == "invalid_request_error"
             for given in (f"Bearer {token}", f"bearer  {token}", f"Bearer {gateway.tokens['operator']}"):
-                # The feedback is on an interaction that does not exist.
-                assert call(gateway, route, given).status_code == (404 if "feedback" in route else 200), (route, given)
+                # Interaction, file and batch are none that exist.
+                found = 404 if route in NOWHERE else 200
+                assert call(gateway, route, given).status_code == found, (route, given)
         assert len(gateway.rows()) == 9
 
 
 def test_without_keys_every_route_is_open(one):
     for route in ROUTES:
-        assert call(one, route, None).status_code == (404 if "feedback" in route else 200)
+        assert call(one, route, None).status_code == (404 if route in NOWHERE else 200)
 
 
 def test_more_requests_than_are_answered_at_a_time_are_refused_and_places_are_given_back(files, tmp_path):

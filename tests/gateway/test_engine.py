@@ -263,6 +263,27 @@ def test_a_stream_that_is_closed_early_leaves_its_place_to_the_next(engine):
     assert asyncio.run(ask()).usage.output_tokens == SHORT.max_tokens
 
 
+def test_an_engine_that_does_not_come_back_leaves_its_answer_to_an_upstream(tmp_path, tiny_gguf):
+    model = tmp_path / "model.gguf"
+    model.write_bytes((tiny_gguf / "tiny.gguf").read_bytes())
+    llama_cpp = LlamaCppEngine(Bundle(tmp_path, Files(tmp_path).manifest(), model, None, None), threads=1, slots=1)
+
+    async def ask(server):
+        entries = [Upstream(name="here", url="embedded"), upstream(server, order=1)]
+        healths = Healths(entries, policy := UpstreamPolicy())
+        both = [Member(llama_cpp, healths["here"]), Member(RemoteEngine(entries[1], "assistant"), healths["one"])]
+        async with started(Pool(both, policy)) as pooled:
+            asked = asyncio.create_task(pooled.generate(MESSAGES, LONG))
+            await asyncio.sleep(0.05)
+            model.unlink()
+            for child in children():
+                child.kill()
+            return await asked
+
+    with UpstreamServer("Lamps.") as server:
+        assert asyncio.run(ask(server)).text == "Lamps."
+
+
 def test_a_child_that_is_killed_in_the_middle_is_replaced_and_asked_again(tmp_path, tiny_gguf):
     engine = llama(tmp_path, tiny_gguf)
 

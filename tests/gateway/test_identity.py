@@ -185,7 +185,9 @@ def test_the_installations_own_key_is_made_once_and_read_by_its_owner_only(tmp_p
 
 def test_a_flood_of_denials_is_one_entry_a_minute_and_none_is_lost():
     clock, entries = [0.0], []
-    denials = Denials(lambda action, detail: entries.append((action, json.loads(detail))), clock=lambda: clock[0])
+    denials = Denials(
+        lambda action, detail, *, subject: entries.append((action, json.loads(detail))), clock=lambda: clock[0]
+    )
     for _ in range(500):
         denials("unknown", "/v1/models", 401)
     assert [(action, entry["times"]) for action, entry in entries] == [("denied", 1)]
@@ -199,7 +201,7 @@ def test_a_flood_of_denials_is_one_entry_a_minute_and_none_is_lost():
 
 def test_many_different_denials_of_a_minute_are_one_entry_and_the_next_minute_begins_anew():
     clock, entries = [0.0], []
-    denials = Denials(lambda action, detail: entries.append(json.loads(detail)), clock=lambda: clock[0])
+    denials = Denials(lambda action, detail, *, subject: entries.append(json.loads(detail)), clock=lambda: clock[0])
     for minute in range(3):
         for number in range(MOST + 50):
             denials(f"key{number}", "/v1/models", 403)
@@ -210,7 +212,7 @@ def test_many_different_denials_of_a_minute_are_one_entry_and_the_next_minute_be
 
 
 def test_a_log_that_cannot_be_written_keeps_nobody_from_being_refused(store):
-    def broken(action, detail):
+    def broken(action, detail, *, subject):
         raise OSError("the disk is full")
 
     store.create("shop")

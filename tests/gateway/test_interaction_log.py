@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from llmops_assets.gateway.interaction_log import ADDED, AUDIT, INTERACTIONS, InteractionLog
+from llmops_assets.gateway.interaction_log import ADDED, AUDIT, AUDIT_ADDED, GENESIS, INTERACTIONS, InteractionLog
+from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records import Feedback, Interaction
 
 NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
@@ -118,6 +119,62 @@ def test_a_log_of_an_earlier_version_is_taken_over(database):
     log.append(found.model_copy(update={"id": "b", "turn": 3, "caller": "k", "owner": "shop", "guards": "x:y:z"}))
     assert (log.find("b")[0].turn, log.find("b")[0].guards) == (3, "x:y:z")
     assert log.tokens_of("k", date(2026, 3, 2)) == 3
+    log.close()
+
+
+def test_an_audit_log_of_an_earlier_version_holds_and_goes_on(database):
+    before = [column for column in AUDIT.columns if column.name not in AUDIT_ADDED]
+    old = sa.Table("audit", sa.MetaData(), *(sa.Column(c.name, c.type, primary_key=c.primary_key) for c in before))
+    engine = sa.create_engine(database)
+    old.metadata.create_all(engine)
+    entry = {"number": 1, "time": "2026-03-02", "action": "act", "detail": "one", "previous": GENESIS}
+    with engine.begin() as connection:
+        connection.execute(sa.insert(old).values({**entry, "hash": hash_json(entry)}))
+    engine.dispose()
+    log = InteractionLog(database)
+    log.audit("act", "two")
+    log.audit("act", "three", subject="s")
+    assert [entry["detail"] for entry in log.audit_entries()] == ["one", "two", "three"]
+    assert log.broken_audit_entry() is None
+    log.close()
+
+
+def test_what_is_said_of_a_person_is_gone_with_the_persons_key_and_the_chain_holds(database):
+    log = InteractionLog(database)
+    for subject in ("anna", "bert", "anna", ""):
+        log.audit("seen", f"of {subject}", subject=subject)
+    assert [entry["detail"] for entry in log.audit_entries()] == ["of anna", "of bert", "of anna", "of "]
+    stored = log.audit_entries(sealed=True)
+    assert "of anna" not in str(stored)
+    assert stored[0]["sealed"] == stored[2]["sealed"] != stored[1]["sealed"]
+    assert "anna" not in stored[0]["sealed"]
+    assert log.erase(["anna"], "Ada")["audit_keys"] == 1
+    assert [entry["detail"] for entry in log.audit_entries()][:4] == ["erased", "of bert", "erased", "of "]
+    assert log.audit_entries(sealed=True)[:4] == stored[:4]
+    assert log.broken_audit_entry() is None
+    # Who comes again is another person to the log.
+    log.audit("seen", "again", subject="anna")
+    assert log.audit_entries()[-1]["detail"] == "again"
+    assert log.audit_entries(sealed=True)[-1]["sealed"] != stored[0]["sealed"]
+    engine = sa.create_engine(database)
+    with engine.begin() as connection:
+        # The words of one person under the key of another prove nothing, and the chain is broken.
+        connection.execute(sa.update(AUDIT).where(AUDIT.c.number == 2).values(sealed=stored[0]["sealed"]))
+    engine.dispose()
+    assert (log.audit_entries()[1]["detail"], log.broken_audit_entry()) == ("erased", 2)
+    log.close()
+
+
+def test_an_erased_person_is_in_no_table(database):
+    log = InteractionLog(database)
+    for name, subject in (("a", "anna"), ("b", "bert")):
+        log.append(interaction(name).model_copy(update={"subject": subject}))
+        log.add_feedback(Feedback(interaction=name, time=NOON, rating=1))
+    gone = log.erase(["anna", "an older pseudonym"], "Ada")
+    assert (gone["interactions"], gone["feedback"]) == (1, 1)
+    assert [row["id"] for row in log.interactions(NOON, NOON + timedelta(days=1))] == ["b"]
+    assert log.odd_feedback(NOON, NOON + timedelta(days=1))["feedback_of_unknown_interactions"] == 0
+    assert "anna" not in str(log.audit_entries())
     log.close()
 
 

@@ -370,7 +370,7 @@ def test_with_a_provider_nobody_is_let_in_unknown_and_keys_go_on(login, tmp_path
     callers = Callers(
         store,
         tokens=Clock().tokens(login),
-        denied=Denials(lambda action, detail: denied.append(json.loads(detail))),
+        denied=Denials(lambda action, detail, *, subject: denied.append(json.loads(detail))),
     )
     assert callers.closed
     _, key = store.create("shop")

@@ -10,6 +10,7 @@ from recorded_support import record, serve
 from support import article, drift_report
 
 from llmops_assets.gateway.interaction_log import InteractionLog
+from llmops_assets.handover import anchors
 from llmops_assets.handover.reading import newest_day
 from llmops_assets.lib import tables
 from llmops_assets.lib.corpus import articles
@@ -112,3 +113,6 @@ def test_from_the_first_day_of_a_topic_to_the_release_that_closed_it(tmp_path):
         place.day(MONDAY, asked(recall=True), "r-1")
         by_hand = newest_day(instance, "findings", FindingsReport, before=TUESDAY).findings[0]
         assert (by_hand.id, by_hand.closed_because) == (names[0], "by a person: audit entry 1")
+        kept = anchors.read(place.lake)
+        assert kept is not None
+        assert kept.number == 1, "the end of the audit log is published with the report"

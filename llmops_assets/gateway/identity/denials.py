@@ -6,23 +6,35 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import Protocol
+
+from llmops_assets.gateway.identity.tokens import is_person
 
 EVERY_SECONDS = 60.0
 MOST = 1000
 """Different denials of a minute that are told apart; more of them are one entry."""
+
+
+class Audits(Protocol):
+    """Appends an entry to the audit log (InteractionLog.audit)."""
+
+    def __call__(self, action: str, detail: str, /, *, subject: str) -> object:
+        """`subject` is the pseudonym of whom it is about, "" for nobody."""
+        ...
+
 
 Denial = tuple[str, str, int]
 """Caller or "unknown", route, status."""
 
 
 class Denials:
-    """Writes denials by `audit` (action, detail). A flood of them fills no log; none is lost in the counts.
+    """Writes denials by `audit`. A flood of them fills no log; none is lost in the counts.
 
     What came after the first of a minute is told with the next denial after it, or by `flush`. A log that cannot be
     written keeps nobody from being refused.
     """
 
-    def __init__(self, audit: Callable[[str, str], object], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, audit: Audits, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._audit = audit
         self._clock = clock
         self._lock = threading.Lock()
@@ -63,4 +75,5 @@ class Denials:
         for (caller, route, status), times in denials.items():
             told = {"caller": caller, "route": route, "status": status, "times": times}
             with contextlib.suppress(Exception):
-                self._audit("denied", json.dumps(told))
+                # The subject of an identity provider's token is a person, a key is an application.
+                self._audit("denied", json.dumps(told), subject=caller if is_person(caller) else "")

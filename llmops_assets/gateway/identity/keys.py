@@ -142,6 +142,12 @@ class KeyStore:
             return None
         return _key(row)
 
+    def get(self, name: str) -> Key | None:
+        """The key of an id, whether or not it still opens anything; None where there is none."""
+        with self._engine.connect() as connection:
+            row = connection.execute(sa.select(KEYS).where(KEYS.c.id == name)).mappings().first()
+        return None if row is None else _key(row)
+
     def any(self) -> bool:
         """Whether a key was ever made: from then on nobody is let in without one."""
         with self._engine.connect() as connection:

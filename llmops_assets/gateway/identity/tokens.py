@@ -24,6 +24,8 @@ MOST_OWNER = 200
 FRESH_SECONDS = 60.0
 """How long a token that was verified is known without verifying it again; never beyond its own end."""
 REMEMBERED = 4096
+PERSON = "jwt-"
+"""What the names of tokens' subjects begin with."""
 TYPES = ("jwt", "at+jwt", "application/at+jwt")
 KINDS = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 """First letters of an algorithm to the kind of its key."""
@@ -164,7 +166,12 @@ def _name(issuer: str, claims: Mapping[str, Any]) -> str:
     subject = claims.get("sub")
     if not isinstance(subject, str) or not subject:
         raise TokenError("the token names no subject")
-    return "jwt-" + hashlib.sha256("\n".join((issuer, subject)).encode()).hexdigest()[:24]
+    return PERSON + hashlib.sha256("\n".join((issuer, subject)).encode()).hexdigest()[:24]
+
+
+def is_person(caller: str) -> bool:
+    """Whether a caller's name is the pseudonym of a token's subject, and not the id of a key."""
+    return caller.startswith(PERSON)
 
 
 def _identity(provider: IdentityProvider, claims: Mapping[str, Any], name: str) -> Identity:

@@ -35,7 +35,7 @@ def _off(value: bool) -> bool:
     return value
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
     """5.0 is a whole number, as JSON Schema has it; above what a float holds exactly nobody knows which it was."""
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < EXACT else value
 
@@ -90,7 +90,7 @@ def ignored_in(body: Body) -> tuple[str, ...]:
 def read(model: type[B], data: Mapping[str, Any], status: int = 400) -> B:
     """A body as its model; RequestError with what is wrong where, of the first thing that is wrong."""
     try:
-        return model.model_validate({name: _whole(value) for name, value in data.items()})
+        return model.model_validate({name: whole(value) for name, value in data.items()})
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=True)
         raise _refusal(model, data, found[0], status) from None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from llmops_assets.gateway.protocol.batches import FileBody
 from llmops_assets.gateway.protocol.fields import Body, treatment
 from llmops_assets.gateway.protocol.openapi import ANSWERS
 
@@ -21,7 +22,8 @@ def table(bodies: Mapping[str, type[Body]]) -> str:
 
 def main() -> None:
     """Print the table of all endpoints."""
-    print(table({path.removeprefix("/v1/"): body for path, (body, _, _) in ANSWERS.items()}))
+    bodies = {path.removeprefix("/v1/"): body for path, (body, _, _) in ANSWERS.items()}
+    print(table({**bodies, "files": FileBody}))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,11 @@ class Limit(Step):
         self._running = 0
         self._gauge = metrics.running
 
+    @property
+    def running(self) -> int:
+        """How many are being answered."""
+        return self._running
+
     async def run(self, exchange: Exchange) -> None:
         """Occupy a place until the exchange is over; BusyError when there is none."""
         exchange.held.enter_context(self.place())

@@ -26,8 +26,11 @@ class ClearQuestion(Step):
         exchange.personal = cleared != texts
         history = tuple(Said(said.speaker, told) for said, told in zip(ask.history, before, strict=True))
         try:
-            subject = self._redactor.subject(exchange.caller.person(ask.user))
-            conversation = self._redactor.subject(ask.conversation) if ask.conversation else uuid.uuid4().hex
+            subject = ask.subject or self._redactor.subject(exchange.caller.person(ask.user))
+            known = (
+                ask.conversation if ask.subject or not ask.conversation else self._redactor.subject(ask.conversation)
+            )
+            conversation = known or uuid.uuid4().hex
         except Exception:
             raise RedactionError from None
         exchange.question = Question(text, history, subject, conversation, ask.time or datetime.now(UTC))

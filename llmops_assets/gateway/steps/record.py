@@ -48,7 +48,7 @@ class Record(Step):
             # No fault of the answer's, but nothing to learn from or to judge it by either.
             status=SHORTENED if exchange.shortened and progress.status == 200 else progress.status,
         )
-        await asyncio.to_thread(self._log.append, row)
+        await asyncio.to_thread(self._log.append, row, exchange.beside if progress.status == 200 else None)
 
 
 def _answer(exchange: Exchange) -> str:

@@ -10,18 +10,17 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
 from llmops_assets.lib.answering import shipped
 from llmops_assets.lib.answering.embedding import Embeds
+from llmops_assets.lib.answering.ngrams import Weights, words
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.redaction.spans import PLACEHOLDER
-
-if TYPE_CHECKING:
-    from sklearn.feature_extraction.text import TfidfVectorizer
 
 Act = Literal["question", "own_case", "person", "sorry", "negated", "chatter", "elsewhere"]
 """A question; a matter of this person's own case; a wish for a person; a complaint that asks nothing; a request that
@@ -36,6 +35,9 @@ KNOWN = 2.0
 """Weight of the knowledge base's questions together, in classes."""
 MOST_KNOWN = 2000
 """Known questions that it is fitted beside; more would teach it nothing new about what questions look like."""
+RUN = 3
+"""Words of the longest run that is looked at."""
+_TOKEN = re.compile(r"[\w']+|\?")
 _NUMBERED = re.compile(
     r"""\b(?:order|parcel|tracking|invoice|reference|ref|case|ticket|booking)\b\W{0,3}
     (?:(?:number|no|nr|id|code|is)\W{1,3}){0,2}[a-z]{0,4}-?\d{5,}\b""",
@@ -75,12 +77,13 @@ class Acts:
         self._terms = tuple(terms)
         self._rarity = rarity
         self._weights = weights
-        self._vectorizer = _vectorizer(vocabulary=list(terms))
-        self._vectorizer.idf_ = rarity
+        self._words = Weights(partial(words, pattern=_TOKEN, longest=RUN), terms, rarity)
 
     @classmethod
     def fit(cls, embedder: Embeds, known: Sequence[str]) -> "Acts":
         """Fitted on the lines that ship and on known questions of a knowledge base."""
+        from scipy.sparse import csr_matrix
+        from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
 
         said = lines()
@@ -91,13 +94,15 @@ class Acts:
         counts = np.bincount(codes, minlength=len(ACTS))
         share = len(codes) / len(ACTS)
         weight = np.r_[share / counts[codes], np.full(len(asked), KNOWN * share / max(1, len(asked)))]
-        vectorizer = _vectorizer(min_df=2)
+        vectorizer = TfidfVectorizer(
+            ngram_range=(1, RUN), token_pattern=_TOKEN.pattern, sublinear_tf=True, dtype=np.float32, min_df=2
+        )
         vectorizer.fit([_plain(text) for text in texts])
         terms, rarity = vectorizer.get_feature_names_out(), vectorizer.idf_.astype(np.float32)
         made = cls([str(term) for term in terms], rarity, np.zeros((0, 0), np.float32))
         model = LogisticRegression(C=STRENGTH, max_iter=3000)
         vectors = np.vstack([shipped.embed(embedder, [text for text, _ in said]), embedder.embed(asked)])
-        model.fit(made._rows(texts, vectors), np.r_[codes, np.zeros(len(asked), int)], weight)
+        model.fit(csr_matrix(made._rows(texts, vectors)), np.r_[codes, np.zeros(len(asked), int)], weight)
         made._weights = np.vstack([model.coef_.T, model.intercept_[None]]).astype(np.float32)
         return made
 
@@ -127,19 +132,14 @@ class Acts:
         weights = np.load(io.BytesIO(stored[_FILES[1]]), allow_pickle=False)
         return cls(about["terms"], np.array(about["rarity"], np.float32), weights)
 
-    def _rows(self, texts: Sequence[str], vectors: np.ndarray) -> Any:
-        from scipy.sparse import csr_matrix, hstack
-
-        words = self._vectorizer.transform([_plain(text) for text in texts])
-        return hstack([WORDS * words, csr_matrix(MEANING * vectors.astype(np.float32))]).tocsr()
-
-
-def _vectorizer(**options: Any) -> "TfidfVectorizer":
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    return TfidfVectorizer(
-        ngram_range=(1, 3), token_pattern=r"[\w']+|\?", sublinear_tf=True, dtype=np.float32, **options
-    )
+    def _rows(self, texts: Sequence[str], vectors: np.ndarray) -> np.ndarray:
+        """Words and meaning (n, terms + d) of texts."""
+        rows = np.zeros((len(texts), len(self._terms) + vectors.shape[1]), np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            columns, weights = self._words.row(_plain(text))
+            row[columns] = WORDS * weights
+        rows[:, len(self._terms) :] = MEANING * vectors
+        return rows
 
 
 def _plain(text: str) -> str:

@@ -1,14 +1,13 @@
 """How alike texts are in their letters: what an embedding makes of "delviery tkae" is far from what it means."""
 
 from collections.abc import Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING
+from functools import cached_property, partial
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
-    from sklearn.feature_extraction.text import TfidfVectorizer
+from llmops_assets.lib.answering.ngrams import Known, characters
+
+RUNS = partial(characters, shortest=2, longest=4)
 
 
 class Lexical:
@@ -22,12 +21,8 @@ class Lexical:
 
     def similarities(self, texts: Sequence[str]) -> np.ndarray:
         """Similarities (n, m) float32 of n texts to the m known ones, 0 to 1."""
-        vectorizer, rows = self._fitted
-        return (vectorizer.transform(texts) @ rows).toarray()
+        return self._fitted.similarities(texts)
 
     @cached_property
-    def _fitted(self) -> "tuple[TfidfVectorizer, csr_matrix]":
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(2, 4), sublinear_tf=True, dtype=np.float32)
-        return vectorizer, vectorizer.fit_transform(self._known).T.tocsr()
+    def _fitted(self) -> Known:
+        return Known(RUNS, self._known)

@@ -22,9 +22,18 @@ _SILENT = re.compile(r"<[A-Z_]+_?\d*>|\{\{.*?\}\}|https?://\S+|\S+@\S+|[\d#$â‚¬Â
 def _identifier() -> "LanguageIdentifier":
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    identifier.set_languages(LANGUAGES)
-    return identifier
+    all_languages = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    all_languages.set_languages(LANGUAGES)
+    # One of its own for these: the other keeps the weights of every language, seven times as many.
+    return LanguageIdentifier(
+        all_languages.nb_ptc,
+        all_languages.nb_pc,
+        all_languages.nb_classes,
+        all_languages.tk_nextmove,
+        all_languages.tk_output,
+        norm_probs=True,
+        tk_row=all_languages.tk_row,
+    )
 
 
 @functools.lru_cache(maxsize=8192)
