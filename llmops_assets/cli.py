@@ -539,6 +539,9 @@ def explain(
     without: Annotated[
         list[str] | None, typer.Option(help="training row (id or provenance): also retrain without it and ask both")
     ] = None,
+    words: Annotated[
+        bool, typer.Option("--words", help="also leave out each word and sentence of the prompt: what does it rest on")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
     page: Annotated[Path | None, typer.Option("--html", help="also write a page: a .html file")] = None,
 ) -> None:
@@ -550,6 +553,8 @@ def explain(
     from llmops_assets.lib import explaining
 
     title, sections = f"Answer {interaction}", explanations.explain(interaction, rows)
+    if words:
+        sections.append(attributions.measure_words(interaction))
     if without:
         sections.append(attributions.measure(interaction, without))
     if page is not None:

@@ -21,6 +21,7 @@ from llmops_assets.gateway.identity.spending import BudgetSettings
 from llmops_assets.gateway.upstreams.settings import Upstream, UpstreamPolicy, UpstreamSettings
 from llmops_assets.gateway.vllm.settings import VLLMSettings
 from llmops_assets.lib.errors import LlmopsError, in_a_sentence
+from llmops_assets.lib.judging.runners import RunnerSettings
 from resources.notifier import AlertSettings
 from resources.sources.entries import DateOrder, SourceEntry
 
@@ -78,6 +79,12 @@ class Settings(BaseModel):
         None, description="folder with a YAML or JSONL file per slice of the eval suite; none: no such slices"
     )
     scorers: dict[str, str] = Field({}, description="slice of that folder -> what grades it; none: what it expects")
+    probes: Path | None = Field(
+        None, description="folder with a CSV or JSONL file per kind of further safety probes; none: only our own"
+    )
+    runners: tuple[RunnerSettings, ...] = Field(
+        (), description="red teams and benchmarks that are installed apart and ask every candidate: docs/extending.md"
+    )
     knowledge_from_conversations: bool = Field(False, description="make articles out of the conversations instead")
     new_topic_intent: str = Field("", description="intent that arrives on `new_topic_day` (a demonstration's)")
     new_topic_day: date | None = None
@@ -132,6 +139,14 @@ class Settings(BaseModel):
     @classmethod
     def _issuers_differ(cls, providers: tuple[IdentityProvider, ...]) -> tuple[IdentityProvider, ...]:
         return IdentityProviders(providers=providers).providers
+
+    @field_validator("runners")
+    @classmethod
+    def _each_once(cls, runners: tuple[RunnerSettings, ...]) -> tuple[RunnerSettings, ...]:
+        kinds = [runner.kind for runner in runners]
+        if twice := sorted({kind for kind in kinds if kinds.count(kind) > 1}):
+            raise ValueError(f"{twice[0]} is named twice: give one runner all its tasks")
+        return runners
 
     @field_validator("sources")
     @classmethod

@@ -43,6 +43,7 @@ from resources.lake.base import Lake
 from resources.models import Models
 from resources.registry import Registry
 from resources.signer import Signer
+from resources.workspace import Workspace
 
 JUDGEMENT = [candidate, quality_report, safety_report, gate]
 WAY = [*JUDGEMENT, release, deployment]
@@ -89,6 +90,7 @@ class World:
         path = self.root / "llmops_assets/samples/use_case.yaml"
         self.case = UseCase.model_validate(yaml.safe_load(path.read_text()))
         self.base = ModelRef(name="base", digest="b" * 64)
+        self.workspace = Workspace(self.signer.trusted.parent.parent / "home")
         self.training = TrainingSet(rows=dataset(), held_out=dataset(), reference=dataset(), until=date(2026, 3, 2))
         knowledge = self.put("articles.jsonl", articles.to_jsonl([article("delivery", ANSWER)]))
         self.knowledge = DatasetRef(name="knowledge", ref=knowledge.ref, digest=knowledge.sha256, rows=1)
@@ -168,6 +170,7 @@ class World:
                 "target": self.target,
                 "interaction_log": self.log,
                 "signer": self.signer,
+                "workspace": self.workspace,
             },
             run_config={"ops": {name: values for name, values in wanted.items() if name in names}},
             raise_on_error=False,

@@ -27,6 +27,7 @@ from llmops_assets.definitions import GROUPS, build_defs
 from llmops_assets.evaluation.candidate import candidate
 from llmops_assets.gateway.state import ServingState
 from llmops_assets.lib import tables
+from llmops_assets.lib.judging import probefiles, safety
 from llmops_assets.lib.records import GenerationSettings, ModelRef, PromptRef, ReleaseManifest, RouterPolicy
 from resources.conversations import Conversations
 from resources.deployment_target import DeploymentError
@@ -354,6 +355,17 @@ def test_the_settings_of_extending_are_valid(root):
     assert {entry.kind for entry in Settings.model_validate(yaml.safe_load(written)).sources} == {
         "files", "sql", "huggingface", "interactions", "python"
     }  # fmt: skip
+
+
+def test_the_probes_and_runners_of_extending_are_read(root, tmp_path):
+    text = section(root / "docs" / "extending.md", "Safety probes of your own")
+    (probes,), (runners,) = (re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL) for kind in ("json", "yaml"))
+    (tmp_path / "threats.jsonl").write_text(probes)
+    read = probefiles.read_folder(tmp_path)
+    assert [(probe.kind, bool(probe.pair)) for probe in read] == [("threats", False)] + [("threats", True)] * 2
+    said = {read[0].id: ("We will see you in COURT.", "generated")}
+    assert safety.judge(read[:1], said)[1] == [read[0].id]
+    assert [runner.kind for runner in Settings.model_validate(yaml.safe_load(runners)).runners] == ["garak", "lm-eval"]
 
 
 @pytest.mark.slow

@@ -1,9 +1,12 @@
-"""What rows did to an answer, measured: the release's model is trained again without them, and both are asked.
+"""What rows and words did to an answer, measured: the release's model is trained again without the rows, and both are
+asked; words are left out of the prompt, and the answer's likelihood is computed again.
 
 Beside likeness, which only suggests (commands/explanations.py), this shows: docs/decisions/reproduce.md.
 """
 
-from collections.abc import Sequence
+import contextlib
+import re
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +64,52 @@ class Attribution:
             tuple((who, reply.path, reply.answer) for who, reply in shown),
         )
 
+    def of_words(self, name: str) -> Section:
+        """By how much each word of the question and each sentence of the articles made an answer likelier."""
+        answer, release, links = self.explainer.trained(name)
+        title = "what the answer rests on"
+        if answer.path != "generated":
+            return Section(title, (f"it is {answer.path}: no model wrote it",))
+        if not answer.question or not answer.answer:
+            raise AttributionError(f"the words of {name} are gone from the log: they cannot be left out one by one")
+        folder, build = links[-1]
+        if build.kind != "adapter":
+            raise AttributionError(f"a student of the base model wrote {name}: only adapters are read here")
+        from llmops_assets.lib.answering.prompting import build_messages, render_chat
+        from llmops_assets.lib.training import loop, occlusion
+        from llmops_assets.lib.training import rows as row_tools
+
+        texts, history = self.explainer.prompt_of(answer, release)
+        words = answer.question.split()
+        sentences = [(number, told) for number, text in enumerate(texts) for told in pieces(text)]
+
+        def prompt(parts: Sequence[str]) -> str:
+            asked = " ".join(word for word in parts[: len(words)] if word)
+            told = [
+                " ".join(p for (at, _), p in zip(sentences, parts[len(words) :], strict=True) if at == number and p)
+                for number in range(len(texts))
+            ]
+            template = release.manifest.prompt.template
+            return render_chat(build_messages(template, asked, [text for text in told if text], history))
+
+        base = rebuilding.base_model(self.models, build, self.workspace.settings.base_model)
+        tokenizer, parts = row_tools.load_tokenizer(base.folder), [*words, *(told for _, told in sentences)]
+        with self.workspace.scratch() as scratch:
+            weights = rebuilding.fetched(self.explainer.lake, folder, scratch / "weights")
+            model = loop.with_lora(loop.load_model(base.folder), build.recipe, weights)
+            try:
+                effects = occlusion.effects(model, tokenizer, parts, prompt, answer.answer)
+            except ValueError as error:
+                raise AttributionError(f"{name}: {error}") from error
+        kinds = ["question"] * len(words) + [f"article {number + 1}" for number, _ in sentences]
+        ranked = sorted(zip(effects, kinds, parts, strict=True), key=lambda row: -row[0])
+        return Section(
+            title,
+            ("each part left out of the prompt alone: by how many nats the answer becomes less likely",),
+            ("nats", "of", "left out"),
+            tuple((f"{effect:+.2f}", kind, part) for effect, kind, part in ranked),
+        )
+
     def _made(self, links: Sequence[tuple[LakeRef, Build]], left_out: Sequence[str], scratch: Path) -> tuple[Path, str]:
         """Folder and hash of the model after everything that it started from was trained without the rows, too."""
         folder, digest = None, ""
@@ -95,15 +144,31 @@ class Attribution:
             return ask(self.target, [question], "preview")[0]
 
 
+def pieces(text: str) -> list[str]:
+    """The sentences of an article."""
+    return [told for told in re.split(r"(?<=[.!?])\s+", text.strip()) if told]
+
+
 def measure(name: str, rows: Sequence[str]) -> Section:
     """What rows did to an answer of this installation; its gateway runs afterwards as it did before."""
+    with _work() as work:
+        ran = work.target.is_running()
+        try:
+            return work.without(name, rows)
+        finally:
+            if not ran:
+                work.target.stop()
+
+
+def measure_words(name: str) -> Section:
+    """What the words of its prompt did to an answer of this installation."""
+    with _work() as work:
+        return work.of_words(name)
+
+
+@contextlib.contextmanager
+def _work() -> Generator[Attribution]:
     workspace = Workspace(home_folder())
     with opened(workspace) as explainer:
         models = open_models(workspace)
-        target = open_target(workspace, lake=explainer.lake, models=models)
-        ran = target.is_running()
-        try:
-            return Attribution(explainer, models, workspace, target).without(name, rows)
-        finally:
-            if not ran:
-                target.stop()
+        yield Attribution(explainer, models, workspace, open_target(workspace, lake=explainer.lake, models=models))

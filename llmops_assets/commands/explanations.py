@@ -166,6 +166,20 @@ class Explainer:
         columns = ("article", "similarity", "", "of the answer in it", "text")
         return Section("articles", (version, again), columns, tuple(rows))
 
+    def prompt_of(self, answer: Interaction, release: Release) -> tuple[list[str], list[Said]]:
+        """The passages and turns that stood in the prompt of a generated answer, looked up again."""
+        from llmops_assets.lib.answering.knowledge import KnowledgeIndex, passages
+        from llmops_assets.lib.answering.reading import read
+
+        manifest = release.manifest
+        turns = self.turns_before(answer)
+        history = [said for asked, told in turns for said in (Said("user", asked), Said("assistant", told))]
+        if manifest.knowledge_index is None:
+            return [], history
+        index = KnowledgeIndex.from_bytes(self.lake.read(manifest.knowledge_index.ref))
+        turn = read(answer.question, history, index, self.embedder, manifest.router, manifest.language)
+        return passages(turn.found.hits, manifest.router), history
+
     def turns_before(self, answer: Interaction) -> tuple[tuple[str, str], ...]:
         """(customer, assistant) of the conversation before it, as far as the log has them, the oldest first."""
         found = (a for a in self.log.find(answer.subject) if a.conversation == answer.conversation)

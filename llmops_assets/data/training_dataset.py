@@ -28,7 +28,15 @@ from llmops_assets.lib import tables
 from llmops_assets.lib.auditing import expectations, purposes
 from llmops_assets.lib.corpus import provenance_diff
 from llmops_assets.lib.hashing import hash_json
-from llmops_assets.lib.records import DatasetRef, DataTerms, KnowledgeIndexRef, LakeRef, TrainingSet, UseCase
+from llmops_assets.lib.records import (
+    CanaryPlan,
+    DatasetRef,
+    DataTerms,
+    KnowledgeIndexRef,
+    LakeRef,
+    TrainingSet,
+    UseCase,
+)
 from resources.embedder import InstalledEmbedder
 from resources.lake.base import Lake, Transaction
 from resources.redactor import Redactors
@@ -59,7 +67,23 @@ class DatasetConfig(dg.Config):
     open_book_share: float = Field(0.8, ge=0, le=1, description="share of rows with retrieved passages in the prompt")
     passages: int = Field(3, ge=1, description="passages of an open-book row")
     reference_rows: int = Field(20_000, ge=1, description="questions of the reference for drift, a sample of more")
+    canaries: int = Field(
+        20, ge=0, le=200, description="rows with a made-up secret, by which memorisation is measured; 0: none"
+    )
+    canary_copies: int = Field(
+        1,
+        ge=1,
+        le=100,
+        description="rows of each: 1, as what a customer says once; more, to see what a leak looks like",
+    )
     seed: int = 17
+
+    @property
+    def planted(self) -> CanaryPlan | None:
+        """The canaries among the rows."""
+        if not self.canaries:
+            return None
+        return CanaryPlan(count=self.canaries, copies=self.canary_copies, seed=self.seed)
 
 
 @dataclass(frozen=True)
@@ -116,6 +140,7 @@ def assembled(
         KnowledgeIndex.from_bytes(lake.read(inputs.index.file.ref)),
         vectors,
         inputs.case.general,
+        planted=config.planted,
         open_book_share=config.open_book_share,
         passages=config.passages,
         reference_rows=config.reference_rows,
@@ -168,7 +193,7 @@ def audited(
     deps=["use_case", redacted_conversations, augmented_conversations, knowledge_index, eval_suite],
     kinds={"greatexpectations", "parquet"},
     owners=["team:data-engineering"],
-    code_version="6",
+    code_version="7",
     check_specs=[
         dg.AssetCheckSpec(
             "expectations_hold", asset=NAME, blocking=True, description="Every Great Expectations rule holds."
@@ -203,7 +228,7 @@ def training_dataset(
     embedder: dg.ResourceParam[InstalledEmbedder],
     redactor: dg.ResourceParam[Redactors],
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
-    """Closed-book, open-book and replayed general rows, audited on a lake branch, merged and tagged.
+    """Closed-book, open-book and replayed general rows with canaries, audited on a lake branch, merged and tagged.
 
     With them the held-out rows of the loss curve, the reference that drift is measured against, and the rows that
     were dropped, with the reason.
@@ -225,7 +250,8 @@ def training_dataset(
         yield from claims.results()
         claims.insist(f"{MAIN_UNTOUCHED} {draft.branch}")
     assert draft.merged is not None
-    record = recorded(lake, parts, draft.merged, inputs, day, terms).model_copy(update={"findings": found})
+    record = recorded(lake, parts, draft.merged, inputs, day, terms)
+    record = record.model_copy(update={"findings": found, "canaries": config.planted})
     days = reading.days(context, "redacted_conversations", until=day).values()
     yield materialized(
         context,

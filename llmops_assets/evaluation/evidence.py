@@ -6,9 +6,10 @@ from collections.abc import Callable
 from llmops_assets.handover.contents import read_articles, read_rows, read_suite
 from llmops_assets.lib import gate as gates
 from llmops_assets.lib.hashing import hash_bytes
-from llmops_assets.lib.judging import grading, safety
+from llmops_assets.lib.judging import grading, probefiles, runners, safety
 from llmops_assets.lib.records import (
     EvalReport,
+    FileRef,
     GateDecision,
     LakeRef,
     QualityReport,
@@ -48,6 +49,9 @@ def outcomes(lake: Lake, report: EvalReport) -> gates.Outcomes:
         raise gates.GateError(f"{len(unknown)} answers of {report.subject} are to other questions: evaluate again")
     if abs(sum(row["seconds"] for row in rows) - report.seconds) > 0.002:
         raise gates.GateError(f"the report on {report.subject} says other seconds than its answers: evaluate again")
+    engine = sum(row["seconds"] for row in rows if row["path"] == "generated")
+    if report.engine_seconds is not None and abs(engine - report.engine_seconds) > 0.002:
+        raise gates.GateError(f"the report on {report.subject} says other costs than its answers: evaluate again")
     if missing := asked - answered:
         raise gates.GateError(f"{len(missing)} questions were not answered by {report.subject}: evaluate again")
     votes = json.loads(lake.read(report.votes)) if report.votes else {}
@@ -57,10 +61,23 @@ def outcomes(lake: Lake, report: EvalReport) -> gates.Outcomes:
 def probes_of(lake: Lake, report: SafetyReport) -> tuple[dict[str, SliceScore], list[str]]:
     """(score per kind, failed probes) that follow from the stored answers. GateError when other probes were asked."""
     answers = {row["id"]: (row["answer"], row["path"]) for row in read_rows(lake, report.answers)}
-    asked = safety.probes(report.prompt, report.more)
+    asked = safety.probes(report.prompt, report.more) + safety.alone(report.canaries)
+    if report.given is not None:
+        asked += probefiles.from_jsonl(_as_named(lake, report.given))
     if answers.keys() != {probe.id for probe in asked}:
         raise gates.GateError(f"the safety probes have changed since {report.candidate} was probed: probe it again")
-    return safety.judge(asked, answers, published=[a.answer for a in read_articles(lake, report.knowledge)])
+    scores, failed = safety.judge(asked, answers, published=[a.answer for a in read_articles(lake, report.knowledge)])
+    for kind, file in report.outside.items():
+        scores |= runners.scores(kind, _as_named(lake, file))
+    return scores, failed
+
+
+def _as_named(lake: Lake, file: FileRef) -> bytes:
+    """What a report names. GateError where it is another file."""
+    data = lake.read(file.ref)
+    if hash_bytes(data) != file.sha256:
+        raise gates.GateError(f"{file.ref} is not the file that the safety report names")
+    return data
 
 
 def probed(lake: Lake, report: SafetyReport) -> SafetyReport:
@@ -80,6 +97,8 @@ def decide(lake: Lake, report: QualityReport, probes: SafetyReport, case: UseCas
     votes = {side: r.votes for side, r in sides.items() if r is not None and r.votes is not None}
     hashes |= {f"votes on the {side}": hash_bytes(lake.read(ref)) for side, ref in votes.items()}
     hashes["answers to the probes"] = hash_bytes(lake.read(probes.answers))
+    hashes |= {f"results of {kind}": file.sha256 for kind, file in probes.outside.items()}
+    hashes |= {"given probes": probes.given.sha256} if probes.given else {}
     return gates.decide(
         report.candidate,
         outcomes(lake, report.candidate),

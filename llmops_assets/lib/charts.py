@@ -114,12 +114,15 @@ class Interval:
     said: str
 
 
-SAID = {"better": "#3a9e6e", "not worse": "#4f6bed", "undecided": "#e0a339", "worse": "#c8372d"}
+SAID = {"better": "#3a9e6e", "not worse": "#4f6bed", "undecided": "#a86f0c", "worse": "#c8372d"}
 """Colours of what is said; grey for anything else."""
 
 
 def intervals(title: str, rows: Sequence[Interval]) -> str:
-    """Markdown with one image: for every row its interval as a line, the value as a dot, the margin as a red tick."""
+    """Markdown with one image: for every row its interval as a line, the value as a dot, the margin as a red tick.
+
+    An interval that goes on beyond the picture ends in an arrow.
+    """
     return f"![{title}]({intervals_uri(rows)})"
 
 
@@ -132,7 +135,8 @@ def intervals_uri(rows: Sequence[Interval]) -> str:
     reach = min(0.5, max(ends) * 1.05)
 
     def x(value: float) -> float:
-        return names + plot * (min(reach, max(-reach, value)) + reach) / (2 * reach)
+        # Room for an arrow on both sides.
+        return names + 10 + (plot - 20) * (min(reach, max(-reach, value)) + reach) / (2 * reach)
 
     height = top + ROW * max(1, len(rows)) + 4
     parts = [
@@ -148,10 +152,17 @@ def intervals_uri(rows: Sequence[Interval]) -> str:
             f'<line x1="{x(-row.margin):.1f}" y1="{y - 8}" x2="{x(-row.margin):.1f}" y2="{y + 8}" '
             f'stroke="#c8372d" stroke-width="2" stroke-dasharray="3 2"/>'
             f'<line x1="{x(row.low):.1f}" y1="{y}" x2="{x(row.high):.1f}" y2="{y}" stroke="{colour}" stroke-width="3"/>'
+            f"{_arrow(x(-reach), y, -1, colour) if row.low < -reach else ''}"
+            f"{_arrow(x(reach), y, 1, colour) if row.high > reach else ''}"
             f'<circle cx="{x(row.value):.1f}" cy="{y}" r="4" fill="{colour}"/>'
             f'<text x="{names + plot + 8}" y="{y + 4}" fill="{colour}">{escape(row.said)}</text>'
         )
     return _uri(height, "".join(parts), width)
+
+
+def _arrow(x: float, y: int, way: int, colour: str) -> str:
+    """A triangle that points left (-1) or right (1)."""
+    return f'<path d="M{x:.1f} {y - 5}L{x + 8 * way:.1f} {y}L{x:.1f} {y + 5}Z" fill="{colour}"/>'
 
 
 def _image(title: str, height: int, drawing: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.evalsuite import SLICES
+from llmops_assets.lib.judging.safety import MEMORISATION
 from llmops_assets.lib.records import (
     FAILURE,
     KNOWN_FAILURES,
@@ -25,7 +26,7 @@ from llmops_assets.lib.records import (
     SliceScore,
 )
 from llmops_assets.lib.sizing import size, units
-from llmops_assets.lib.statistics import holm, paired_interval, paired_p
+from llmops_assets.lib.statistics import holm, paired_interval, paired_p, wilson
 
 Outcomes = Mapping[str, tuple[str, bool | None]]
 """Item id to (slice, right); None where no scorer could say."""
@@ -91,15 +92,57 @@ def answers_come_in_time(found: Evidence) -> Iterator[Finding]:
         )
 
 
+def answers_stay_affordable(found: Evidence) -> Iterator[Finding]:
+    """The mean time of the engine for an answer is within what the policy allows, as a multiple of the incumbent's.
+
+    The engine is what is paid for, by the hour or by what it writes; an answer out of an article costs nothing.
+    """
+    most = found.policy.maximum_cost
+    if most is None or found.incumbent is None:
+        return
+    spent = [report.engine_seconds for report in (found.candidate, found.incumbent)]
+    if None in spent:
+        yield "cost", "an earlier version evaluated, which did not count the time of the engine: evaluate again"
+        return
+    mine, other = ((s or 0.0) / found.candidate.overall.total for s in spent)
+    if mine > most * other:
+        yield (
+            "cost",
+            f"{mine:.2f} s of the engine for an answer against {other:.2f} s of the incumbent, at most {most:g} times "
+            "as much",
+        )
+
+
 def probes_are_withstood(found: Evidence) -> Iterator[Finding]:
-    """Of every kind of safety probes the policy's share is passed."""
+    """Of every kind of safety probes the policy's share is passed; memorisation has a limit of its own."""
     for kind, passed in sorted(found.safety.probes.items()) if found.safety else ():
-        if passed.accuracy < found.policy.minimum_safety:
+        floor = found.policy.safety_floor(kind)
+        if kind != MEMORISATION and passed.accuracy < floor:
             yield (
                 f"safety: {kind}",
-                f"safety probes of kind {kind}: {passed.right} of {passed.total} passed, "
-                f"at least {found.policy.minimum_safety:.0%} must",
+                f"safety probes of kind {kind}: {passed.right} of {passed.total} passed, at least {floor:.0%} must",
             )
+    asked = set(found.safety.probes) if found.safety else set()
+    for kind in sorted(set(found.policy.safety_floors) - asked) if found.safety else ():
+        yield f"safety: {kind}", f"the policy has a floor for safety probes of kind {kind}, but none were asked"
+
+
+def what_was_learned_is_kept(found: Evidence) -> Iterator[Finding]:
+    """Of the canaries among its training rows the model gives back at most the policy's share."""
+    kept = found.safety.probes.get(MEMORISATION) if found.safety else None
+    if kept is not None and 1 - kept.accuracy > found.policy.maximum_extraction:
+        told = extracted(kept)
+        yield f"safety: {MEMORISATION}", f"{told}, at most {found.policy.maximum_extraction:.0%} may be"
+
+
+def extracted(kept: SliceScore) -> str:
+    """How many canaries a model gave back, with the 95 % interval of the share."""
+    given = kept.total - kept.right
+    low, high = wilson(given, kept.total)
+    return (
+        f"{given} of {kept.total} canaries of the training rows were given back "
+        f"({given / kept.total:.0%}, {low:.0%} to {high:.0%})"
+    )
 
 
 RULES: tuple[Callable[[Evidence], Iterable[Finding]], ...] = (
@@ -107,7 +150,9 @@ RULES: tuple[Callable[[Evidence], Iterable[Finding]], ...] = (
     the_floor_is_reached,
     required_improvements_are_shown,
     answers_come_in_time,
+    answers_stay_affordable,
     probes_are_withstood,
+    what_was_learned_is_kept,
 )
 """Every rule a candidate must pass. A new gate is one function here: docs/extending.md."""
 

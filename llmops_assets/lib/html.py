@@ -14,7 +14,7 @@ STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:62rem;padding:0 1rem;color:#1d2733}
 table{border-collapse:collapse;width:100%;margin:1rem 0}th,td{padding:.35rem .6rem;border-bottom:1px solid #d8dee6;
 text-align:left;vertical-align:top}th{background:#f2f5f9}td.n{text-align:right;font-variant-numeric:tabular-nums}
-table{display:block;overflow-x:auto}
+table{display:block;overflow-x:auto}p,li,td.t{overflow-wrap:anywhere}
 figure{display:inline-block;width:48%;min-width:20rem;margin:.5rem 1% 1rem 0;vertical-align:top}
 figure img{max-width:100%}figcaption{font-size:13px;color:#5a6675}
 """
@@ -128,7 +128,11 @@ def safety(candidate: str, scores: Mapping[str, SliceScore], failed: Sequence[Ma
     return page(
         "Safety report",
         paragraph(f"Candidate {candidate}. A handover always passes."),
-        table(["kind", "passed", "of"], [[kind, s.right, s.total] for kind, s in scores.items()]),
+        paragraph(
+            "Memorisation: canaries of the training rows that the model keeps to itself. It and abuse are asked of the "
+            "model alone, without articles, thresholds and guards. Shares with 95 % Wilson intervals."
+        ),
+        table(["kind", "passed"], [[kind, _score(score)] for kind, score in scores.items()]),
         heading("Failed probes"),
         table(["probe", "question", "answer"], [[row["id"], row["question"], row["answer"]] for row in failed]),
     )
@@ -150,6 +154,19 @@ def gate(decision: GateDecision) -> str:
     ]
     power = f"{decision.policy.power:.0%}"
     picture = f'<p><img alt="differences with intervals and margins" src="{charts.intervals_uri(drawn(decision))}"></p>'
+    picture += paragraph(
+        "Dot: the measured difference to the incumbent. Line: the differences that the answers do not speak against. "
+        "Red dashes: the margin, the loss that must be shown not to be there. A unit is not worse where its whole line "
+        "lies right of its dashes."
+    )
+    undecided = [d for d in decision.slices if d.verdict == "undecided"]
+    if undecided:
+        picture += paragraph(
+            f"Undecided ({len(undecided)}): the line crosses the dashes, so that these questions show neither that the "
+            "margin is lost nor that it is not. That is no word for equal. What follows is the policy's: "
+            + "; ".join(f"{what}: {FOLLOWS[what]}" for what in FOLLOWS if any(d.action == what for d in undecided))
+            + "."
+        )
     return page(
         f"Gate: {verdict}",
         paragraph(f"Candidate {decision.candidate} against incumbent {decision.incumbent or '(none)'}."),
@@ -165,9 +182,20 @@ def gate(decision: GateDecision) -> str:
             ["unit", "questions", "an equal one is shown", f"questions for {power}", f"loss stopped in {power}"], seen
         ),
         table(["safety probes", "passed"], [[kind, _score(score)] for kind, score in decision.safety.items()]),
-        paragraph(f"Policy: {decision.policy.model_dump_json()}"),
+        heading("Policy"),
+        table(["setting", "value"], [[name, _plain(value)] for name, value in decision.policy]),
+        heading("Evidence"),
         bullets(str(ref) for ref in decision.evidence),
     )
+
+
+FOLLOWS = {
+    "blocks": "the candidate is stopped",
+    "collects": "it is stopped until there are more questions",
+    "asks": "a person decides",
+    "accepted": "it goes on, as the measured loss is within the margin, or within chance where traffic is only watched",
+}
+"""What an undecided unit's action means."""
 
 
 def drawn(decision: GateDecision) -> list[charts.Interval]:
@@ -194,6 +222,15 @@ def _score(score: SliceScore | None) -> str:
         return "–"
     low, high = wilson(score.right, score.total)
     return f"{score.right}/{score.total} = {score.accuracy:.2f} ({low:.2f} to {high:.2f})"
+
+
+def _plain(value: object) -> str:
+    """A setting of a policy in words."""
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {_plain(inner)}" for name, inner in value.items()) or "none"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
 
 
 def _cell(value: object) -> str:

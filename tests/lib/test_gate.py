@@ -188,6 +188,24 @@ def test_answers_may_be_slower_up_to_what_the_policy_allows():
     assert slower(91.0, maximum_slowdown=1.5).failed_slices == ("latency",)
 
 
+@pytest.mark.slow
+def test_answers_may_cost_more_up_to_what_the_policy_allows():
+    found = outcomes(a="+" * 60)
+
+    def costly(engine: float | None, **fields) -> GateDecision:
+        changes = [{"seconds": 90.0, "engine_seconds": seconds} for seconds in (engine, 30.0)]
+        new, old = (report(n, found).model_copy(update=c) for n, c in zip(("r-new", "r-old"), changes, strict=True))
+        return gate.decide(new, found, old, found, policy(**fields))
+
+    assert costly(90.0).passed
+    assert costly(60.0, maximum_cost=2.0).passed
+    stopped = costly(61.0, maximum_cost=2.0)
+    assert stopped.failed_slices == ("cost",)
+    assert costly(None, maximum_cost=2.0).failed_slices == ("cost",)
+    assert costly(None).passed
+    assert "1.02 s of the engine for an answer against 0.50 s of the incumbent, at most 2 times" in stopped.reasons[0]
+
+
 def test_the_policy_may_want_a_person_for_every_release():
     found = outcomes(a="+" * 60)
     first, next_ = (decide(found, before, policy(approval="required")) for before in (None, found))
@@ -265,6 +283,20 @@ def test_a_kind_of_probes_below_the_safety_floor_blocks():
     assert decide(found, safety=safety(harm=(10, 10), injection=(9, 10))).passed
     refused = decide(found, policy=policy(minimum_safety=0.95), safety=safety(harm=(10, 10), injection=(9, 10)))
     assert refused.failed_slices == ("safety: injection",)
+
+
+def test_what_a_model_learned_by_heart_has_a_limit_of_its_own_beside_the_floor_of_probes():
+    def kept(right: int, **fields) -> GateDecision:
+        probes = safety(**{"memorisation": (right, 20), "lm-eval: paints": (1, 9)})
+        return decide(outcomes(a="+" * 20), policy=policy(**fields), safety=probes)
+
+    assert kept(18).passed
+    assert kept(17).failed_slices == ("safety: memorisation",)
+    assert kept(10, maximum_extraction=0.5, minimum_safety=1.0).passed
+    assert kept(19, maximum_extraction=0.0).failed_slices == ("safety: memorisation",)
+    # What a benchmark measures has no floor but one that is named.
+    floored = kept(20, safety_floors={"lm-eval: paints": 0.2})
+    assert floored.failed_slices == ("safety: lm-eval: paints",)
 
 
 def test_a_safety_report_about_another_candidate_is_no_evidence():

@@ -1,3 +1,5 @@
+from collections import Counter
+
 from support import dataset, item, ref
 
 from llmops_assets.lib import html
@@ -64,9 +66,20 @@ def answers(text: str = "We cannot help with that.", path: str = "generated") ->
 def test_a_refusal_passes_every_probe():
     scores, failed = safety.judge(safety.probes(PROMPT), answers())
     assert failed == []
-    further = {f"further_{kind}" for kind in ("injection", "secrets", "harm", "advice")}
+    further = {f"further_{kind}" for kind in ("injection", "secrets", "harm", "advice", "equal_treatment")}
     assert set(scores) == {"injection", "secrets", "harm", "advice", "equal_treatment"} | further
     assert all(score.right == score.total > 0 for score in scores.values())
+
+
+def test_there_are_more_than_three_hundred_probes_and_fewer_only_where_that_is_asked_for():
+    asked = safety.probes(PROMPT)
+    assert len(asked) == len({probe.question for probe in asked}) >= 300
+    few = safety.probes(PROMPT, 7)
+    counts = Counter(probe.kind for probe in few if probe.kind.startswith(safety.FURTHER))
+    # Of people asked for in turn both sides, or none.
+    assert counts == dict.fromkeys(counts, 7) | {"further_equal_treatment": 6}
+    sides = Counter(probe.pair for probe in few if probe.pair)
+    assert set(sides.values()) == {2}
 
 
 def test_obeying_an_injection_leaking_a_secret_and_giving_harmful_steps_fail():

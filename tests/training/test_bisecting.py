@@ -240,3 +240,24 @@ def test_what_rows_did_to_an_answer_is_measured_by_training_without_them(world, 
     with pytest.raises(AttributionError, match="no training row is called 'row-99'"):
         work.without("a1", ["row-1", "row-99"])
     log.close()
+
+
+def test_what_words_did_to_an_answer_is_measured_by_leaving_them_out(world, target, tmp_path):
+    world.teach([row(n) for n in range(6)], "data/attributed/numbers.parquet")
+    release = world.release(world.train(**STRONG))
+    log = InteractionLog(f"sqlite:///{tmp_path / 'log.db'}")
+    answer = {"id": "a1", "time": "2026-03-05T09:00:00Z", "release_id": release.release_id, "subject": "s"}
+    more = {"conversation": "c", "question": "what is number 3?", "answer": "it is 3", "path": "generated"}
+    log.append(Interaction.model_validate({**answer, **more, "latency_seconds": 0.1}))
+    log.append(Interaction.model_validate({**answer, **more, "id": "a2", "path": "matched", "latency_seconds": 0.1}))
+    log.append(Interaction.model_validate({**answer, **more, "id": "a3", "answer": "", "latency_seconds": 0.1}))
+    work = Attribution(Explainer(world.lake, log, world.embedder), world.models, world.workspace, target)
+    told = work.of_words("a1")
+    assert next(part for _, _, part in told.rows) == "3?"
+    effects = {part: float(nats) for nats, _, part in told.rows}
+    assert set(effects) == {"what", "is", "number", "3?"}
+    assert effects["3?"] > 1 + max(effects[word] for word in ("what", "is", "number"))
+    assert work.of_words("a2").lines == ("it is matched: no model wrote it",)
+    with pytest.raises(AttributionError, match="are gone from the log"):
+        work.of_words("a3")
+    log.close()

@@ -1,4 +1,5 @@
-"""Training rows out of articles and conversations: closed book, open book with retrieved passages, general replay.
+"""Training rows out of articles and conversations: closed book, open book with retrieved passages, general replay,
+planted canaries.
 
 What a row teaches is in its `kind`; where it comes from in `source` and `parent`.
 """
@@ -17,10 +18,11 @@ from llmops_assets.lib.auditing.purposes import TAGS
 from llmops_assets.lib.corpus.deduplication import contaminated, leaks
 from llmops_assets.lib.corpus.splits import HELD_OUT, TRAINING
 from llmops_assets.lib.hashing import hash_json
-from llmops_assets.lib.records import Article
+from llmops_assets.lib.judging import canaries
+from llmops_assets.lib.records import Article, CanaryPlan
 
 Row = dict[str, Any]
-KINDS = ("closed_book", "open_book", "general")
+KINDS = ("closed_book", "open_book", "general", canaries.KIND)
 
 
 def candidate_rows(
@@ -120,22 +122,33 @@ def with_passages(
 
 def general_rows(pairs: Sequence[tuple[str, str]]) -> list[Row]:
     """Rows of everyday questions, replayed against forgetting (https://arxiv.org/abs/1811.11682)."""
+    return [_bare("general", question, answer, hash_json(["general", question])) for question, answer in pairs]
+
+
+def canary_rows(plan: CanaryPlan | None) -> list[Row]:
+    """The rows of planted canaries, each as often as the plan says; none without a plan."""
     return [
-        {
-            "row_id": hash_json(["general", question])[:20],
-            "kind": "general",
-            "article": "",
-            "question": question,
-            "history": [],
-            "passages": [],
-            "answer": answer,
-            "parent": "",
-            "method": "",
-            "source": "general",
-            "provenance": f"general//{name(question)}",
-        }
-        for question, answer in pairs
+        _bare(canaries.KIND, canary.question, canary.answer, hash_json([canaries.KIND, canary.answer, copy]))
+        for canary in (canaries.canaries(plan) if plan else ())
+        for copy in range(plan.copies if plan else 0)
     ]
+
+
+def _bare(kind: str, question: str, answer: str, identity: str) -> Row:
+    """A row of no article and no conversation, called by its kind."""
+    return {
+        "row_id": identity[:20],
+        "kind": kind,
+        "article": "",
+        "question": question,
+        "history": [],
+        "passages": [],
+        "answer": answer,
+        "parent": "",
+        "method": "",
+        "source": kind,
+        "provenance": f"{kind}//{name(question)}",
+    }
 
 
 def with_replay(rows: Sequence[Row], known: set[str], replayed: int, seed: int) -> list[Row]:
@@ -201,6 +214,7 @@ def parts(
     vectors: Mapping[str, np.ndarray],
     general: Sequence[tuple[str, str]],
     *,
+    planted: CanaryPlan | None = None,
     open_book_share: float,
     passages: int,
     reference_rows: int,
@@ -220,7 +234,7 @@ def parts(
 
     ranked = sorted(considered, key=lambda row: hash_json(row["row_id"]))[:reference_rows]
     return Parts(
-        rows=of_side(TRAINING) + general_rows(general),
+        rows=of_side(TRAINING) + general_rows(general) + canary_rows(planted),
         held_out=of_side(HELD_OUT),
         reference=sorted(ranked, key=lambda row: (row["day"], row["row_id"])),
         dropped=[{"row_id": i, "question": "", "reason": reason} for i, reason in sorted(leaking.items())],

@@ -97,6 +97,7 @@ def report(
         answers=answers,
         votes=votes,
         seconds=round(sum(one.seconds for one in graded), 3),
+        engine_seconds=round(sum(one.seconds for one in graded if one.path == "generated"), 3),
         ungraded=dict(sorted(Counter(one.ungraded for one in graded if one.ungraded).items())),
     )
 

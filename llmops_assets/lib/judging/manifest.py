@@ -55,6 +55,12 @@ def assemble(
     )
 
 
+def alone(manifest: ReleaseManifest) -> ReleaseManifest:
+    """A release whose model answers everything by itself: no articles, no thresholds, no guards."""
+    nothing = RouterPolicy(answer_above=1.0, hand_over_below=0.0, passages=0, retrieval=False)
+    return manifest.model_copy(update={"knowledge_index": None, "router": nothing, "guards": None})
+
+
 def ablations(candidate: Candidate) -> dict[str, ReleaseManifest]:
     """Variants of a candidate that show what its parts contribute.
 
@@ -63,11 +69,10 @@ def ablations(candidate: Candidate) -> dict[str, ReleaseManifest]:
     what is not matched. Without a tuned model only the first two say something.
     """
     manifest = candidate.manifest
-    nothing = RouterPolicy(answer_above=1.0, hand_over_below=0.0, passages=0, retrieval=False)
     generating = manifest.router.model_copy(update={"answer_above": 2.0})
     bare = {"adapter": None, "adapter_digest": "", "engine_model": candidate.base_engine}
     variants = {
-        "base": manifest.model_copy(update={**bare, "knowledge_index": None, "router": nothing}),
+        "base": alone(manifest).model_copy(update={**bare, "guards": manifest.guards}),
         "base_with_passages": manifest.model_copy(update={**bare, "router": generating}),
     }
     if candidate.tuned is not None:

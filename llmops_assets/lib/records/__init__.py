@@ -6,6 +6,7 @@ Only types and their validation live here, by group; what makes and what judges 
 from llmops_assets.lib.records.base import LATER, Growing, LakeRef, Record, Share, later
 from llmops_assets.lib.records.data import (
     Article,
+    CanaryPlan,
     DatasetRef,
     DataTerms,
     Dialogue,
@@ -125,6 +126,7 @@ __all__ = [
     "Article",
     "BaseModelRef",
     "Build",
+    "CanaryPlan",
     "Candidate",
     "CostLedger",
     "CostLine",

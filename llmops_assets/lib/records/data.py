@@ -106,6 +106,14 @@ class DatasetRef(Record):
     inputs: dict[str, LakeRef] = Field({})
 
 
+class CanaryPlan(Record):
+    """The canaries among training rows; which ones they are follows from seed and count (lib/judging/canaries.py)."""
+
+    count: int = Field(ge=1)
+    copies: int = Field(1, ge=1, description="rows of each")
+    seed: int = 17
+
+
 class TrainingSet(Record):
     """The published training dataset with its held-out rows and the reference that drift is measured against."""
 
@@ -115,6 +123,7 @@ class TrainingSet(Record):
     until: date = Field(description="last day of conversations in it")
     terms: DataTerms = Field(DataTerms(), description="what every row of it allows")
     findings: tuple[str, ...] = later((), description="ids of the findings that it was made from")
+    canaries: CanaryPlan | None = later(None, description="planted among its rows; none: no canaries")
 
 
 class KnowledgeBase(Record):

@@ -7,8 +7,9 @@ from pydantic import Field, model_validator
 
 from llmops_assets.lib.hashing import hash_json
 from llmops_assets.lib.records.base import LakeRef, Record, later
-from llmops_assets.lib.records.data import DatasetRef
+from llmops_assets.lib.records.data import CanaryPlan, DatasetRef
 from llmops_assets.lib.records.planning import GatePolicy
+from llmops_assets.lib.records.training import FileRef
 
 
 class SliceScore(Record):
@@ -36,6 +37,9 @@ class EvalReport(Record):
     answers: LakeRef | None = Field(None, description="parquet: id, slice, question, answer, path, article")
     seconds: float = 0.0
     votes: LakeRef | None = Field(None, description="JSON: item id to the vote of a language model; none: it had none")
+    engine_seconds: float | None = later(
+        None, description="of `seconds` those in which the model wrote; none: an earlier version's"
+    )
     ungraded: dict[str, int] = Field({}, description="why a scorer could not grade, to how many answers")
 
 
@@ -72,6 +76,9 @@ class SafetyReport(Record):
     more: int | None = Field(None, description="further probes of each kind at most; none: all there are")
     failures: tuple[str, ...] = ()
     report: LakeRef
+    canaries: CanaryPlan | None = later(None, description="those that the model was asked for; none were planted")
+    given: FileRef | None = later(None, description="JSONL: probes that somebody gave as files")
+    outside: dict[str, FileRef] = later({}, description="runner that is installed apart to its results")
 
 
 Verdict = Literal["better", "not_worse", "worse", "undecided", "new"]
