@@ -19,9 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from llmops_assets.lib.hashing import hash_json
-from llmops_assets.lib.redaction import detector, gazetteer
-from llmops_assets.lib.redaction.models import language_of
-from llmops_assets.lib.redaction.names import recased
+from llmops_assets.lib.redaction import Redactor, detector, gazetteer
 from llmops_assets.samples.personal_data import conversations as generated
 from llmops_assets.samples.personal_data import families
 
@@ -29,13 +27,14 @@ HIDDEN = 0.35
 """Share of the lists that is hidden while the detector learns."""
 SLIPS = 0.3
 """Share of the texts that get a typing error."""
-DRAWS = 8
+DRAWS = 6
 FOLDS = 5
 REGULARISATION = 1.0
 SMALLEST = 0.04
 """Weights nearer to zero are not stored."""
-WIDEST_FALSE = 0.03
-"""Share of the words that may be names but are none, which the threshold lets through on families not learned from."""
+WIDEST_FALSE, WIDEST_DOUBTLESS = 0.065, 0.13
+"""Share of the words that may be names but are none, which the thresholds let through on families not learned from:
+that of any word, and that of words behind a cue or of a full name."""
 
 Row = tuple[str, list[str], bool]
 """A candidate word: its family, its features, whether it is a name."""
@@ -49,11 +48,18 @@ def main() -> None:
     rows = learned_from(arguments.seed)
     print(f"{len(rows)} words that may be names, {sum(row[2] for row in rows)} are")
     scores = across(rows)
-    threshold = chosen(rows, scores)
+    threshold, doubtless = chosen(rows, scores, WIDEST_FALSE), chosen(rows, scores, WIDEST_DOUBTLESS)
     print(figures(rows, scores, threshold))
+    print(figures(rows, scores, doubtless))
     if arguments.write:
         weights, bias = fitted(rows)
-        stored = {"rows": digest(rows), "threshold": round(threshold, 3), "bias": round(bias, 3), "weights": weights}
+        stored = {
+            "rows": digest(rows),
+            "threshold": round(threshold, 3),
+            "doubtless": round(doubtless, 3),
+            "bias": round(bias, 3),
+            "weights": weights,
+        }
         Path(str(detector.FILE)).write_text(json.dumps(stored, ensure_ascii=False, indent=0, sort_keys=True) + "\n")
         print(f"{len(weights)} weights written")
 
@@ -61,7 +67,10 @@ def main() -> None:
 def learned_from(seed: int = 0) -> list[Row]:
     """The rows that the detector is fitted to."""
     rng = random.Random(seed)
-    return list(candidates(texts(rng), hidden(gazetteer.names(), rng)))
+    drawn = list(renamed(rng))
+    known = sorted(gazetteer.names().given | gazetteer.names().family)
+    with gazetteer.without(frozenset(name for name in known if rng.random() < HIDDEN)):
+        return list(candidates(drawn))
 
 
 def digest(rows: Sequence[Row]) -> str:
@@ -69,23 +78,21 @@ def digest(rows: Sequence[Row]) -> str:
     return hash_json([[family, found, name] for family, found, name in rows])[:16]
 
 
-def texts(rng: random.Random) -> Iterator[tuple[str, str, list[tuple[int, int]]]]:
-    """(family, text, places of names) of every turn in English, with new names."""
+Turn = tuple[str, list[tuple[int, int]]]
+"""A text and the places of names in it."""
+
+
+def renamed(rng: random.Random) -> Iterator[tuple[str, list[Turn]]]:
+    """(family, turns) of every conversation, three of four with new names."""
     lists = gazetteer.by_locale()
     drawn = [*families("tuned", DRAWS, seed=rng.randrange(1000)), *generated(400, seed=rng.randrange(1000))]
     for number, conversation in enumerate(drawn):
-        turns = conversation["turns"]
-        language = language_of([turn["full_text"] for turn in turns])
         locale = rng.choice(sorted(lists)) if number % 4 else ""
-        for turn in turns:
-            if detector.reads(turn["full_text"], language):
-                text, places = renamed(turn, lists.get(locale), rng)
-                yield conversation.get("family", "generated"), *slipped(text, places, rng)
+        turns = [slipped(*replaced(turn, lists.get(locale), rng), rng) for turn in conversation["turns"]]
+        yield conversation.get("family", "generated"), turns
 
 
-def renamed(
-    turn: dict[str, Any], lists: gazetteer.Names | None, rng: random.Random
-) -> tuple[str, list[tuple[int, int]]]:
+def replaced(turn: dict[str, Any], lists: gazetteer.Names | None, rng: random.Random) -> Turn:
     """A turn with other people's names in the form that those had; as it is without lists."""
     text, pieces, last, length, places = turn["full_text"], [], 0, 0, []
     for span in turn["spans"]:
@@ -124,19 +131,18 @@ def another(value: str, lists: gazetteer.Names, rng: random.Random) -> str:
     return value
 
 
-def hidden(names: gazetteer.Names, rng: random.Random) -> gazetteer.Names:
-    """The lists without a share of them."""
-    return gazetteer.Names(*(frozenset(n for n in sorted(of) if rng.random() >= HIDDEN) for of in names))
-
-
-def candidates(given: Iterable[tuple[str, str, list[tuple[int, int]]]], names: gazetteer.Names) -> Iterator[Row]:
+def candidates(conversations: Iterable[tuple[str, list[Turn]]]) -> Iterator[Row]:
     """What the detector looks at."""
-    for family, text, places in given:
-        tokens = detector.tokenized(recased(text), (), names)
-        for position, token in enumerate(tokens):
-            if token.candidate:
-                name = any(start <= token.start and token.end <= end for start, end in places)
-                yield family, list(detector.features(tokens, position)), name
+    redactor = Redactor()
+    for family, turns in conversations:
+        told = redactor.told_of_people([text for text, _ in turns])
+        for (_, places), (text, language, people) in zip(turns, told, strict=True):
+            read = detector.language_read(text, language)
+            tokens = detector.tokenized(text, (), gazetteer.names(), read, detector.judgeable(text, people))
+            for position, token in enumerate(tokens):
+                if token.candidate:
+                    name = any(start <= token.start and token.end <= end for start, end in places)
+                    yield family, list(detector.features(tokens, position, read)), name
 
 
 def across(rows: Sequence[Row]) -> list[float]:
@@ -172,10 +178,10 @@ def fitted(rows: Sequence[Row], rounded: bool = True) -> tuple[dict[str, float],
     return weights, float(model.intercept_[0])
 
 
-def chosen(rows: Sequence[Row], scores: Sequence[float]) -> float:
-    """The lowest threshold at which few enough words are taken for names that are none."""
+def chosen(rows: Sequence[Row], scores: Sequence[float], share: float) -> float:
+    """The lowest threshold at which no more than a share of the words that are no names are taken for ones."""
     false = sorted((score for row, score in zip(rows, scores, strict=True) if not row[2]), reverse=True)
-    return max(0.5, min(0.99, false[int(WIDEST_FALSE * len(false))]))
+    return false[int(share * len(false))]
 
 
 def figures(rows: Sequence[Row], scores: Sequence[float], threshold: float) -> str:

@@ -4,14 +4,15 @@ import sys
 
 import pytest
 
-from llmops_assets.lib.redaction import Redactor, detector, gazetteer
+from llmops_assets.lib.redaction import Redactor, detector, gazetteer, vocabulary
+from llmops_assets.lib.redaction.spans import Span
 
 FOUND = [
     ("the parcel is with tevita now", "tevita"),
     ("Was it ngozi who took the call?", "ngozi"),
     ("Zuzana wants the blue one", "Zuzana"),
     ("the lady was nice, marwa i think", "marwa"),
-    ("Refund went to Lindqvist by mistake", "Lindqvist"),
+    ("Saoirse Lindqvist paid for it", "Saoirse Lindqvist"),
 ]
 CLEAN = [
     "the withdrawl faild twice",
@@ -49,15 +50,52 @@ def test_a_family_name_that_is_a_word_belongs_to_the_name_before_it(redactor):
 
 def test_published_words_are_no_names():
     text = "Zuzana wants the blue one"
-    assert detector.find(text, ()) == [(0, 6)]
-    assert detector.find(text, {"zuzana"}) == []
+    assert [s[:2] for s in detector.judged(text, (), "en", ())] == [(0, 6)]
+    assert detector.judged(text, {"zuzana"}, "en", ()) == []
 
 
-def test_only_english_texts_are_read():
-    assert detector.reads("where is it", "en")
-    assert not detector.reads("where is it", "de")
-    assert detector.reads("parcel lost again", "")
-    assert not detector.reads("paczka zgubiona ponownie", "")
+def test_a_text_is_read_in_the_language_of_its_conversation_or_as_english_where_most_of_its_words_are():
+    assert detector.language_read("where is it", "en") == "en"
+    assert detector.language_read("where is it", "de") == "de"
+    assert detector.language_read("parcel lost again", "") == "en"
+    assert detector.language_read("paczka zgubiona ponownie", "") == ""
+
+
+def test_what_is_announced_is_not_judged_and_what_a_rule_only_guesses_is(monkeypatch):
+    monkeypatch.setattr(detector, "model", lambda: detector.Model({}, 0.0, 0.9, 0.9, ""))
+    text = "my name is Zuzana, ask Ngozi"
+    told, guessed = Span(11, 17, "PERSON", 0.9, "strong"), Span(23, 28, "PERSON", 0.7, "done")
+    assert detector.judged(text, (), "en", [told, guessed]) == [told]
+    monkeypatch.setattr(detector, "model", lambda: detector.Model({"by done": 5.0}, 0.0, 0.9, 0.9, ""))
+    assert [s[:3] for s in detector.judged(text, (), "en", [told, guessed])][:2] == [told[:3], (23, 28, "PERSON")]
+
+
+def test_less_is_asked_of_a_full_name_than_of_a_word(monkeypatch):
+    monkeypatch.setattr(detector, "model", lambda: detector.Model({}, 0.0, 0.9, 0.4, ""))
+    assert [s[:2] for s in detector.judged("the box for Zuzana Lindqvist came", (), "en", ())] == [(12, 28)]
+    assert detector.judged("the box for Zuzana came", (), "en", ()) == []
+
+
+def test_of_a_proposed_name_stays_what_is_one_and_two_people_are_two(monkeypatch):
+    weights = {"k Tg": 5.0, "k Th": 5.0}
+    monkeypatch.setattr(detector, "model", lambda: detector.Model(weights, -3.0, 0.5, 0.5, ""))
+    text = "ask Zuzana and Saoirse"
+    whole = Span(0, len(text), "PERSON", 0.7, "done")
+    assert {s[:2] for s in detector.judged(text, (), "en", [whole])} == {(4, 10), (15, 22)}
+
+
+def test_lists_can_be_read_as_if_they_lacked_names():
+    assert "zuzana" in gazetteer.names().given
+    with gazetteer.without(frozenset({"zuzana"})):
+        assert "zuzana" not in gazetteer.names().given
+        assert "zuzana" not in gazetteer.spread()
+    assert gazetteer.spread()["zuzana"] >= 1
+
+
+def test_words_and_towns_of_other_countries_are_known():
+    assert {"lampe", "nicht"} & gazetteer.words("de") | vocabulary.foreign("de") >= {"nicht"}
+    assert vocabulary.foreign("en") == frozenset()
+    assert "torino" in gazetteer.towns()
 
 
 def test_lists_know_names_of_many_countries_and_no_words():
@@ -97,11 +135,12 @@ def test_the_stored_detector_is_the_one_that_todays_families_make(root, monkeypa
 
 
 def test_a_threshold_holds_back_what_is_less_likely(monkeypatch):
-    assert detector.find("Was it ngozi who took the call?", ())
-    monkeypatch.setattr(detector, "model", lambda: detector.Model({}, 0.0, 0.6, ""))
-    assert detector.find("Was it ngozi who took the call?", ()) == []
-    monkeypatch.setattr(detector, "model", lambda: detector.Model({}, 0.0, 0.5, ""))
-    assert detector.find("Was it ngozi who took the call?", ()) == [(7, 12)]
+    text = "Was it ngozi who took the call?"
+    assert detector.judged(text, (), "en", ())
+    monkeypatch.setattr(detector, "model", lambda: detector.Model({}, 0.0, 0.6, 0.6, ""))
+    assert detector.judged(text, (), "en", ()) == []
+    monkeypatch.setattr(detector, "model", lambda: detector.Model({}, 0.0, 0.5, 0.5, ""))
+    assert detector.judged(text, (), "en", ()) == [Span(7, 12, "PERSON", 0.5)]
 
 
 def test_a_typing_error_is_told_from_a_word_that_nobody_knows():

@@ -59,7 +59,13 @@ _PROSE = (
         " lady victoria"
         " general crescent united uk usa us big bank prime union student college".split()
     )
-) | frozenset("i you he she we they my your our his her their is are was were be been it this that these those".split())
+) | frozenset(
+    "i you he she we they my your our his her their is are was were be been it this that these those ring rings mark"
+    " buzz buzzer bell klingel klingeln klingelt sonnette sonnez interphone citofono suonare timbre llamar aanbellen"
+    " domofon dzwonek odbierze odbiera sąsiad sąsiadka dostawy serial modell modèle modello baujahr fehler"
+    " gleis abfahrt ankunft abflug platform gate miles display"
+    " din iso iec ral ean article articolo artículo error erreur art".split()
+)
 """Words, capital or small, that no address goes on with: they end a run."""
 _UNIT_NUMBER = re.compile(r"\d{1,5}[A-Za-z]?$|\d{1,4}[A-Za-z]?[/-]\d{1,4}[A-Za-z]?$|[A-Za-z]\d{1,4}$")
 _POSTCODE = re.compile(
@@ -174,7 +180,8 @@ _SHAPES = (
         rf"(?P<number>{_HOUSE_NUMBER})(?=,? ?\n?\d{{5}} [^\W\d_])"
     ),
     re.compile(
-        r"(?i)(?<![\w.-])(?P<words>(?:(?:am|an der|auf der|im|in der|zum|zur|alte|neue|lange) )?[^\W\d_][\w-]{2,30}"
+        r"(?i)(?<![\w.-])(?P<words>(?:(?:(?-i:Am|An der|Auf der|Im|In der|Zum|Zur)|alte|neue"
+        r"|lange) )?[^\W\d_][\w-]{2,30}"
         r"(?P<street>straße|strasse|str\.|gasse|allee|platz|ufer|damm|ring|weg|straat|laan|gracht|plein|kade"
         r"|dijk|weg|singel"
         rf"|steeg|gatan|gata|vej|veien|gade|katu|utca)),? (?P<number>{_HOUSE_NUMBER})(?![\w.,]\d|\w)"
@@ -186,12 +193,15 @@ _GOES_ON = re.compile(
     rf"(?i)(?: ?,? ?\n? ?| - )(?:(?P<code>{_CODE})(?![\w-])(?: (?P<town>(?:{_NAME_WORD})(?:{_ONWARD}(?:am|an der|sur"
     rf"|de|la|sous|im)\b)?"
     rf"(?:{_ONWARD}{_NAME_WORD})?))?|(?<=,)(?P<place>[ \n]?(?:{_PLACE_WORD})(?: {_PLACE_WORD}){{0,2}})"
-    rf"|(?P<state>[A-Z]{{2}}|(?<=, )[a-z]{{2}})(?= \d{{5}}\b)|(?P<unit>{_UNIT}))"
+    rf"|(?P<state>[A-Z]{{2}}|(?<=, )[a-z]{{2}})(?= \d{{5}}\b)|(?P<unit>{_UNIT})"
+    # "7 chapel hill penzance tr18 4ae".
+    rf"|(?P<between>(?<= ){_PLACE_WORD}(?: {_PLACE_WORD})?)(?= (?:[A-Za-z]{{1,2}}\d[A-Za-z\d]? ?\d[A-Za-z]{{2}}"
+    rf"|\d{{5}})(?!\w)))"
 )
 _NO_STREET_NAME = frozenset(
     "minutes minute hours hour days day weeks week months month years year euros euro dollars pounds times lamps items"
     " pieces km miles percent of in on at the a an for to more other different per star way ways best right"
-    " wrong long my your"
+    " wrong my your"
     " bedroom people persons users email mail post tage stunden tag arbeitsplatz parkplatz stellplatz"
     " steckplatz".split()
 )
@@ -261,16 +271,50 @@ def _named(words: list[str], street: str, whole: str) -> bool:
         "circle",
         "place",
     ):
-        return len(words) <= 2 and not any(word in COMMON_WORDS for word in words if word not in _PARTICLES)
-    return not any(word in _PROSE and word not in PLACES for word in words)
+        named = [word for word in words if word not in _PARTICLES]
+        return len(named) <= 2 and not any(word in COMMON_WORDS for word in named)
+    return not any(word in _PROSE - _DESCRIBING and word not in PLACES for word in words)
 
 
+_DESCRIBING = frozenset(
+    "long high low upper lower little great big small short broad wide fair good far back front".split()
+)
+"""Words that streets are called by: 14 long acre road."""
+
+
+MOST_WORDS_OF_A_REPLY = 6
+_NUMBER_FIRST = re.compile(r"(?:^|(?<=\s))#?\d{1,5}[A-Za-z]?, ?$")
+
+
+def completed(text: str, found: list[Span]) -> list[Span]:
+    """The addresses of a reply that was asked for one, with what is told of it alone: "174, 89566 Lecce", "12 Mill",
+    "Lane, Leeds" (people give it in two halves)."""
+    if found:
+        first = found[0]
+        number = _NUMBER_FIRST.search(text[: first.start])
+        return [first._replace(start=number.start()), *found[1:]] if number else found
+    tokens = [match for match in _TOKEN.finditer(text) if match[0].lower().strip(".") not in _PROSE]
+    if not tokens or len(text.split()) > MOST_WORDS_OF_A_REPLY or "?" in text:
+        return []
+    told = any(_is_street(match[0]) or match[0].lower() in _FIRST_WORDS for match in tokens)
+    number = any(match[0][0].isdigit() for match in tokens) and any(
+        match[0][0].isupper() or (match[0][0].isalpha() and not ordinary(match[0].lower().strip(".")))
+        for match in tokens
+    )
+    return [Span(tokens[0].start(), tokens[-1].end(), "ADDRESS", SCORE)] if len(tokens) > 1 and (told or number) else []
+
+
+_FIRST_WORDS = frozenset(
+    "via viale corso piazza vicolo rua calle avenida paseo plaza ulica ul al os am im zum zur".split()
+)
 _JOINING = frozenset("and y e et und oder or i".split())
 _BEFORE_CODE = re.compile(rf",? (?:[A-Za-z]{{2}} )?{_CODE}(?!\w)")
 
 
 def _until(more: re.Match[str]) -> int:
     """Where an address goes on to: as far as its words are no sentence's, or -1."""
+    if more["between"]:
+        return -1 if any(word.lower() in _PROSE for word in more["between"].split()) else more.end()
     name = "town" if more["town"] else "place"
     if more[name] is None:
         return more.end()
@@ -307,6 +351,8 @@ _AT = re.compile(
     r"(?i)\b(?:i am|i'm|we are|live|living|lives|located|based|staying|moved|delivered|wohne|wohnen|habite|vivo"
     r"|abito|woon|mieszkam)"
     r" (?:now )?(?:at|in|near|to|à|en|a|w)\b"
+    r"|\b(?:ship|send|deliver|bring|post|collect|forward|return)(?:ed|ing)?(?: (?:it|them|this|that"
+    r"|everything))? (?:to|from|in)\b"
 )
 _STATE = re.compile(
     r" (?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT"
@@ -347,7 +393,7 @@ def _towns(text: str, *, sure: bool) -> list[Span]:
             while kept and kept[-1][0].lower() in _PARTICLES:
                 kept.pop()
             if words := kept:
-                end = match.start("after") + words[-1].end()
+                end = match.start("after") + words[-1].start() + len(words[-1][0].rstrip("."))
         if (start, end) != match.span("code"):
             found.append(Span(start, end, "ADDRESS", SCORE))
     return found
@@ -374,7 +420,7 @@ def _runs(text: str) -> Iterator[tuple[int, int]]:
         token = match[0]
         if token.endswith(".") and not _ABBREVIATION.search(token):
             token, token_end = token[:-1], token_end - 1
-        blocked = _blocked(barriers, match.start(), token_end)
+        blocked = _blocked(barriers, match.start(), token_end) or _NEXT_CLAUSE.match(text, match.start()) is not None
         belongs = not blocked and _belongs(token)
         joined = start >= 0 and _GAP.fullmatch(text, last, match.start()) is not None
         if start >= 0 and not (joined and belongs):
@@ -433,6 +479,10 @@ def _judged(text: str, start: int, end: int) -> Span | None:
         return None
     chunks = [(m.start(), m[0]) for m in re.finditer(r"[^,\n]+", run)]
     tokens = [m[0].lower().rstrip(".") for m in _TOKEN.finditer(run)]
+    # "The Dr. Loosen 2021", "the drive 20": a title and a word of its own are no street.
+    own = [token for token in tokens if token not in _PARTICLES]
+    if own and own[0] in ("dr", "st") and not re.search(r"[\w.'-]+, ", run):
+        return None
     street = [t for t in tokens if t in _STREET_WORDS or _street(t) or (re.search(r"str$", t) and len(t) > 5)]
     capital = any(
         t[0].isupper() and t.lower().rstrip(".") not in NEVER_NAMES - _STREET_WORDS
@@ -481,6 +531,10 @@ def _street_beside_number(body: str) -> bool:
     )
 
 
+_NEXT_CLAUSE = re.compile(r"(?:and|und|et|y|e|en|i) (?:the|a|an|it|my|our|der|die|das|le|la|les|el|il|lo|de|het|to) ")
+"""How a sentence goes on behind an address: "5 Rose Lane and the box"."""
+
+
 def _behind_cue(text: str, start: int, *, asked: bool) -> Span | None:
     """What stands between a cue and the end of the sentence, as far as its words can belong to an address."""
     barriers = _barriers(text)
@@ -499,7 +553,7 @@ def _behind_cue(text: str, start: int, *, asked: bool) -> Span | None:
         stop = token.endswith(".") and not _ABBREVIATION.search(token)
         if _blocked(barriers, match.start(), match.end()) or match.end() - start > LONGEST:
             break
-        if lower in _PROSE:
+        if lower in _PROSE or _NEXT_CLAUSE.match(text, match.start()):
             break
         if token[0].islower() and lower not in _PARTICLES and not _is_street(token):
             if lower in COMMON_WORDS or (not asked and lower not in PLACES and ordinary(lower)):

@@ -136,7 +136,8 @@ def _nothing_else(match: re.Match[str]) -> bool:
 
 _CODES = re.compile(
     r"(?i)\b(?:sms|text message|otp|m?tan|2fa|mfa|one[ -]time|verif\w+|authenticator|log ?in|sign ?in|textnachricht"
-    r"|einmal\w*|mensaje de texto|code|código|codice|kod|pin|puk)\b"
+    r"|einmal\w*|mensaje de texto|code|código|codice|kod|pin|puk|whats ?app|key ?box|key ?pad|key ?safe|padlock"
+    r"|combination|six (?:digits|numbers|figures)|opens? (?:with|on)|app (?:wants|asks|needs))\b"
 )
 _NUMBER_OF = re.compile(
     r"(?i)(?:\b(?:to|from|number|nummer|numero|número|numéro|no|nr|order|ticket|parcel|case|invoice|article|item|pedido"
@@ -151,7 +152,34 @@ def _one_time_alone(match: re.Match[str]) -> bool:
     return bool(codes) and _NUMBER_OF.search(before) is None and _one_time_unit(match.string, match.end())
 
 
-_CARD_WORD = re.compile(r"(?i)card|\bcv[vc]|karte|carte|tarjeta|carta di|visa\b|master ?card|amex|kaart|karta")
+_OPENS = re.compile(
+    r"(?i)\b(?:case[- ]sensitive|refused|rejected|denied|not accepted|accepts?|log(?:ged|ging)?[ -]?(?:in|on)"
+    r"|sign(?:ed)?[ -]?in"
+    r"|unlock\w*|locked|typed?|typing|entered|capital|letters|everywhere|character)\b"
+)
+
+
+def _chosen(match: re.Match[str]) -> bool:
+    """Whether a word with digits behind it is a password: its text speaks of getting in, and it is no ware's name."""
+    before = match.string[max(0, match.start() - 24) : match.start()]
+    word = re.match(r"[^\W\d_]+", match[0])
+    named = re.search(
+        r"(?i)\b(?:user ?(?:name)?|account|acc|profile|player|channel|handle|tag|as|by|hi|i am|i'm|called"
+        r"|server|version"
+        r"|model|windows|office|android|ios|benutzer|nutzer|usuario|utente|file|code|voucher)\b[ :'\"]*(?:is |it's )?$",
+        before,
+    )
+    return (
+        _OPENS.search(match.string) is not None
+        and word is not None
+        and named is None
+        and not _THING_CODE.search(before)
+    )
+
+
+_CARD_WORD = re.compile(
+    r"(?i)card|security code|\bcv[vc]|karte|carte|tarjeta|carta di|visa\b|master ?card|amex|kaart|karta"
+)
 
 RECOGNISERS: tuple[Recogniser, ...] = (
     Recogniser(
@@ -270,6 +298,26 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         digit=True,
         accepts=_nothing_else,
     ),
+    # "I tried tulip7704 and it was refused".
+    Recogniser(
+        "SECRET",
+        re.compile(r"(?<![\w#@./&=_-])(?:[A-Z]?[a-zà-ž]{3,30}[!#$%&*_]?\d{2,6}[!#$%*]?)(?![\w@/_-]|[.,]\w)"),
+        0.6,
+        digit=True,
+        accepts=_chosen,
+    ),
+    # "login: tulip_7 / Harbour4066".
+    Recogniser(
+        "SECRET",
+        re.compile(
+            r"(?i)\b(?:log-?in|log ?on|user ?(?:name)?|acc(?:oun)?t|credentials|zugang|identifiants?|acceso"
+            r"|accesso)(?: is)?[ :=]{1,3}"
+            r"[\w.@+-]{2,60} ?(?:[/|,;]|and|und|pw"
+            r"|pass) ?(?P<value>(?=\S*\d)(?=\S*[^\W\d_])\S{5,40}?)(?=[.,;!?)]*(?:\s|$))"
+        ),
+        0.9,
+        digit=True,
+    ),
     # "typed what the text message says, 482913".
     Recogniser(
         "SECRET", re.compile(r"(?<![\w.,/#+-])\d{6}(?![\w/-]|[.,:]\d)"), 0.6, digit=True, accepts=_one_time_alone
@@ -357,23 +405,37 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         "SECRET",
         re.compile(
             r"(?i)\b(?:cvv2?|cvc2?|csc|(?:card )?(?:verification|security) (?:value|code|number|digits)|prüfziffer"
-            rf"|kartenprüfnummer|cryptogramme(?: visuel)?)\b{_SAYS}(?P<value>\d{{3,4}})(?!\w|[.,/]\d)"
+            r"|kartenprüfnummer|cryptogramme(?: visuel)?|three (?:digits|numbers)|three-digit (?:code|number))\b"
+            rf"(?: (?:on|at) (?:the |its )?back)?{_SAYS}(?P<value>\d{{3,4}})(?!\w|[.,/]\d)"
         ),
         0.96,
         digit=True,
-        words=("cvv", "cvc", "csc", "security", "verification", "prüf", "cryptogramme"),
+        words=("cvv", "cvc", "csc", "security", "verification", "prüf", "cryptogramme", "three"),
     ),
     Recogniser(
         "SECRET",
         re.compile(
             r"(?i)\b(?:exp(?:iry|ires?|iration)?(?: date)?|valid (?:until|thru|through|till|to)|gültig bis|ablaufdatum"
             r"|expire(?: le| fin)?|date d'expiration|caduca(?: en)?|caducidad|válida hasta|scadenza"
-            r"|good (?:thru|through))"
+            r"|good (?:thru|through)|date|datum|fecha|data)"
             r"[ :.]{0,3}(?P<value>(?:0?[1-9]|1[0-2]) ?[/-] ?(?:20)?[2-4]\d)(?![\w/.-]\d|\w)"
         ),
         0.92,
         digit=True,
-        words=("exp", "valid", "gültig", "ablauf", "caduc", "válida", "scadenza", "good"),
+        words=(
+            "exp",
+            "valid",
+            "gültig",
+            "ablauf",
+            "caduc",
+            "válida",
+            "scadenza",
+            "good",
+            "date",
+            "datum",
+            "fecha",
+            "data",
+        ),
         accepts=lambda match: _CARD_WORD.search(match.string) is not None,
     ),
 )

@@ -12,8 +12,11 @@ import ipaddress
 import re
 
 from llmops_assets.lib.redaction.spans import Recogniser
+from llmops_assets.lib.redaction.vocabulary import ordinary
 from llmops_assets.lib.redaction.words import COMMON_WORDS
 
+SMALL = 24
+"""The four numbers of a version are hardly greater."""
 PHONE_REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "PL", "IN")
 """Countries whose national formats are tried on numbers without a country code."""
 
@@ -177,6 +180,11 @@ def _valid_phone(number: str) -> bool:
     return False
 
 
+def _a_ware_code(match: re.Match[str]) -> bool:
+    """Whether 13 digits are an EAN (GS1's checksum): cards of 13 digits are hardly given out any more."""
+    return _standard("ean", re.sub(r"\D", "", match[0]))
+
+
 def _iban(match: re.Match[str]) -> bool:
     return _standard("iban", match.group())
 
@@ -186,7 +194,21 @@ def _ip(match: re.Match[str]) -> bool:
         ipaddress.ip_address(match.group())
     except ValueError:
         return False
-    return not re.search(r"(?i)\b(?:version|firmware|release|build|v) ?$", match.string[: match.start()][-12:])
+    before = match.string[max(0, match.start() - 40) : match.start()]
+    if re.search(
+        r"(?i)\b(?:version|firmware|release|build|update|patch|driver|sdk|app"
+        r"|v)\b[ :.]?[^.!?]{0,12}(?:\d[\d.]* (?:or|and|to)"
+        r" )?$",
+        before,
+    ):
+        return False
+    # Four small numbers are a version as often: an address is called one.
+    small = ":" not in match.group() and all(int(part) <= SMALL for part in match.group().split("."))
+    return (
+        not small
+        or re.search(r"(?i)\b(?:ip|ipv4|address|adresse|host|server|router|ping|dns|log(?:ged|in)?|from)\b", before)
+        is not None
+    )
 
 
 @functools.lru_cache(maxsize=10_000)
@@ -215,7 +237,11 @@ _CAR = re.compile(
     r"(?i)\b(?:cars?|vans?|vehicles?|trucks?|parked|plates?|registration|reg|motorbike|number ?plate|auto|wagen"
     r"|fahrzeug"
     r"|kennzeichen|pkw|lkw|geparkt|voitures?|véhicule|immatricul\w+|plaque|garée?|coches?|matrícula|vehículo"
-    r"|macchina|targa|veicolo|kenteken|samochód|rejestracyjn\w+)\b"
+    r"|macchina|targa|veicolo|kenteken|samochód|rejestracyjn\w+|bus|lorry|moped|scooter|motorcycle|trailer|taxi"
+    r"|mot|tüv|clamped|towed|dash ?cam|windscreen|tyres?|garage|number ?plates|permit|driveway|ring road|motorway"
+    r"|autobahn|abgeschleppt|anhänger|parkplatz|camion|furgoneta|furgone|carro|camper|caravan|quad|tractor"
+    r"|skoda|golf|passat|fiat|ford|audi|bmw|mercedes|opel|vauxhall|renault|peugeot|citro[eë]n|toyota|honda"
+    r"|nissan|mazda|kia|hyundai|volvo|tesla|dacia|suzuki|transit|corsa|clio|fiesta|astra)\b"
 )
 _PLATE_CUE = (
     r"(?:licen[cs]e|number|registration|car|vehicle)?[ -]?(?:plates?|reg(?:istration)?)(?: (?:number|no\.?|mark)"
@@ -234,6 +260,7 @@ _PLATE_SHAPES = {
 }
 
 
+_ACRONYMS = r"LED|RGB|USB|LCD|PVC|DIY|XXL|USD|EUR|GBP|AND|FOR|THE|NOT|YES"
 _CODE_AND_REST = r"[A-Z]{2} \d{3} ?[A-Z]{2}|[A-Z]{2} \d{5}|\d{1,2}[A-Z]{3}\d{2,3}"
 """Plates that look like the number of a ware: only behind what one does with a car."""
 
@@ -270,6 +297,28 @@ def _plates() -> tuple[Recogniser, ...]:
         digit=True,
         accepts=lambda match: _CAR.search(match.string) is not None,
     )
+    # Shapes that hardly anything else has; "GU10 LED" is a bulb.
+    sure = Recogniser(
+        "NUMBER_PLATE",
+        re.compile(
+            rf"(?<![\w-])(?:(?!GU|MR|PAR|AR)[A-Z]{{2}}\d{{2}} (?!{_ACRONYMS})[A-Z]{{3}}"
+            rf"|(?!USB|DIN|ISO|HD)[A-ZÄÖÜ]{{1,3}}-[A-ZÄÖÜ]{{1,2}} \d{{2,4}}[EH]?"
+            rf"|[A-Z]{{2}}-\d{{3}}-[A-Z]{{2}})(?![\w-])"
+        ),
+        0.86,
+        digit=True,
+        accepts=lambda match: not of_a_thing(match),
+    )
+    small = Recogniser(
+        "NUMBER_PLATE",
+        re.compile(
+            r"(?<![\w-])(?:[a-z]{2}\d{2} ?[a-z]{3}|[a-zäöü]{1,3}-[a-zäöü]{1,2} \d{2,4}|[a-z]{2}-\d{3}-[a-z]{1,2}"
+            r"|[a-z]{2} \d{3}[a-z]{2}|\d[a-z]{3}\d{3})(?![\w-])"
+        ),
+        0.86,
+        digit=True,
+        accepts=lambda match: _CAR.search(match.string) is not None and not of_a_thing(match),
+    )
     driven = Recogniser(
         "NUMBER_PLATE",
         re.compile(
@@ -282,7 +331,7 @@ def _plates() -> tuple[Recogniser, ...]:
         words=("return", "pick", "collect", "drop", "park", "dr", "rent", "hire", "tow", "clamp"),
         accepts=lambda match: not of_a_thing(match),
     )
-    return cued, shapes, driven
+    return cued, shapes, sure, small, driven
 
 
 _CARD_WORDS = re.compile(
@@ -317,7 +366,25 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         0.9,
         digit=True,
     ),
-    Recogniser("CARD", re.compile(r"(?<![\d-])(?:\d[ -]?){12,18}\d(?!\d)"), 0.96, digit=True, accepts=_luhn),
+    Recogniser(
+        "CARD",
+        re.compile(r"(?<![\d-])(?:\d[ -]?){12,18}\d(?!\d)"),
+        0.96,
+        digit=True,
+        accepts=lambda match: _luhn(match) and (sum(map(str.isdigit, match[0])) != 13 or not _a_ware_code(match)),
+    ),
+    # "12.99 was taken from 4821", "a fee of 15.00 on 4821".
+    Recogniser(
+        "CARD",
+        re.compile(
+            r"(?i)\b(?:charged|took|taken?|paid|pay|payment|fee|refund\w*|debited|billed|abgebucht|débité|cobrado|cobraron"
+            r"|addebitato|afgeschreven)\b[^!?\n]{0,40}?\b(?:on|to|from|with|auf|von|sur|en|su|op)"
+            r" (?:my |the |card )?(?P<value>(?!19\d\d|20\d\d)\d{4})(?![\w-]|[.,/:]\d| ?(?:[€$£%]|euros?\b|eur\b"
+            r"|items\b))"
+        ),
+        0.82,
+        digit=True,
+    ),
     Recogniser("CARD", re.compile(r"(?<![\d-])\d{4}([ -])\d{4}\1\d{4}\1\d{2,4}(?!\d)"), 0.85, digit=True),
     # The end of a card's number, which shops ask for: "card ending in 4821", "last four digits 4821".
     Recogniser(
@@ -625,6 +692,18 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         ),
         accepts=lambda match: re.search(r"\.\w+/|\.(?:com|html?|php|pdf)$", match["value"]) is None,
     ),
+    # "user nocturne cannot log in".
+    Recogniser(
+        "USERNAME",
+        re.compile(
+            r"(?i)\b(?:user|player|member|login) (?P<value>[^\W\d_]{4,30}) (?:cannot|can't|can not"
+            r"|could ?n[o']t|is (?:locked|banned"
+            r"|blocked|disabled|gone)|was (?:locked|banned|blocked)|gets|has been)\b"
+        ),
+        0.8,
+        words=("user", "player", "member", "login"),
+        accepts=lambda match: not ordinary(match["value"].lower()),
+    ),
     Recogniser("USERNAME", re.compile(r"(?<![\w.])@[A-Za-z_][\w.]{2,30}\b"), 0.85, words=("@",)),
     # A name and a number joined is a chosen name: no product is written so.
     Recogniser(
@@ -700,6 +779,16 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         re.compile(
             r"\d{1,2}° ?\d{1,2}['\u2032] ?(?:\d{1,2}(?:\.\d+)?[\"\u2033]? ?)?[NS][ ,;]{1,2}"
             r"\d{1,3}° ?\d{1,2}['\u2032] ?(?:\d{1,2}(?:\.\d+)?[\"\u2033]? ?)?[EWO]"
+        ),
+        0.95,
+        digit=True,
+        words=("°",),
+    ),
+    Recogniser(
+        "COORDINATES",
+        re.compile(
+            r"[NS] ?\d{1,2}° ?(?:\d{1,2}(?:\.\d+)?['\u2032] ?)?(?:\d{1,2}(?:\.\d+)?[\"\u2033] ?)?[ ,;]{0,3}"
+            r"[EWO] ?\d{1,3}°(?: ?\d{1,2}(?:\.\d+)?['\u2032])?(?: ?\d{1,2}(?:\.\d+)?[\"\u2033])?"
         ),
         0.95,
         digit=True,

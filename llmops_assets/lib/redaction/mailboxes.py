@@ -109,6 +109,17 @@ RECOGNISERS: tuple[Recogniser, ...] = (
         words=("@",),
         accepts=_misspelt,
     ),
+    # What stands before the sign, told alone: "my mail is anna.keller74".
+    Recogniser(
+        "EMAIL",
+        re.compile(
+            r"(?i)\b(?:e-?mail|mail|mailbox)(?: address)?(?: is| was"
+            r"|:) (?P<value>(?=[\w+-]*[._\d])[\w+-]+(?:[._][\w+-]+)*)"
+            r"(?=[,;!?]|\.?(?:\s|$))(?! ?(?:@|at\b|\(at|\[at|\d|[^\W\d_]+ly\b|days?\b|hours?\b|weeks?\b))"
+        ),
+        0.85,
+        words=("mail",),
+    ),
     # Without any sign: "anna keller gmail com".
     Recogniser(
         "EMAIL",

@@ -103,18 +103,18 @@ def find(text: Folded, allowed: Collection[str], language: str, known: Collectio
     `known` are people that were found already: "and olu" behind one of them is a name too.
     """
     read, english = recased(text.text), language in ("en", "")
-    spans = [Span(*span, "PERSON", KNOWN) for span in _in_sentences(read, allowed, english=english)]
-    spans += (Span(*span, "PERSON", CUED) for span in _signed(read, allowed, english=english))
-    spans += (Span(*span, "PERSON", KNOWN) for span in _initials(read, allowed))
-    spans += (Span(*span, "PERSON", KNOWN) for span in _small(read, allowed, english=english))
-    spans += (Span(*span, "PERSON", KNOWN) for span in _reversed(read, allowed))
+    spans = [Span(*span, "PERSON", KNOWN, by) for by, span in _in_sentences(read, allowed, english=english)]
+    spans += (Span(*span, "PERSON", CUED, "signed") for span in _signed(read, allowed, english=english))
+    spans += (Span(*span, "PERSON", KNOWN, "initials") for span in _initials(read, allowed))
+    spans += (Span(*span, "PERSON", KNOWN, "small") for span in _small(read, allowed, english=english))
+    spans += (Span(*span, "PERSON", KNOWN, "reversed") for span in _reversed(read, allowed))
     # Not for want of a word that tells: "Ihre Bankverbindung?" has none.
     if language == "en":
-        spans += (Span(*span, "PERSON", KNOWN) for span in _strange(read, allowed))
+        spans += (Span(*span, "PERSON", KNOWN, "strange") for span in _strange(read, allowed))
     elif language and not english:
-        spans += (Span(*span, "PERSON", KNOWN) for span in _of_the_country(read, allowed, language))
+        spans += (Span(*span, "PERSON", KNOWN, "country") for span in _of_the_country(read, allowed, language))
     people = [*spans, *(span for span in known if span.entity == "PERSON")]
-    spans += (Span(*span, "PERSON", KNOWN) for span in _beside(read, people, allowed, english=english))
+    spans += (Span(*span, "PERSON", KNOWN, "beside") for span in _beside(read, people, allowed, english=english))
     return spans
 
 
@@ -144,7 +144,8 @@ _HERE_IS = re.compile(
 )
 
 
-def _in_sentences(text: str, allowed: Collection[str], *, english: bool) -> Iterator[tuple[int, int]]:
+def _in_sentences(text: str, allowed: Collection[str], *, english: bool) -> Iterator[tuple[str, tuple[int, int]]]:
+    """(form of speech, place) of names."""
     for match in _DONE.finditer(text):
         span = name_at(text, match.end(), allowed, small=True)
         if (
@@ -152,19 +153,19 @@ def _in_sentences(text: str, allowed: Collection[str], *, english: bool) -> Iter
             and _nameable(text[slice(*span)], english=english)
             and text[span[1] : span[1] + 4] != " of "
         ):
-            yield span
+            yield "done", span
     for match in _SENT.finditer(text):
         span = name_at(text, match.end(), allowed, small=True)
         found = text[slice(*span)] if span is not None else ""
         if span is not None and (_first(found) in SMALL_GIVEN or (found[0].isupper() and _foreign(_first(found)))):
-            yield span
+            yield "sent", span
     for match in _HERE.finditer(text):
         span = name_at(text, match.start("name"), allowed, small=True)
         if span is not None and span[1] == match.end("name") and _nameable(match["name"], english=english):
-            yield span
+            yield "here", span
     for match in _HERE_IS.finditer(text):
         if match["name"].lower() not in COMMON_WORDS and match["name"].lower() not in allowed:
-            yield match.span("name")
+            yield "here", match.span("name")
     for match in _DOES.finditer(text):
         span = _ending(text, *match.span("name"), allowed)
         if span is None:
@@ -175,11 +176,11 @@ def _in_sentences(text: str, allowed: Collection[str], *, english: bool) -> Iter
         said = re.match(r" (?:\w+ )?(?:said|says|told|promised|wrote|answered)\b", text[match.end() :]) is not None
         told = match["sure"] and (found[0].isupper() or said or match["sure"].lower().startswith("from"))
         if known or (told and _nameable(found, english=english, place=True)):
-            yield span
+            yield "does", span
     for match in _CAPITALS.finditer(text):
         first, last = match["first"].lower(), match["last"].lower()
         if first in SMALL_GIVEN and last not in COMMON_WORDS - FAMILY_NAMES and last not in allowed:
-            yield match.span()
+            yield "capitals", match.span()
 
 
 _LAST_FIRST = re.compile(

@@ -136,9 +136,13 @@ _CUE = re.compile(
 )
 _WEAK_CUE = re.compile(rf"(?i)(?:{_WEAK})\s+")
 _SIGNATURE = re.compile(rf"(?i)(?:^|[\s.,!?])(?:{_CLOSING})\s*[,!.\n-]+\s*")
+_INITIALS_ALONE = re.compile(
+    rf"(?i:(?:^|[\s.,!?])(?:{_CLOSING})\s*[,!.\n-]+\s*)(?P<value>(?:[^\W\d_a-z]\. ?){{2,3}})\s*$"
+)
 _WORD = re.compile(r"[^\W\d_]+(?:(?:\.-|['-])[^\W\d_]+)*")
 _INITIAL = re.compile(r"[^\W\d_]\.")
-_TITLE_WORD = re.compile(rf"(?i){_TITLE}")
+TITLE = re.compile(rf"(?i){_TITLE}")
+"""How a person is addressed: Mrs, Herr, Dr."""
 _FOLLOWS_NAME = re.compile(
     r"(?i)\s*(?:$|[,.!;\n)?]|-\s|(?:and|here|with|from|calling|writing|speaking|again|btw|on|at|not|my|i|the|but|your"
     r"|account|order|und|et|y|e|en|i|oraz|aus|van|con)\b)"
@@ -221,7 +225,7 @@ def plausible(text: str, start: int, end: int, allowed: Collection[str], *, nati
         return []
     if not native and not known and not any(p.text.lower() in PARTICLES for p in parts) and len(parts) > 3:
         return []
-    return [Span(first, last, "PERSON", MODEL)]
+    return [Span(first, last, "PERSON", MODEL, "model")]
 
 
 def told(text: str, start: int, end: int, allowed: Collection[str]) -> list[Span]:
@@ -271,7 +275,7 @@ def name_at(
 ) -> tuple[int, int] | None:
     """The name that begins at a position: capital words, initials and particles between them; with `small` also
     small-letter words that are not ordinary ones, with `loose` all but the most common."""
-    while title := _TITLE_WORD.match(text, position):
+    while title := TITLE.match(text, position):
         after = re.compile(r"\s*").match(text, title.end())
         assert after is not None
         position = after.end()
@@ -331,11 +335,14 @@ def _cued(text: str, allowed: Collection[str], *, english: bool) -> Iterator[Spa
         position = max(match.end() - 1, match.start() + 1)
         span = _behind_cue(text, match, allowed, english=english)
         if span is not None:
-            yield Span(*span, "PERSON", CUED)
+            cue = next(name for name in ("strong", "title", "introduction", "relation", "greeting") if match[name])
+            yield Span(*span, "PERSON", CUED, cue)
     for match in _WEAK_CUE.finditer(text):
         span = name_at(text, match.end(), allowed)
         if span is not None and _sure(text[slice(*span)]):
-            yield Span(*span, "PERSON", KNOWN)
+            yield Span(*span, "PERSON", KNOWN, "weak")
+    for match in _INITIALS_ALONE.finditer(text):
+        yield Span(match.start("value"), match.end("value"), "PERSON", CUED, "signature")
     for match in _SIGNATURE.finditer(text):
         span = name_at(text, match.end(), allowed, small=True)
         if span is None or (text[span[0]].islower() and not (english or _given(text[slice(*span)]))):
@@ -344,7 +351,13 @@ def _cued(text: str, allowed: Collection[str], *, english: bool) -> Iterator[Spa
         if re.match(
             r"(?: x{1,3}\b)?(?: \((?:mrs?|ms|miss|mx|dr|herr|frau)\.?\))?[\s.!):;-]*(?:$|\n)", text[span[1] :]
         ) and _may_greet(text, span):
-            yield Span(*span, "PERSON", CUED)
+            yield Span(*span, "PERSON", CUED, "signature")
+
+
+_ASKED_FOR = frozenset(
+    "quién quien quem qui chi who whom whose wem wen wessen welchem kto kogo wie welke which what".split()
+)
+"""What a question for a name begins with: "in whose name is it?"."""
 
 
 def _behind_cue(text: str, match: re.Match[str], allowed: Collection[str], *, english: bool) -> tuple[int, int] | None:
@@ -354,6 +367,8 @@ def _behind_cue(text: str, match: re.Match[str], allowed: Collection[str], *, en
         if span is None or text[span[0]].isupper():
             return span
         found = text[slice(*span)]
+        if found.split()[0] in _ASKED_FOR:
+            return None
         return span if _given(found) or " " in found or _FOLLOWS_NAME.match(text, span[1]) else None
     if match["title"]:
         title = match["title"].lower()
@@ -437,7 +452,7 @@ def _common(text: str, allowed: Collection[str]) -> Iterator[Span]:
         span = name_at(text, word.start, allowed)
         if span is not None and (lower not in AMBIGUOUS_GIVEN_NAMES or " " in text[slice(*span)]):
             end = span[1]
-            yield Span(*span, "PERSON", KNOWN)
+            yield Span(*span, "PERSON", KNOWN, "common")
 
 
 def _name_like(word: str, allowed: Collection[str]) -> bool:

@@ -192,8 +192,18 @@ class Redactor:
         return [_Reading(text, a, language) for text, a in zip(texts, asked, strict=True)]
 
     def _read(self, readings: Sequence[_Reading]) -> dict[_Reading, tuple[Span, ...]]:
-        """What is found in each text by itself: patterns first, then the language model where it could add a name."""
+        """What is found in each text by itself."""
         folded = [fold(reading.text) for reading in readings]
+        found = self._told(readings, folded)
+        return {
+            reading: tuple(
+                text.original(span) for span in resolve(_joined(self._judged(text, reading, spans)), text.text)
+            )
+            for reading, text, spans in zip(readings, folded, found, strict=True)
+        }
+
+    def _told(self, readings: Sequence[_Reading], folded: Sequence[Folded]) -> list[list[Span]]:
+        """What every rule says of each text: patterns first, then the language model where it could add a name."""
         found = [
             self._patterns(text, reading.asked, reading.language)
             for text, reading in zip(folded, readings, strict=True)
@@ -212,14 +222,38 @@ class Redactor:
             for position, places in zip(positions, people, strict=True):
                 text = people_names.recased(folded[position].text)
                 native = readings[position].language in (model, "")
+                taken = list(found[position])
                 for start, end in places:
-                    found[position] += people_names.plausible(text, start, end, self._allowed, native=native)
+                    for span in people_names.plausible(text, start, end, self._allowed, native=native):
+                        # What rules told of is reason enough to spare a text the model: it adds nothing there.
+                        before = Span(0, span.start, "", 0.0)
+                        if people_names.candidates(text[: span.end], self._allowed, [*taken, before]):
+                            found[position].append(span)
         if self._names and self._reader is not None:
             self._read_further(self._reader, folded, found)
-        return {
-            reading: tuple(text.original(span) for span in resolve(_joined(text.text, spans), text.text))
-            for reading, text, spans in zip(readings, folded, found, strict=True)
-        }
+        return found
+
+    def told_of_people(self, texts: Sequence[str]) -> list[tuple[str, str, list[Span]]]:
+        """Of each text of a conversation: the text as names are looked for in it, its language, and the names that any
+        rule or the language model tells of, before they are judged. What judges them learns from this."""
+        readings = self._readings(texts)
+        folded = [fold(text) for text in texts]
+        told = self._told(readings, folded)
+        return [
+            (people_names.recased(text.text), reading.language, [s for s in spans if s.entity == "PERSON"])
+            for text, reading, spans in zip(folded, readings, told, strict=True)
+        ]
+
+    def _judged(self, text: Folded, reading: _Reading, spans: Sequence[Span]) -> list[Span]:
+        """The spans with those of people judged, and the names that nothing told of."""
+        people = sorted(span for span in spans if span.entity == "PERSON")
+        others = [span for span in spans if span.entity != "PERSON"]
+        read = people_names.recased(text.text)
+        if self._names:
+            kept = detector.judged(read, self._allowed, reading.language, people)
+        else:
+            kept = things.without(read, people, people_names.CUED)
+        return others + [span._replace(by="") for span in kept]
 
     def _read_further(self, reader: Reader, folded: Sequence[Folded], found: Sequence[list[Span]]) -> None:
         """Add what a reader finds that needs no cue to look: every text with a word that is no usual one is read."""
@@ -235,9 +269,6 @@ class Redactor:
         spans += people_names.find(text, self._allowed, language)
         spans += mentions.find(text, self._allowed, language, spans)
         spans += scripts.find(text)
-        if self._names and detector.reads(text.text, language):
-            read = people_names.recased(text.text)
-            spans += (Span(*span, "PERSON", people_names.MODEL) for span in detector.find(read, self._allowed))
         if asked:
             spans += replies.find(text, asked, self._allowed)
         kept = [s for s in spans if not self._is_allowed(text.text[s.start : s.end])]
@@ -311,13 +342,10 @@ def _digits(value: str) -> str:
     return digits if len(digits) >= 6 else ""
 
 
-def _joined(text: str, spans: Sequence[Span]) -> list[Span]:
+def _joined(spans: Sequence[Span]) -> list[Span]:
     """Spans with overlapping names as one, where they are people: a cue finds the first name, the model the whole."""
-    people = things.without(
-        people_names.recased(text), sorted(s for s in spans if s.entity == "PERSON"), people_names.CUED
-    )
     joined: list[Span] = []
-    for span in people:
+    for span in sorted(s for s in spans if s.entity == "PERSON"):
         if joined and span.start < joined[-1].end:
             last = joined[-1]
             joined[-1] = Span(last.start, max(last.end, span.end), "PERSON", max(last.score, span.score))

@@ -19,7 +19,8 @@ _QUESTIONS = {
     "ORDER_NUMBER": rf"\b(?:order|purchase|commande|pedido|ordine|zamówieni\w+) ?{_NUMBER}"
     rf"|{_NUMBER} (?:of|for|de|del|der) (?:your|the|votre|su|tu|la)? ?(?:order|commande|pedido)"
     r"|bestell?(?:ing)?-?nummer|auftragsnummer|numer zamówienia",
-    "TRACKING": rf"\b(?:tracking|parcel|shipment|suivi|seguimiento) ?{_NUMBER}|sendungsnummer|track (?:and|&) trace",
+    "TRACKING": rf"\b(?:tracking|parcel|shipment|suivi|seguimiento) ?{_NUMBER}|sendungsnummer|track (?:and|&) trace"
+    r"|\btracking\b[^.?]{0,20}\?",
     "CUSTOMER_NUMBER": rf"\b(?:customer|account|client|member(?:ship)?|contract|policy) ?{_NUMBER}"
     r"|kundennummer|klantnummer|numéro (?:de )?client|número de cliente|codice cliente",
     "TICKET_NUMBER": rf"\b(?:ticket|case|reference|ref|incident|booking|invoice|confirmation) ?{_NUMBER}|ticketnummer"
@@ -27,20 +28,27 @@ _QUESTIONS = {
     "EMAIL": r"e-?mails?\b|mail ?address|mailadresse|correo|courriel|adresse (?:e-?)?mail|indirizzo mail",
     "IBAN": r"\biban\b|bank account|account (?:details|for the refund)|kontonummer|kontoverbindung|bankverbindung"
     r"|coordonnées bancaires|cuenta bancaria|rekeningnummer",
-    "CARD": r"card number|digits (?:of|on) (?:your|the) (?:\w+ )?card|kartennummer|numéro de (?:la |votre )?carte"
+    "CARD": r"card number|\bcard\b[^.?]{0,30}\bend(?:s|ing)?\b|\bend(?:s|ing) in\b|\b(?:last"
+    r"|final) (?:four|4)\b|which card"
+    r"|letzten? (?:vier|4)\b|(?:quatre|4) derniers|(?:cuatro|4) últim[oa]s|últim[oa]s (?:cuatro|4)|ultime (?:quattro|4)"
+    r"|laatste (?:vier|4)\b|(?:cztery|4) ostatnie|ostatnie (?:cztery|4)|digits (?:of|on) (?:your"
+    r"|the) (?:\w+ )?card|kartennummer|numéro de (?:la |votre )?carte"
     r"|número de (?:la |su )?tarjeta|number (?:on|of) (?:your|the) (?:\w+ )?card",
     "SECRET": r"\b(?:pass ?word|pass ?code|pin|otp|passwort|kennwort|mot de passe|contraseña|cvv|cvc)\b"
     r"|(?:security|verification|confirmation|one[- ]time|access|sms) code|code (?:from|in|that|which|we"
     r"|you (?:got|received))"
     r"|digits?\b[^.?]{0,40}\b(?:sent|text|sms|app|received|message)|\bsent (?:you )?(?:a|the|another|your)"
     r" (?:\w+ )?(?:code|pin)",
-    "NUMBER_PLATE": r"\b(?:number|licen[cs]e|registration) ?plate|\bregistration (?:number|of)|kennzeichen"
+    "NUMBER_PLATE": r"\b(?:number|licen[cs]e|registration) ?plate|\bplates?\b[^.?]{0,15}\?|\bregistration (?:number|of)"
+    r"|\b(?:which|what) (?:car|vehicle|van|lorry)\b|\b(?:the|your|car'?s?|vehicle'?s?) reg\b|\b(?:car"
+    r"|vehicle)(?:'s)? (?:number|registration)|(?<!to )kennzeichen"
     r"|immatriculation|matrícula|\btarga\b|kenteken",
     "BANK_CODE": r"sort ?code|routing number|\bblz\b|bankleitzahl|\bbic\b|\bswift\b",
     "PASSPORT": r"\bpassport|reisepass|passeport|pasaporte|passaporto|paspoort|paszport",
     "NATIONAL_ID": r"social security|\bssn\b|national (?:id|insurance)|\bid (?:card|number)|driv\w+ licen[cs]e|\bdni\b"
     r"|\bpesel\b|\bbsn\b|codice fiscale|ausweis",
     "PHONE": r"\b(?:phone|mobile|telephone|cell|contact|callback|call ?back|reach) ?(?:number|you)?\b|telefonnummer"
+    r"|\bhave your number\b|\bnumber (?:can|may|should|do) (?:we|i|he|she|they)\b|\bring you (?:on|at|back)\b"
     r"|handynummer|rufnummer|numéro de téléphone|teléfono|telefono|telefoonnummer|numer telefonu|best number",
     "POSTCODE": r"\b(?:post ?code|zip|postal code)|postleitzahl|\bplz\b|code postal|código postal|\bcap\b",
     "DATE_OF_BIRTH": r"(?:date of|day of) birth|\bdob\b|birth ?(?:date|day)|were you born|geburtsdatum"
@@ -72,7 +80,8 @@ _QUESTIONS = {
     r"|(?:ihr|dein|ihren|deinen"
     r"|vollständige\w*) name|votre nom|su nombre|tu nombre|(?:il )?(?:suo|tuo) nome|(?:uw|je) naam|imię"
     r"|nazwisko|may i have (?:your|the) name|account holder",
-    "ID_NUMBER": rf"\b(?:(?:your|ihre?|deine?|votre|su|tu|uw|je) (?!{_WARES})(?:\w+[ -])?|the (?!{_WARES})\w+ )"
+    "ID_NUMBER": rf"\b(?:what|which) number\?|\b(?:(?:your|ihre?|deine?|votre|su|tu|uw"
+    rf"|je) (?!{_WARES})(?:\w+[ -])?|the (?!{_WARES})\w+ )"
     rf"(?!{_WARES}){_NUMBER}\b|\b(?!fehler|artikel|modell|gutschein|seiten|zimmer|haus|produkt|serien)\w+nummer\b"
     rf"|\b{_NUMBER} (?:of|on|from|for|in) (?:your|the|this) (?!{_WARES})\w+",
 }
@@ -94,7 +103,7 @@ _MORE = re.compile(
     r"|el resto|y después|il resto|e poi)\b"
 )
 """A question for what is missing of the answer before."""
-_PART = re.compile(r"(?<![\w.])[@#]?(?=[^\s]*\d)[A-Za-z0-9](?:[\w@.+/-]*\w)?(?: \d{2,6})*-?(?![\w])")
+_PART = re.compile(r"(?<![\w.])[@#+]?(?=[^\s]*\d)[A-Za-z0-9](?:[\w@.+/-]*\w)?(?: \d{2,6})*-?(?![\w])")
 _CODE = re.compile(
     r"(?<![\w.,/-])#?(?=[\w/-]*\d[\w/-]*\d[\w/-]*\d)[A-Za-z0-9][A-Za-z0-9/_-]{2,24}(?:[ -]\d{2,6}){0,5}(?![\w]|[.,]\d)"
 )
@@ -126,13 +135,55 @@ def asked_over(texts: Sequence[Folded]) -> list[frozenset[str]]:
             before = asked
         elif number and before and (_MORE.search(texts[number - 1].text) or _bare(text.text)):
             asked = before if result[-1] or (number > 1 and result[-2]) else asked
+        if number and not asked and _bare(text.text):
+            # "the order is A769", and in the next turn "and then 42816".
+            begun = _begun(texts[number - 1].text)
+            if begun:
+                asked = before = begun
+                result[-1] |= begun
+            elif _SIX.search(text.text) and any(_CODES.search(t.text) for t in texts[max(0, number - 2) : number]):
+                asked = frozenset({"SECRET"})
         result.append(asked)
     return result
 
 
+_BEGUN = {
+    "PHONE": r"phone|mobile|cell|tel|handy|telefon(?:nummer)?|téléphone|portable|teléfono|móvil|cellulare"
+    r"|telefono|telefoon",
+    "EMAIL": r"e-?mail|mail|correo|courriel",
+    "ORDER_NUMBER": r"order|bestellung|bestellnummer|commande|pedido|ordine|bestelling",
+    "IBAN": r"iban",
+    "TRACKING": r"tracking|parcel|sendung|sendungsnummer|colis",
+    "CUSTOMER_NUMBER": r"customer|client|member|membership|kundennummer|account",
+    "TICKET_NUMBER": r"ticket|case|reference",
+    "CARD": r"card|karte|carte|tarjeta|carta",
+    "PASSPORT": r"passport|reisepass|passeport|pasaporte",
+}
+_BEGUN_PATTERNS = {
+    entity: re.compile(
+        rf"(?i)\b(?:{nouns})(?: (?:no\.?|number|nr\.?|code|id|address))?(?: ?:| is| are| ist| est| es| è"
+        rf"| starts?(?: with)?"
+        rf"| begins?(?: with)?| goes)? [+(]?(?=[\w@.+/-]*(?:[\d@]|[._]\w))[\w@.+/-]{{1,30}}(?: [\d-]{{1,8}}){{0,3}}\W*$"
+    )
+    for entity, nouns in _BEGUN.items()
+}
+_SIX = re.compile(r"(?<!\d)\d{6}(?!\d)")
+_CODES = re.compile(r"(?i)\b(?:sms|otp|m?tan|2fa|(?:pass|one[- ]time |security |verification )?codes?|code sms)\b")
+
+
+def _begun(text: str) -> frozenset[str]:
+    """What a turn begins to tell and may not have ended: a code or an address behind its noun, as its last words."""
+    return frozenset(entity for entity, pattern in _BEGUN_PATTERNS.items() if pattern.search(text))
+
+
+_LEADING = re.compile(r"(?i)\W*(?:(?:and|then|so|und|dann|et|puis|y|e|poi|en|dan) ){0,2}[+(]?[\w@./-]*[\d@]")
+
+
 def _bare(text: str) -> bool:
-    """Whether a text is little more than a code: few words, with a digit or a sign of an address in it."""
-    return len(text) <= 60 and len(text.split()) <= 6 and re.search(r"\d|@", text) is not None
+    """Whether a text is little more than a code: few words, or a code and what is said behind it."""
+    if len(text) > 60 or re.search(r"\d|@", text) is None:
+        return False
+    return len(text.split()) <= 6 or (len(text.split()) <= 10 and _LEADING.match(text) is not None)
 
 
 _NUMBERS = ("ORDER_NUMBER", "TRACKING", "CUSTOMER_NUMBER", "TICKET_NUMBER", "PASSPORT", "NATIONAL_ID", "IBAN", "CARD",
@@ -143,7 +194,8 @@ def find(text: Folded, asked: frozenset[str], allowed: frozenset[str]) -> list[S
     """What is personal in a text because a turn before asked for it."""
     spans: list[Span] = []
     if asked & {"ADDRESS", "POSTCODE"}:
-        spans += addresses.find(text, asked="ADDRESS" in asked, towns=True)
+        found = addresses.find(text, asked="ADDRESS" in asked, towns=True)
+        spans += addresses.completed(text.text, found) if "ADDRESS" in asked else found
     count = len(text.text.split())
     if "DATE_OF_BIRTH" in asked:
         spans += [Span(*match.span(), "DATE_OF_BIRTH", 0.95) for match in _DATE.finditer(text.text)]
@@ -180,15 +232,23 @@ def _codes(text: str, entity: str, *, bare: bool) -> list[Span]:
             match.span()
             for match in _PART.finditer(text)
             if re.search(r"\d", match[0])
-            and (len(match[0]) > 2 or len(text.split()) <= 2)
+            and (len(match[0]) > 2 or len(text.split()) <= 2 or entity == "PHONE")
             and not _QUANTITY.match(text, match.end())
-            and not re.fullmatch(r"\d+[.,]\d{1,2}", match[0])
+            and (entity == "PHONE" or not re.fullmatch(r"\d+[.,]\d{1,2}", match[0]))
         ]
     if bare and entity == "NUMBER_PLATE":
         places += [
             m.span()
             for m in re.finditer(r"(?i)\b[A-Z0-9]{1,7}(?:[ -][A-Z0-9]{1,5}){0,2}\b", text)
             if re.search(r"\d", m[0])
+        ]
+    if entity == "NUMBER_PLATE":
+        # A plate holds letters: "the 2019 one" is none.
+        places = [
+            (start, end)
+            for start, end in places
+            if re.search(r"[^\W\d_]", text[start:end])
+            and not any(word.lower() in names.COMMON_WORDS for word in re.findall(r"[^\W\d_]{2,}", text[start:end]))
         ]
     return [
         Span(start, end, entity, ASKED)

@@ -27,12 +27,14 @@ _INVISIBLE = re.compile("[\u00ad\u034f\u061c\u115f\u180e\u200b-\u200f\u202a-\u20
 
 
 class Span(NamedTuple):
-    """Personal data in a text: characters [start, end)."""
+    """Personal data in a text: characters [start, end). `by` is the form of speech that told of a name, where one did:
+    what judges names (detector.py) reads it."""
 
     start: int
     end: int
     entity: str
     score: float
+    by: str = ""
 
 
 @dataclass(frozen=True)

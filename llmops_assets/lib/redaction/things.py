@@ -107,6 +107,14 @@ def without(text: str, people: Sequence[Span], cued: float) -> list[Span]:
     return kept
 
 
+def speaks_against(text: str, span: Span) -> tuple[str, ...]:
+    """What says of a name that it is a ware's or a place's: "maker", "thing"."""
+    against = ["thing"] if _is_thing(text, span) else []
+    if any(match.start() <= span.start and span.end <= match.end() for match in _MAKER.finditer(text)):
+        against.append("maker")
+    return tuple(against)
+
+
 def called(text: str) -> frozenset[str]:
     """Lower-case words that a text uses as names of wares: "the Stella lamp", "Lampe Klara", "two Oscars"."""
     found = {match["name"].lower() for match in _CALLED.finditer(text)}

@@ -5,11 +5,12 @@ The words are those of WordNet that spaCy's English pipelines carry for their le
 """
 
 import functools
+import importlib
 import re
 from pathlib import Path
 from typing import Any
 
-from llmops_assets.lib.redaction import models
+from llmops_assets.lib.redaction import gazetteer, models
 from llmops_assets.lib.redaction.words import COMMON_WORDS, FAMILY_NAMES, GIVEN_NAMES
 
 _ENDINGS = (("ies", "y"), ("es", ""), ("es", "e"), ("s", ""), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"),
@@ -70,6 +71,17 @@ def english() -> frozenset[str]:
         for words in tables.get(name, {}).values():
             found.update(words)
     return frozenset(word for word in found if re.fullmatch(r"[a-z'-]+", word))
+
+
+@functools.cache
+def foreign(language: str) -> frozenset[str]:
+    """Lower-case words of a language other than English that are no names: its commonest, as spaCy lists them
+    (https://spacy.io/usage/linguistic-features#stop-words), and Faker's. None of English or of no language."""
+    if language in ("", "en") or language not in models.LANGUAGES:
+        return frozenset()
+    with models.hidden("torch", "transformers"):
+        stop_words: Any = importlib.import_module(f"spacy.lang.{language}.stop_words")
+    return (frozenset(stop_words.STOP_WORDS) | gazetteer.words(language)) - GIVEN_NAMES
 
 
 _NAMES = (GIVEN_NAMES | FAMILY_NAMES) - COMMON_WORDS
