@@ -158,7 +158,7 @@ CUES: tuple[Cue, ...] = (
         r"|for\s+once)\b"
         r"|\bexceptionally\b|\b(?:by\s+way\s+of|as\s+an?|made\s+an?|an?\s+one-time)\s+exception\b|\bin\s+your\s+case\b"
         r"|\bon\s+this\s+occasion\b|\btoken\s+of\b|\bnotwithstanding\b|\bone\s+time\s+only\b|\bfor\s+our\s+sorry\b"
-        r"|\bon\s+the\s+house\b"
+        r"|^(?!.*\b(?:first|second|third|every|each|always|any|all|if|when)\b).*\bon\s+(?:the\s+house|us)\b"
         r"|\bas\s+(?:a|an)\s+(?:small\s+|little\s+)?(?:thank\s+you|apology|sorry|courtesy|compensation)\b"
         r"|\bto\s+make\s+(?:it\s+)?up\s+(?:for|to)\b",
         r"\b(?:for|because\s+of|in\s+view\s+of)\s+(?:all\s+)?(?:the|your|this|our)\s+(?:trouble|bother|inconvenience"
@@ -354,6 +354,10 @@ _PLAIN_DONE = re.compile(
     re.IGNORECASE,
 )
 """A sentence that opens with what was done, without saying by whom: "Refunded.", "Just merged your accounts"."""
+_BUTTON = re.compile(
+    r"^\W*(?:then\s+|now\s+|please\s+|finally\s+)*(?:choose|select|tap|press|click|hit|pick|use)\s", re.IGNORECASE
+)
+"""A step whose last word is what a button says: "Choose Reset"."""
 _SHORT_DONE = re.compile(rf"^\W*(?:the\s+|your\s+|an?\s+)?(?:[\w'-]+\s+){{1,4}}{_DONE}\b", re.IGNORECASE)
 _PLURAL_DONE = re.compile(rf"^\W*(?:[\w'-]+\s+){{0,3}}\w{{2,}}s\s+{_DONE}(?:\W+\w+){{3,}}", re.IGNORECASE)
 """Several things with a participle and a predicate: "Orders placed before noon leave the same day"."""
@@ -375,6 +379,7 @@ def personal(sentence: str) -> str | None:
     short = _SHORT_DONE.match(sentence)
     if (
         short
+        and not _BUTTON.match(sentence)
         and not _VERB.search(short[0])
         and not _PLURAL_DONE.match(sentence)
         and not _RULED.search(sentence)

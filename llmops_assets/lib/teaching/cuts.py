@@ -154,6 +154,11 @@ SENTENCES: tuple[Cut, ...] = (
         r"\b(?:do\s+not|don't|please\s+do\s+not)\s+(?:reply|respond)\b|\bto\s+(?:reopen|add\s+(?:further\s+"
         r"|additional\s+)?"
         r"comments)\b.{0,40}\b(?:reply|respond|e-?mail)\b|\bout\s+of\s+(?:the\s+)?office\b",
+        # The number or the receipt of a message, not of what it is about.
+        r"^\W*(?:your|the|this)\s+(?:ticket|case|request|enquiry|inquiry|message|complaint|(?:fault\s+|incident\s+"
+        r"|damage\s+)?report|reference)\s*(?:(?:id|number|no\.?|reference|code)\s*(?:is\s+|:\s*)"
+        r"(?:#?[\w/-]*\d[\w/-]*|<\w+>)\W*$|(?:(?:number|no\.?)\s+)?(?:#?[\w/-]*\d[\w/-]*|<\w+>)?\s*(?:was|has\s+been|is)\s+"
+        r"(?:registered|logged|noted|opened|created|recorded|received)\W*$)",
         r"\bwe\s+(?:have\s+)?(?:just\s+)?(?:received|got)\s+your\s+(?:request|message|e-?mail|mail|letter|enquiry"
         r"|inquiry|ticket)\b",
         r"\byour\s+(?:request|ticket|enquiry|inquiry|case|message)\s+(?:has\s+been|was|is)\s+(?:received|logged"

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from llmops_assets.lib.answering.embedding import Embedder, find_embedder_folder
 from llmops_assets.lib.teaching import Judge, decide
 from llmops_assets.lib.teaching.cuts import SENTENCES
 from llmops_assets.lib.teaching.learned import Example, classifier, examples, parsed
@@ -18,6 +19,8 @@ GENERAL = [
     "When a payment has failed, your basket is kept for an hour.",
     "Rental skis cost 12, lockers 5 cents a minute.",
     "Hey it's open until ten, every day.",
+    "Press Tracks and tap Restored.",
+    "The first ride up is on the house.",
 ]
 PERSONAL = {
     "I've cancelled the second pass.": "something done for a customer",
@@ -25,6 +28,8 @@ PERSONAL = {
     "Refunded.": "something done for a customer",
     "Your skis are in the depot at the valley station now.": "the state of one case",
     "As agreed on the phone, the lesson starts at noon.": "something agreed",
+    "The next lesson is on us.": "goodwill",
+    "Your booking number is 7719042.": "an identifier",
     "As a gesture the locker is free for you this week.": "goodwill",
     "The pass was made out to <PERSON_1>.": "one person's data",
     "Your lesson is on 14 February at nine.": "a date of one case",
@@ -39,6 +44,8 @@ EMPTY = {
     "I am the virtual assistant of the ski school.": "bot line",
     "[image]": "attachment",
     "Request #5 was closed and merged into #7.": "notice",
+    "Your ticket number is 88121.": "notice",
+    "Your damage report 4471 was recorded.": "notice",
     "Which lift do you mean?": "question back",
     "Opening hours are {{hours}}.": "unfilled slot",
     "We are so sorry!": "apology",
@@ -173,6 +180,13 @@ def test_whether_a_sentence_is_of_one_case_or_says_nothing_is_weighed_unless_its
 ):
     assert decide(answer).kind == by_tables
     assert Judge(words, OPEN).decide([answer])[0].kind == weighed
+
+
+@pytest.mark.slow
+def test_a_term_told_in_four_words_is_a_rule_and_what_is_left_of_one_a_case():
+    embedder = Embedder(find_embedder_folder())
+    found = Judge(embedder).decide(["You have 25 days.", "You get five weeks.", "You have 5 days left, I extended it."])
+    assert [one.kind for one in found] == ["general", "general", "personal"]
 
 
 def test_what_a_table_knows_is_never_made_general(words):
