@@ -25,6 +25,9 @@ TIME_ZONE ?=
 DATE_ORDER ?=
 # What answers in `make demo`: nothing for llama.cpp, or vllm
 TARGET ?=
+# What `make demo` plays: nothing for the four acts, or month (DAYS=30) for a month without anybody at the wheel
+ACT ?=
+DAYS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo dev build test test-fast test-prometheus test-clients test-cluster vllm test-vllm mutants check \
@@ -52,9 +55,10 @@ $(VENV)/.installed: requirements.lock pyproject.toml Makefile
 
 VLLM := $(VENV)/vllm
 
-demo: install $(if $(filter vllm,$(TARGET)),vllm) ## The main job in four acts; DATA=<file>, TARGET=vllm
+demo: install $(if $(filter vllm,$(TARGET)),vllm) ## The main job in four acts; DATA=<file>, TARGET=vllm, ACT=month
 	@test -z '$(filter-out vllm,$(TARGET))' || { echo "TARGET=$(TARGET): there is no such target, only vllm"; exit 1; }
 	@$(BIN)/llmops demo $(if $(filter vllm,$(TARGET)),--vllm $(VLLM)/bin/vllm) \
+	  $(if $(ACT),--act $(ACT)) $(if $(DAYS),--days $(DAYS)) \
 	  $(if $(DATA),--data '$(DATA)') $(if $(FORMAT),--format $(FORMAT)) \
 	  $(if $(ENCODING),--encoding $(ENCODING)) $(if $(TIME_ZONE),--time-zone $(TIME_ZONE)) \
 	  $(if $(DATE_ORDER),--date-order $(DATE_ORDER)) $(foreach m,$(MAP),--column '$(m)')

@@ -33,21 +33,22 @@ def build_defs(
     groups: Iterable[str] = (),
     jobs: Iterable[Any] = (),
     sensors: Iterable[dg.SensorDefinition] = (),
+    own_sensors: Iterable[dg.SensorDefinition] | None = None,
     executor: dg.ExecutorDefinition = dg.in_process_executor,
 ) -> dg.Definitions:
     """The code location of the installation in `home` (none: `home_folder()` when a run starts), and what is added.
 
     `groups` are packages of your own whose assets are loaded as ours are, `assets` single ones, `jobs` and `sensors`
-    come beside ours, `resources` take the place of ours of the same key. `executor` runs the jobs that name none: those
-    that train (llmops_assets/cluster_definitions.py). An asset that reads one of ours names it in
-    `deps` by its key. An executed example: docs/extending.md#a-package-of-your-own.
+    come beside ours, `own_sensors` in the place of ours, `resources` take the place of ours of the same key. `executor`
+    runs the jobs that name none: those that train (llmops_assets/cluster_definitions.py). An asset that reads one of
+    ours names it in `deps` by its key. An executed example: docs/extending.md#a-package-of-your-own.
     """
     own = [f"llmops_assets.{group}" for group in GROUPS]
     return dg.Definitions(
         assets=[asset for package in (*own, *groups) for asset in load_group(package)] + list(assets),
         jobs=[*JOBS, *jobs],
         schedules=SCHEDULES,
-        sensors=[*triggers.SENSORS, *sensors],
+        sensors=[*(triggers.SENSORS if own_sensors is None else own_sensors), *sensors],
         resources={**build_resources(home), **(resources or {})},
         executor=executor,
     )

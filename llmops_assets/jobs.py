@@ -108,13 +108,23 @@ reject = dg.define_asset_job(
 )
 JOBS = [ingest_day, build_release, retrain, monitor_day, digest_week, roll_back, roll_out, approve, reject]
 
-nightly = dg.build_schedule_from_partitioned_job(
-    monitor_day,
+
+def day_before(context: dg.ScheduleEvaluationContext) -> str:
+    """The day that is over at a tick: the last partition is the day that has just begun."""
+    return str((context.scheduled_execution_time - timedelta(days=1)).date())
+
+
+@dg.schedule(
+    job=monitor_day,
+    cron_schedule="15 1 * * *",
+    execution_timezone="UTC",
     name="monitor_nightly",
-    hour_of_day=1,
-    minute_of_hour=15,
     default_status=dg.DefaultScheduleStatus.STOPPED,
 )
+def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Every night, of the day that is over."""
+    day = day_before(context)
+    return dg.RunRequest(run_key=day, partition_key=day)
 
 
 @dg.schedule(
@@ -126,8 +136,7 @@ nightly = dg.build_schedule_from_partitioned_job(
 )
 def weekly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Every Monday, whatever drift says: slow changes stay below every threshold."""
-    # The day that is over: the last partition is the day that has just begun.
-    day = str((context.scheduled_execution_time - timedelta(days=1)).date())
+    day = day_before(context)
     return dg.RunRequest(run_key=f"weekly-{day}", partition_key=day, tags={"cause": "weekly"})
 
 

@@ -45,8 +45,11 @@ def failed_runs(instance: dg.DagsterInstance, workspace: Workspace, after: float
     return found, max([after, *(alert.time.timestamp() for alert in found)])
 
 
-def failed_checks(context: dg.SensorEvaluationContext, workspace: Workspace, after: int) -> tuple[list[Alert], int]:
-    """Checks whose last evaluation failed after an event, and the newest event of all."""
+def failed_checks(context: dg.SensorEvaluationContext, workspace: Workspace, after: float) -> tuple[list[Alert], float]:
+    """Checks whose last evaluation failed after a moment (seconds), and the moment of the newest one.
+
+    The record of a check that is only planned is filled in later, under the same id: ids are no cursor.
+    """
     assert context.repository_def is not None
     graph = context.repository_def.asset_graph
     keys = list(graph.asset_check_keys)
@@ -54,8 +57,11 @@ def failed_checks(context: dg.SensorEvaluationContext, workspace: Workspace, aft
     found, newest = [], after
     for key, record in sorted(latest.items(), key=lambda entry: entry[1].id):
         evaluation = record.evaluation
-        newest = max(newest, record.id)
-        if record.id <= after or evaluation is None or evaluation.passed:
+        if record.event is None or not isinstance(evaluation, dg.AssetCheckEvaluation):
+            continue
+        moment = record.event.timestamp
+        newest = max(newest, moment)
+        if moment <= after or evaluation.passed:
             continue
         asset = key.asset_key.to_user_string()
         run = context.instance.get_run_by_id(record.run_id)
@@ -65,7 +71,7 @@ def failed_checks(context: dg.SensorEvaluationContext, workspace: Workspace, aft
                 asset,
                 key.name,
                 partition,
-                datetime.fromtimestamp(record.create_timestamp, UTC),
+                datetime.fromtimestamp(moment, UTC),
                 blocking=graph.get_check_spec(key).blocking,
                 link=ui(workspace, f"assets/{asset}?view=checks"),
             )
@@ -109,9 +115,11 @@ def alert_on_trouble(
     """
     now = datetime.now(UTC).timestamp()
     known = json.loads(context.cursor) if context.cursor else None
-    seen: dict[str, Any] = known or {"run": now, "check": 0, "gate": 0, "money": ""}
+    seen: dict[str, Any] = known or {"run": now, "checked": now, "gate": 0, "money": ""}
+    # A cursor of before counted checks by their ids.
+    seen.setdefault("checked", now)
     runs, seen["run"] = failed_runs(context.instance, workspace, seen["run"])
-    checks, seen["check"] = failed_checks(context, workspace, seen["check"])
+    checks, seen["checked"] = failed_checks(context, workspace, seen["checked"])
     gate, seen["gate"] = stopped_candidate(context.instance, workspace, seen["gate"])
     money, seen["money"] = spent(context.instance, workspace, seen["money"])
     alerts = [*runs, *checks, *gate, *money] if known is not None else []

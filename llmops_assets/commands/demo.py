@@ -94,6 +94,8 @@ class Sizes:
 class Demo:
     """One run of the demonstration in a home folder, on a Dagster instance."""
 
+    kept = KEPT
+
     def __init__(
         self,
         home: Path,
@@ -161,7 +163,7 @@ class Demo:
             # A killed demonstration may have left a gateway behind.
             open_target(Workspace(self.home)).stop()
         for entry in self.home.iterdir():
-            if entry.name in KEPT or entry.name == MARKER:
+            if entry.name in self.kept or entry.name == MARKER:
                 continue
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         lake = open_lake(self.workspace)

@@ -40,7 +40,7 @@ class SampleTraffic:
 
     def day(self, day: date, count: int) -> list[Query]:
         """Drawn by the generator; the new topic comes on its day."""
-        return [_query(live) for live in generator.live_traffic(day, count, self._seed)]
+        return [query_of(live) for live in generator.live_traffic(day, count, self._seed)]
 
 
 class FileTraffic:
@@ -66,11 +66,12 @@ class FileTraffic:
                 reference=row.answer,
                 facts=(),
             )
-            queries.append(_query(live))
+            queries.append(query_of(live))
         return queries
 
 
-def _query(live: generator.LiveQuery) -> Query:
+def query_of(live: generator.LiveQuery) -> Query:
+    """A customer's question as it is sent, with what it is graded by."""
     item = EvalItem(
         id=live.conversation,
         slice="live",

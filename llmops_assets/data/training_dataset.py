@@ -32,6 +32,7 @@ from llmops_assets.lib.records import (
     CanaryPlan,
     DatasetRef,
     DataTerms,
+    FindingsReport,
     KnowledgeIndexRef,
     LakeRef,
     TrainingSet,
@@ -49,7 +50,7 @@ NAME = "training_dataset"
 PURPOSE = "training"
 PATHS = {
     "rows": tables.TRAINING_ROWS,
-    **{part: f"data/{NAME}/{part}.parquet" for part in ("held_out", "reference", "dropped", "changes")},
+    **{part: f"data/{NAME}/{part}.parquet" for part in ("held_out", "reference", "dropped", "changes", "findings")},
 }
 SCHEMAS = {
     "rows": tables.TRAINING,
@@ -58,6 +59,7 @@ SCHEMAS = {
     "dropped": tables.DROPPED,
 }
 CHANGES: tables.Columns = tuple((name, tables.TEXT) for name in ("change", "provenance", "columns", "before", "after"))
+OF_FINDINGS: tables.Columns = (("row_id", tables.TEXT), ("finding", tables.TEXT))
 PAGE = f"data/{NAME}/expectations.html"
 
 
@@ -148,12 +150,25 @@ def assembled(
     )
 
 
-def written(draft: Transaction, parts: "Parts", changes: provenance_diff.DatasetDiff) -> None:
+def of_findings(
+    context: dg.AssetExecutionContext, lake: Lake, rows: list[dict], found: tuple[str, ...]
+) -> list[dict[str, str]]:
+    """Which rows came to be because of which of the findings that the run learns from."""
+    from llmops_assets.lib.corpus.causes import traced
+
+    report = reading.looked_up(context, causes.ASSET, FindingsReport) if found else None
+    return traced(rows, read_rows(lake, report.members), found) if report else []
+
+
+def written(
+    draft: Transaction, parts: "Parts", changes: provenance_diff.DatasetDiff, of_findings: list[dict[str, str]]
+) -> None:
     """Put every part on the draft's branch."""
     for part, columns in SCHEMAS.items():
         draft.put(PATHS[part], tables.to_parquet(getattr(parts, part), columns))
     told = [{**asdict(row), "columns": ", ".join(row.columns)} for row in changes.rows]
     draft.put(PATHS["changes"], tables.to_parquet(told, CHANGES))
+    draft.put(PATHS["findings"], tables.to_parquet(of_findings, OF_FINDINGS))
 
 
 def audited(
@@ -243,9 +258,10 @@ def training_dataset(
     asked = [item.question for item in read_suite(lake, inputs.suite.ref)]
     parts = assembled(lake, config, inputs, asked, embedder)
     changes = changes_since(reading.previous(context, TrainingSet), parts.rows, lake)
+    caused = of_findings(context, lake, parts.rows, found)
     about = run_tags(context, rows=str(len(parts.rows)), eval_suite=inputs.suite.digest)
     with lake.transaction(f"Training dataset of {day}", about, name=NAME, keep_on_error=True) as draft:
-        written(draft, parts, changes)
+        written(draft, parts, changes, caused)
         terms = audited(lake, draft, claims, inputs, asked, day, cleaner, embedder)
         yield from claims.results()
         claims.insist(f"{MAIN_UNTOUCHED} {draft.branch}")
@@ -263,6 +279,8 @@ def training_dataset(
         claims=claims,
         data_docs=address(lake, lake.uri(draft.merged, PAGE)),
         changes=address(lake, lake.uri(draft.merged, PATHS["changes"])),
+        findings_of_rows=address(lake, lake.uri(draft.merged, PATHS["findings"])),
+        rows_by_finding=counted("finding", Counter(line["finding"] for line in caused), "rows"),
         figures={**figures_of(record, parts, changes, inputs), **overview(days, parts.rows, parts.held_out)},
         conversations_that_teach_nothing=counted("reason", untaught(lake, inputs), "conversations"),
         listed=address(lake, beside(inputs.augmented.ref, "dropped")),

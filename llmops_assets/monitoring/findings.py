@@ -1,11 +1,13 @@
 """What changed, as findings: causes with an id from the first alarm to the cure, and what helps against each."""
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from llmops_assets.data.feedback_examples import HELD, QUARANTINE
 from llmops_assets.gateway.identity.roles import ANONYMOUS
 from llmops_assets.handover import anchors, causes, reading, serving
 from llmops_assets.handover.contents import read_articles, read_rows
@@ -18,10 +20,12 @@ from llmops_assets.lib.records import (
     Article,
     Candidate,
     CostLedger,
+    DatasetRef,
     DriftReport,
     FindingsReport,
     GateDecision,
     KnowledgeBase,
+    LakeRef,
     Release,
     TrainingCost,
     UseCase,
@@ -45,6 +49,7 @@ NAME = "findings"
     deps=[
         "use_case",
         "interactions",
+        "feedback_examples",
         "drift_report",
         "knowledge_base",
         "candidate",
@@ -74,9 +79,13 @@ def findings(
 
     day, case = run_day(context), reading.read(context, "use_case", UseCase)
     drift = reading.of_day(context, "drift_report", DriftReport, day)
-    before = cases_before(lake, reading.day_before(context, FindingsReport, day))
+    since = day - timedelta(days=case.decision.horizon_days)
+    kept_back, held = held_back(
+        lake, reading.day_records(context, "feedback_examples", DatasetRef, after=since, until=day)
+    )
+    before = cases_before(lake, reading.day_before(context, FindingsReport, day), held)
     rows = read_day(context, lake, "interactions", day)
-    asked = asked_of(lake, rows, redactor.of(case).subjects(ANONYMOUS), day)
+    asked = asked_of(lake, rows, redactor.of(case).subjects(ANONYMOUS), day, held)
     live, ledger = serving.read(context, lake), reading.find(context, "cost_ledger", CostLedger)
     texts = [one.question for one in (*asked, *(m for old in before for m in old.members))]
     texts += [m.correction for m in (*asked, *(m for old in before for m in old.members)) if m.correction]
@@ -123,19 +132,35 @@ def findings(
         figures={state: len(record.of(state)) for state in ("open", "learned", "closed", "merged")},
         map=dg.MetadataValue.md(f"![map of the day]({pages.picture(points)})"),
         findings=table(pages.row(finding) for finding in record.findings),
-        inputs={"reference": drift.reference, "release": live.release.release_id},
+        inputs={"reference": drift.reference, "release": live.release.release_id, **kept_back},
     )
 
 
-def cases_before(lake: Lake, report: FindingsReport | None) -> list[Case]:
-    """The findings of the day before with their questions."""
+def held_back(lake: Lake, days: Collection[date]) -> tuple[dict[str, LakeRef], frozenset[str]]:
+    """(where the quarantine of feedback stands, the interactions of some days whose feedback it holds back)."""
+    if QUARANTINE not in lake.branches():
+        return {}, frozenset()
+    commit = lake.resolve(QUARANTINE)
+    wanted = {f"{HELD}{day}.parquet" for day in days}
+    files = [stat.path for stat in lake.list(commit, HELD) if stat.path in wanted]
+    held = frozenset(row["row_id"] for path in files for row in tables.from_parquet(lake.get(commit, path)))
+    return {"quarantine": lake.uri(commit, HELD.rstrip("/"))}, held
+
+
+def cases_before(lake: Lake, report: FindingsReport | None, held: Collection[str] = ()) -> list[Case]:
+    """The findings of the day before with their questions; what a person released since is held back no more."""
     if report is None:
         return []
     members = from_rows(read_rows(lake, report.members))
-    return [Case(finding, members.get(finding.id, ())) for finding in report.findings]
+    return [
+        Case(finding, tuple(replace(one, held=one.id in held) for one in members.get(finding.id, ())))
+        for finding in report.findings
+    ]
 
 
-def asked_of(lake: Lake, rows: Sequence[dict], unnamed: Sequence[str], day: date) -> list[Member]:
+def asked_of(
+    lake: Lake, rows: Sequence[dict], unnamed: Sequence[str], day: date, held: Collection[str] = ()
+) -> list[Member]:
     """The day's questions that count, as drift counts them, with what the release that answered was made from."""
     from llmops_assets.lib.watching.counting import counted, readable
 
@@ -143,7 +168,7 @@ def asked_of(lake: Lake, rows: Sequence[dict], unnamed: Sequence[str], day: date
     count = counted(read, unnamed=unnamed)
     by_release = {name: findings_of(lake, name) for name in {row["release_id"] for row in read}}
     return [
-        member(read[n], text, by_release, unnamed)
+        replace(member(read[n], text, by_release, unnamed), held=read[n]["id"] in held)
         for n, text in zip(count.kept, count.texts, strict=True)
         if read[n]["path"] != "small_talk"
     ]

@@ -138,7 +138,7 @@ def live_traffic(day: date, count: int, seed: int, new_topic_share: float | None
         article = _pick(rng, day, new_topic_share)
         moment = _moment(day, number / count)
         subject = customer(rng)
-        question = _question(rng, article)
+        question = worded(rng, article)
         queries.append(
             LiveQuery(
                 question=question,
@@ -188,7 +188,7 @@ def _conversation(number: int, day: date, share_of_day: float, seed: int) -> dic
         "time": _moment(day, share_of_day).isoformat(),
         "subject": asking["email"],
         "source": rng.choices(("chat", "ticket", "email", "faq"), (5, 3, 3, 1))[0],
-        "question": _question(rng, article, asking),
+        "question": worded(rng, article, asking),
         "answer": answer,
         "intent": article.intent if article else "",
         "rating": rating,
@@ -234,7 +234,8 @@ def _iban(rng: random.Random) -> str:
     return f"NL{98 - int(digits) % 97:02d}LUMO{account}"
 
 
-def _question(rng: random.Random, article: Article | None, asking: Mapping[str, str] | None = None) -> str:
+def worded(rng: random.Random, article: Article | None, asking: Mapping[str, str] | None = None) -> str:
+    """How a customer asks what an article answers, None: what a person must answer."""
     book = load_phrasebook()
     text = rng.choice(article.questions if article else load_use_case().out_of_scope.train)
     style = rng.random()

@@ -3,7 +3,9 @@
 import json
 
 import dagster as dg
+import findings_support
 import pytest
+from recorded_support import record
 
 from llmops_assets.data.augmented_conversations import augmented_conversations
 from llmops_assets.data.eval_suite import eval_suite
@@ -13,16 +15,18 @@ from llmops_assets.data.knowledge_base import knowledge_base
 from llmops_assets.data.knowledge_index import knowledge_index
 from llmops_assets.data.labelled_conversations import labelled_conversations
 from llmops_assets.data.redacted_conversations import redacted_conversations
-from llmops_assets.data.training_dataset import training_dataset
+from llmops_assets.data.training_dataset import PATHS, training_dataset
 from llmops_assets.lib import tables
+from llmops_assets.lib.answering.smalltalk import words
 from llmops_assets.lib.tables import TRAINING_ROWS
+from llmops_assets.lib.watching.findings.members import COLUMNS, to_rows
 from llmops_assets.planning.use_case import use_case
 from llmops_assets.samples import generator
 from resources import build_resources, open_lake
 from resources.lake.base import NotFoundError
 from resources.workspace import Settings, Workspace
 
-DAY = "2026-03-02"
+DAY, MINE = "2026-03-02", "f-0000000001"
 CHAIN = [
     use_case,
     redacted_conversations,
@@ -124,3 +128,23 @@ def test_an_unchanged_dataset_is_kept_with_its_checks_and_a_changed_tag_alone_ma
         licences = event.metadata["record"].value["terms"]["licences"]
     assert unchanged == [False, True, False]
     assert licences == ["CC-BY-SA-4.0", "own"]
+
+
+def test_its_rows_lead_back_to_the_finding_that_asked_for_them(home):
+    article = generator.load_articles()[0]
+    with dg.DagsterInstance.ephemeral() as instance:
+        lake = open_lake(Workspace(home))
+        asked = findings_support.asked("recall", 3, correction=article.answer)
+        rows = [row for one in (MINE, "f-0000000002") for row in to_rows(one, asked)]
+        with lake.transaction("test", name="test") as draft:
+            draft.put("members.parquet", tables.to_parquet(rows, COLUMNS))
+        members = lake.uri(draft.merged, "members.parquet")
+        made = findings_support.report(findings_support.finding(MINE), members=members)
+        record(instance, "findings", made, str(made.day))
+        result = materialize(home, instance)
+    metadata = result.asset_materializations_for_node("training_dataset")[0].metadata
+    assert list(metadata["findings"].value) == [MINE]
+    answers = {row["row_id"]: row["answer"] for row in tables.from_parquet(lake.get("main", TRAINING_ROWS))}
+    lines = tables.from_parquet(lake.get("main", PATHS["findings"]))
+    assert {line["finding"] for line in lines} == {MINE}
+    assert {words(answers[line["row_id"]]) for line in lines} == {words(article.answer)}

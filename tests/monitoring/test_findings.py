@@ -9,6 +9,7 @@ from findings_support import MONDAY, TopicEmbedder
 from recorded_support import record, serve
 from support import article, drift_report
 
+from llmops_assets.data.feedback_examples import HELD, QUARANTINE
 from llmops_assets.gateway.interaction_log import InteractionLog
 from llmops_assets.handover import anchors
 from llmops_assets.handover.reading import newest_day
@@ -116,3 +117,19 @@ def test_from_the_first_day_of_a_topic_to_the_release_that_closed_it(tmp_path):
         kept = anchors.read(place.lake)
         assert kept is not None
         assert kept.number == 1, "the end of the audit log is published with the report"
+
+
+def test_what_the_quarantine_holds_back_does_not_retrain(tmp_path):
+    with dg.DagsterInstance.ephemeral() as instance:
+        place = Installation(tmp_path, instance)
+        serve(instance, place.lake, "r-1", MONDAY - timedelta(days=4))
+        row = dict.fromkeys(("question", "answer", "served", "article", "author", "release"), "-")
+        held = [{**row, "row_id": f"{MONDAY} {n}", "rating": -1, "reasons": ["x"], "doubt": 0.5} for n in range(90)]
+        place.lake.branch(QUARANTINE)
+        place.lake.put(QUARANTINE, f"{HELD}{MONDAY}.parquet", tables.to_parquet(held, tables.HELD_BACK))
+        commit = place.lake.commit(QUARANTINE, "held", {})
+        kept = DatasetRef(name="feedback_examples", ref=place.lake.uri(commit, HELD), digest="-", rows=0)
+        record(instance, "feedback_examples", kept, str(MONDAY))
+        place.day(MONDAY, asked(recall=True), "r-1")
+        (found,) = place.newest().of("open")
+        assert (found.action, found.held, found.agreeing) == ("decide_feedback", 30, 0)

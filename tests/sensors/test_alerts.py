@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
 from receivers import HttpReceiver
 from recorded_support import record
 from support import ref
@@ -87,6 +89,18 @@ def test_runs_and_checks_that_fail_are_told_once_and_quote_nothing(watch):
     assert failed["annotations"]["summary"] == "make_thing failed at thing"
     assert failed["generatorURL"].startswith("http://127.0.0.1:3000/runs/")
     assert check["annotations"]["summary"] == "thing: it_holds does not hold"
+
+
+@pytest.mark.slow
+def test_a_check_that_is_under_way_stops_nothing_and_is_told_when_it_fails(watch):
+    watch.tick()
+    job = DEFS.resolve_job_def("make_thing")
+    here = {"execution": {"config": {"in_process": {}}}}
+    run = watch.instance.create_run_for_job(job, run_config=here, tags={"broken": "yes"})
+    assert watch.tick() == []
+    assert execute_run(InMemoryJob(job), run, watch.instance).success
+    assert watch.tick() == ["CheckFailed"]
+    assert watch.tick() == []
 
 
 def test_a_candidate_that_was_stopped_is_told(watch):

@@ -12,7 +12,9 @@ from llmops_assets.lib.records.base import LakeRef, Record, Share
 
 FindingKind = Literal["new", "known", "attack", "errors"]
 """What is one cause: a topic that nothing known comes near, a known one (an intent), what a guard found, failures."""
-FindingAction = Literal["write_article", "retrain", "fix_retrieval", "volume_only", "attack", "incident"]
+FindingAction = Literal[
+    "write_article", "retrain", "decide_feedback", "fix_retrieval", "volume_only", "attack", "incident"
+]
 FindingState = Literal["open", "learned", "closed", "merged"]
 """Learned: the release that serves was made from it, and it is not shown yet that its questions are answered better."""
 
@@ -72,6 +74,7 @@ class Finding(Record):
     different_badly: int = Field(0, ge=0, description="different questions that were answered badly")
     senders: int = Field(ge=0)
     agreeing: int = Field(0, ge=0, description="corrections that say the same: what is missing is known")
+    held: int = Field(0, ge=0, description="corrections that say the same, and wait for a person: they teach nothing")
     written: bool = Field(False, description="editors wrote an article for it")
     articles: tuple[str, ...] = Field((), description="ids of the nearest articles, nearest first")
     article_similarity: float = Field(0.0, description="mean cosine of its questions to the nearest article")

@@ -22,6 +22,7 @@ RANK: tuple[Verdict, ...] = ("retrain", "ask", "write_article", "wait")
 BY_HAND = {
     "attack": "somebody tries the assistant: look at what the guards stopped",
     "incident": "something has happened: a notice on the page helps, a retraining does not",
+    "decide_feedback": "it is poison, or what is published is wrong now: `llmops feedback export` is for a person",
     "fix_retrieval": "an article is near and was not found: look at its questions and at the router",
 }
 """What a person does about findings that no training helps against."""

@@ -41,6 +41,7 @@ def test_many_different_questions_answered_badly_retrain_and_the_sentence_says_t
         ({"action": "write_article", "senders": 4}, {}, "wait", "4 of 5 people"),
         ({"action": "attack"}, {}, "ask", "the guards stopped"),
         ({"action": "incident"}, {}, "ask", "a retraining does not"),
+        ({"action": "decide_feedback"}, {}, "ask", "llmops feedback export"),
         ({"action": "fix_retrieval"}, {}, "ask", "the router"),
         ({}, {"value_per_answer": 0.001}, "wait", "it does not pay"),
         ({}, {"value_per_answer": 0.001, "maximum_wait_days": 0}, "ask", "it has not paid"),

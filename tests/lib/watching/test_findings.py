@@ -1,6 +1,7 @@
 """Findings from day to day, on questions whose vectors say their topic."""
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -202,6 +203,11 @@ def test_a_text_that_many_send_is_one_finding_and_one_different_question():
         (Figures(20, 7), "write_article"),
         (Figures(20, 20, agreeing=3), "retrain"),
         (Figures(20, 20, agreeing=2), "write_article"),
+        (Figures(20, 20, held=3), "decide_feedback"),
+        (Figures(20, 20, held=3, article_similarity=0.9), "decide_feedback"),
+        (Figures(20, 20, held=2, article_similarity=0.9), "fix_retrieval"),
+        (Figures(20, 20, held=30, agreeing=3), "retrain"),
+        (Figures(20, 1, held=3), "volume_only"),
         (Figures(20, 20, answers=3), "retrain"),
         (Figures(20, 20, answers=2), "write_article"),
         (Figures(20, 20, written=True), "retrain"),
@@ -240,6 +246,14 @@ def test_corrections_that_agree_or_an_article_of_editors_make_a_finding_one_to_l
     (case,) = after([*NORMAL, *asked("recall", 12)], articles=near)
     assert case.finding.articles == ("recall-article", "orders-article")
     assert case.finding.article_similarity > 0.6
+
+
+def test_corrections_that_are_held_back_ask_for_a_person_and_teach_nothing():
+    said = [replace(one, held=True) for one in asked("recall", 12, correction="recall send it back")]
+    (case,) = after([*NORMAL, *said])
+    assert (case.finding.action, case.finding.agreeing, case.finding.held) == ("decide_feedback", 0, 12)
+    (case,) = after([], TUESDAY, [replace(case, members=tuple(replace(one, held=False) for one in case.members))])
+    assert (case.finding.action, case.finding.agreeing, case.finding.held) == ("retrain", 12, 0), "a person released it"
 
 
 def test_members_come_back_from_the_lake_as_they_went():

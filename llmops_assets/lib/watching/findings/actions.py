@@ -24,8 +24,8 @@ class Figures:
     """What is counted of a finding.
 
     `burst` and `rest` are the shares of its and of all other questions of the newest day in its busiest two hours,
-    `answers` are those of agents that articles are made of, `settled` is the share of badly answered questions up to
-    which it is answered well.
+    `agreeing` and `held` are corrections that say the same and may teach, or wait for a person, `answers` are those of
+    agents that articles are made of, `settled` is the share answered badly up to which it is answered well.
     """
 
     questions: int
@@ -36,6 +36,7 @@ class Figures:
     burst: float = 0.0
     rest: float = 1.0
     agreeing: int = 0
+    held: int = 0
     answers: int = 0
     written: bool = False
     article_similarity: float = 0.0
@@ -83,6 +84,13 @@ def _retrain(found: Figures) -> str:
     return f"{told}, and {found.agreeing} corrections agree" if found.agreeing >= MINIMUM_AGREEING else ""
 
 
+def _decide_feedback(found: Figures) -> str:
+    told = (
+        f"{found.badly} of {found.questions} were answered badly as some say, whose {found.held} agreeing corrections"
+    )
+    return f"{told} are held back" if found.held >= MINIMUM_AGREEING else ""
+
+
 def _fix_retrieval(found: Figures) -> str:
     told = f"{found.badly} of {found.questions} were answered badly, though an article is near"
     return f"{told} (cosine {found.article_similarity:.2f})" if found.article_similarity >= NEAR_ARTICLE else ""
@@ -97,6 +105,7 @@ ACTIONS: tuple[tuple[FindingAction, Rule], ...] = (
     ("incident", _incident),
     ("volume_only", _volume_only),
     ("retrain", _retrain),
+    ("decide_feedback", _decide_feedback),
     ("fix_retrieval", _fix_retrieval),
     ("write_article", _write_article),
 )

@@ -13,7 +13,7 @@ from llmops_assets.lib.watching.answered import attacked, failed, poorly_answere
 COLUMNS: tables.Columns = (
     ("finding", tables.TEXT),
     *((name, tables.TEXT) for name in ("id", "time", "question", "sender", "intent", "guard", "correction", "learned")),
-    *((name, "bool") for name in ("badly", "handed_over", "failed")),
+    *((name, "bool") for name in ("badly", "handed_over", "failed", "held")),
 )
 
 
@@ -21,7 +21,8 @@ COLUMNS: tables.Columns = (
 class Member:
     """A question that counts; `learned` are the findings that the release that answered it was made from.
 
-    `sender` is a pseudonym; of people without a name, the conversation. `intent` is that of the nearest known question,
+    `sender` is a pseudonym; of people without a name, the conversation. `held` says whether the quarantine of feedback
+    holds its correction back. `intent` is that of the nearest known question,
     `guard` the one that saw an attack in it.
     """
 
@@ -36,6 +37,7 @@ class Member:
     guard: str = ""
     correction: str = ""
     learned: tuple[str, ...] = ()
+    held: bool = False
 
     @property
     def day(self) -> date:
@@ -91,7 +93,8 @@ def from_rows(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Member, ...]
     """Finding to its questions, out of `to_rows`."""
     found: dict[str, list[Member]] = {}
     for row in rows:
-        values = {name: row[name] for name, _ in COLUMNS if name not in ("finding", "time", "learned")}
+        # What was written before the quarantine counted here has no such column.
+        values = {name: row[name] for name, _ in COLUMNS if name not in ("finding", "time", "learned") and name in row}
         moment, learned = datetime.fromisoformat(row["time"]), tuple(filter(None, row["learned"].split(",")))
         found.setdefault(row["finding"], []).append(Member(time=moment, learned=learned, **values))
     return {finding: tuple(members) for finding, members in found.items()}

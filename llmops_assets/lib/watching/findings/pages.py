@@ -18,6 +18,7 @@ DAYS = ("day", "questions", "people", "badly", "handed over", "corrected", "by w
 HELPS = {
     "write_article": "write an article",
     "retrain": "retrain",
+    "decide_feedback": "decide on feedback",
     "fix_retrieval": "fix retrieval",
     "volume_only": "volume only",
     "attack": "attack",
