@@ -28,7 +28,7 @@ class Told(TyperGroup):
             raise typer.Exit(1) from None
 
 
-app = typer.Typer(cls=Told, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(cls=Told, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -46,7 +46,10 @@ QUIET = {
 
 @app.callback()
 def _set_up() -> None:
-    """The whole life of a production LLM: build and serve releases, look after the lake, ask where things come from."""
+    """The whole life of a production LLM: build and serve releases, look after the lake, ask where things come from.
+
+    A new installation: `init`, `build`, `dev`. It lives in .llmops of the current folder, or where LLMOPS_HOME says.
+    """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -437,6 +440,8 @@ def dev() -> None:
     settings = Workspace(home_folder()).settings
     # Where the gateway's port is taken, by an earlier gateway of ours for example, `llmops serve` says so itself.
     insist_free({name: getattr(settings, name) for name in ("dagster_port", "mlflow_port", "lake_port")})
+    # `dg` warns twice where nobody activated the environment that it stands in.
+    os.environ.setdefault("VIRTUAL_ENV", sys.prefix)
     dagster_ui = [str(Path(sys.executable).with_name("dg")), "dev", "--host", "127.0.0.1"]
     own = [sys.executable, "-m", "llmops_assets.cli"]
     host = "http://127.0.0.1"

@@ -119,6 +119,7 @@ def day_before(context: dg.ScheduleEvaluationContext) -> str:
     cron_schedule="15 1 * * *",
     execution_timezone="UTC",
     name="monitor_nightly",
+    description="Every night, `monitor_day` of the day that is over.",
     default_status=dg.DefaultScheduleStatus.STOPPED,
 )
 def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
@@ -132,6 +133,7 @@ def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     cron_schedule="30 2 * * 1",
     execution_timezone="UTC",
     name="retrain_weekly",
+    description="Every Monday, `retrain` whatever drift says: slow changes stay below every threshold.",
     default_status=dg.DefaultScheduleStatus.STOPPED,
 )
 def weekly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
@@ -145,6 +147,7 @@ def weekly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     cron_schedule="0 7 * * 1",
     execution_timezone="UTC",
     name="digest_weekly",
+    description="Every Monday morning, the page and the mail about the week that is over.",
     default_status=dg.DefaultScheduleStatus.STOPPED,
 )
 def digest(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:

@@ -105,7 +105,14 @@ def spent(instance: dg.DagsterInstance, workspace: Workspace, told: str) -> tupl
     return [alert], day
 
 
-@dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.STOPPED)
+@dg.sensor(
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description=(
+        "Tells the receivers that the settings name (webhook, Slack, mail) of runs and checks that failed, of "
+        "candidates that were stopped or wait, and of days near their budget."
+    ),
+)
 def alert_on_trouble(
     context: dg.SensorEvaluationContext, workspace: dg.ResourceParam[Workspace], notifier: dg.ResourceParam[Notifier]
 ) -> dg.SkipReason:

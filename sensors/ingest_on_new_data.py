@@ -16,7 +16,12 @@ MAX_REQUESTS = 20
 """Days asked for in one tick; the rest follows in the next ones."""
 
 
-@dg.sensor(job=ingest_day, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.STOPPED)
+@dg.sensor(
+    job=ingest_day,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description="Starts `ingest_day` for every day of which a source has new or changed conversations.",
+)
 def ingest_on_new_data(
     context: dg.SensorEvaluationContext, conversations: dg.ResourceParam[Conversations]
 ) -> dg.SensorResult | dg.SkipReason:

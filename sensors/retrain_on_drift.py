@@ -39,7 +39,12 @@ def obstacle(instance: dg.DagsterInstance, decision: RetrainingDecision) -> str:
     return ""
 
 
-@dg.sensor(job=retrain, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.STOPPED)
+@dg.sensor(
+    job=retrain,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description="Starts `retrain` when a finding says that a retraining helps and is worth its cost, once for a cause.",
+)
 def retrain_on_drift(
     context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake]
 ) -> dg.SensorResult | dg.SkipReason:

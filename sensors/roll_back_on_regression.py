@@ -30,7 +30,12 @@ def decide(instance: dg.DagsterInstance, log: InstalledLog, way: Rollout, now: d
     return rollout.decide(counted, way.policy, way.share, hours, held=way.held)
 
 
-@dg.sensor(job=roll_out, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.STOPPED)
+@dg.sensor(
+    job=roll_out,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description="Moves a rollout on when the candidate is shown to be no worse, and withdraws it when it is worse.",
+)
 def roll_back_on_regression(
     context: dg.SensorEvaluationContext,
     lake: dg.ResourceParam[Lake],

@@ -78,7 +78,7 @@ def snapshot(definitions: dg.Definitions, nodes) -> dict:
 
 
 def test_the_graph_is_the_one_in_the_snapshot(definitions, nodes):
-    """After a wanted change: UPDATE_SNAPSHOT=1 make test-fast"""
+    """After a wanted change: UPDATE_SNAPSHOT=1 .venv/bin/python -m pytest tests/test_definitions.py"""
     if os.environ.get("UPDATE_SNAPSHOT"):
         SNAPSHOT.write_text(json.dumps(snapshot(definitions, nodes), indent=1) + "\n")
     assert snapshot(definitions, nodes) == json.loads(SNAPSHOT.read_text())
@@ -130,6 +130,13 @@ def test_the_lock_pins_everything_and_names_no_address(root):
         assert name, line
         assert version, line
         assert not set("@/:") & set(line), line
+
+
+def test_a_person_reads_in_the_ui_what_a_job_a_schedule_and_a_sensor_do(definitions):
+    repository = definitions.get_repository_def()
+    described = [*repository.schedule_defs, *repository.sensor_defs]
+    described += [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
+    assert [one.name for one in described if not one.description] == []
 
 
 def test_schedules_and_sensors_wait_to_be_switched_on(definitions):

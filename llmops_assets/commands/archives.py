@@ -9,6 +9,7 @@ from typing import Any
 
 from llmops_assets.lib.sources import RowFault, Shape, SourceError, layout_of
 from llmops_assets.lib.sources.survey import FileSurvey, lines, survey, usable
+from llmops_assets.lib.sources.visibility import is_flag
 from resources import home_folder
 from resources.conversations import Conversations
 from resources.sources import Files, Spread
@@ -54,12 +55,12 @@ def surveyed(source: Files) -> Sequence[FileSurvey]:
         if reason:
             found.append(FileSurvey(name, fault=reason))
             continue
-        layout, columns = shown_layout(source, file)
+        layout, columns, unread = shown_layout(source, file)
         if file in together[1:]:
-            found.append(FileSurvey(name, layout, columns, counted_with=source.label(together[0])))
+            found.append(FileSurvey(name, layout, columns, unread, counted_with=source.label(together[0])))
             continue
         items = source.dated_together(together) if file in together else source.dated(file)
-        found.append(survey(FileSurvey(name, layout, columns), items))
+        found.append(survey(FileSurvey(name, layout, columns, unread), items))
     return found
 
 
@@ -71,12 +72,15 @@ def of_messages(source: Files, file: str) -> bool:
         return False
 
 
-def shown_layout(source: Files, file: str) -> tuple[str, dict[str, str]]:
-    """Layout and columns of a file's first record that can be read; none where there is no such record."""
+def shown_layout(source: Files, file: str) -> tuple[str, dict[str, str], list[str]]:
+    """Layout, columns, and columns that are not read, of a file's first record that can be read; none where there is
+    no such record."""
     try:
         for _, record in source.records(file):
             if not isinstance(record, RowFault):
-                return layout_of(record, source.shape)
+                layout, columns = layout_of(record, source.shape)
+                read = {*columns.values(), *filter(is_flag, record)} if layout == "rows" else set(record)
+                return layout, columns, [name for name in record if name not in read]
     except (RowFault, SourceError):
-        return "", {}  # Reading the whole file says why.
-    return "", {}
+        return "", {}, []  # Reading the whole file says why.
+    return "", {}, []

@@ -287,7 +287,8 @@ def next_steps(beginning: Beginning) -> list[str]:
     words += [word for agent in settings.agents for word in ("--agent", agent)]
     words += [word for ours, theirs in settings.mapping.items() for word in ("--column", f"{ours}={theirs}")]
     played = shlex.join(["llmops", "demo", "--data", str(settings.source), *words])
-    return [*told, "next: make build", f"or play the demonstration with it: LLMOPS_HOME=.llmops-demo {played}"]
+    demo = f"or play the demonstration with it: LLMOPS_HOME=.llmops-demo {played}"
+    return [*told, "next: make build, then make dev", demo]
 
 
 def _dumped(values: dict[str, Any]) -> str:

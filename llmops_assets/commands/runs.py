@@ -94,8 +94,8 @@ class Runner:
         if step is not None:
             failure = step.step_failure_data
             described = failure.user_failure_data
-            told = described.description if described else None
-            return RunOutcome(run_id, False, step.step_key or "", told or _reason(failure.error))
+            told = (described.description if described else None) or _unmet(result, step) or _reason(failure.error)
+            return RunOutcome(run_id, False, step.step_key or "", told)
         # A resource that could not be made ends a run before its first step.
         ended = next((event.job_failure_data for event in result.all_events if event.is_job_failure), None)
         return RunOutcome(run_id, False, reason=_reason(ended.error if ended else None))
@@ -161,6 +161,18 @@ def _merged(definition: dg.JobDefinition, day: date | None, extra: Mapping[str, 
     for op, value in own.items():
         ops[op] = {"config": {**ops.get(op, {}).get("config", {}), **value["config"]}}
     return {**config, "ops": ops, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def _unmet(result: dg.ExecuteInProcessResult, failure: dg.DagsterEvent) -> str:
+    """What the blocking checks say that ended a step; "" where something else did. Dagster's error has only their
+    names."""
+    error = failure.step_failure_data.error
+    if error is None or error.cls_name != "DagsterAssetCheckFailedError":
+        return ""
+    kind = dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    events = [e for e in result.all_events if e.event_type == kind and e.step_key == failure.step_key]
+    found = [event.asset_check_evaluation_data for event in events]
+    return "; ".join(check.description or check.check_name for check in found if check.blocking and not check.passed)
 
 
 def _reason(error: SerializableErrorInfo | None) -> str:

@@ -70,7 +70,7 @@ def findings(
     interaction_log: dg.ResourceParam[InstalledLog],
     workspace: dg.ResourceParam[Workspace],
 ) -> dg.MaterializeResult:
-    """One day's causes: those of the day before with today's questions, and what begins, is cured or comes back.
+    """What changed in customers' questions, cause by cause: what began, goes on, is cured or came back on the day.
 
     The end of the audit log's chain is published beside them.
     """

@@ -125,6 +125,15 @@ def test_init_asks_what_it_cannot_know_and_check_takes_what_it_writes(home, tmp_
     assert sorted(str(row.time) for row in rows)[0] == "2026-03-03 18:40:00+00:00"
 
 
+def test_check_names_the_columns_that_nothing_is_taken_from(home, tmp_path):
+    file = tmp_path / "chats.csv"
+    file.write_text("question,answer,Received,Internal note\nIs it warm?,It has a stove.,02.03.2026,called back\n")
+    assert llmops("check", file).stdout.splitlines()[1] == "  not read: Received"
+    given = llmops("check", file, "--column", "time=Received", "--date-order", "DMY")
+    assert given.exit_code == 0, given.output
+    assert "not read" not in given.stdout
+
+
 @pytest.mark.parametrize("name", ["tickets.json", "plain.csv", "undated.csv"])
 def test_init_by_options_alone_lets_a_release_be_built(home, tmp_path, name):
     file = tmp_path / name

@@ -39,6 +39,22 @@ def test_a_failure_without_a_record_says_so():
     assert "no reason was recorded" in _reason(None)
 
 
+def test_a_blocking_check_that_ends_a_run_says_why_in_its_own_words():
+    specs = [dg.AssetCheckSpec(name, asset="judged", blocking=name != "advice") for name in ("good", "bad", "advice")]
+
+    @dg.asset(check_specs=specs)
+    def judged():
+        yield dg.MaterializeResult()
+        yield dg.AssetCheckResult(check_name="good", passed=True, description="all is well")
+        yield dg.AssetCheckResult(check_name="bad", passed=False, description="accuracy 0.09 is below 0.20")
+        yield dg.AssetCheckResult(check_name="advice", passed=False, description="it is slow")
+
+    defs = dg.Definitions(assets=[judged], jobs=[dg.define_asset_job("judge", [judged])])
+    with dg.DagsterInstance.ephemeral() as instance:
+        outcome = Runner(defs, instance, Console(file=io.StringIO())).run("judge")
+    assert (outcome.success, outcome.step, outcome.reason) == (False, "judged", "accuracy 0.09 is below 0.20")
+
+
 class Alive:
     """A run's thread that is looked at so many times before it has ended."""
 

@@ -149,5 +149,6 @@ def test_dev_starts_all_and_leaves_nothing_behind(root, home, ports):
     assert status == 0, output
     for title in ("Dagster", "MLflow", "Lake", "Gateway"):
         assert title in output
+    assert "does not match the virtual environment" not in output
     assert left_behind(home) == []
     assert not any(answers(port) for port in ports.values())

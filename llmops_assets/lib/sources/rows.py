@@ -247,7 +247,8 @@ class Plan:
             self._flags = tuple(name for name in values if isinstance(name, str) and is_flag(name))
         if self._flags and (seen := visibility({name: get(name) for name in self._flags})) != "public":
             reason = seen if seen == "private" else "unknown visibility"
-            raise Unseen(f"{reason}: only what the customer saw is read", "", "", ((reason, 1),))
+            told = "" if seen == "private" else f"; rename {', '.join(self._flags)} if it says something else"
+            raise Unseen(f"{reason}: only what the customer saw is read{told}", "", "", ((reason, 1),))
         for slot, column in self._texts:
             value = get(column)
             if value.__class__ is not str:

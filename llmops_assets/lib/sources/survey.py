@@ -30,6 +30,8 @@ class FileSurvey:
     name: str
     layout: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
+    unread: Sequence[str] = ()
+    """Columns of plain rows that nothing is taken from."""
     rows: int = 0
     undated: int = 0
     days: Counter[date] = field(default_factory=Counter)
@@ -100,13 +102,15 @@ def lines(files: Sequence[FileSurvey]) -> list[str]:
 
 
 def _lines(file: FileSurvey) -> list[str]:
+    unread = [f"  not read: {', '.join(file.unread)}"] if file.unread else []
     if file.fault:
-        return [file.fault if file.fault.startswith(file.name) else f"{file.name}: {file.fault}"]
+        return [file.fault if file.fault.startswith(file.name) else f"{file.name}: {file.fault}", *unread]
     columns = ", ".join(f"{ours}={theirs}" for ours, theirs in file.columns.items())
     layout = "rows" if file.layout == "rows" else f"conversations ({file.layout})"
     told = [f"{file.name}: {layout}; columns {columns or 'none'}"]
     if file.counted_with:
         return [f"{told[0]}; its messages are counted with {file.counted_with}, since conversations go over files"]
+    told += unread
     if file.days:
         told.append(f"  {file.rows} rows on {len(file.days)} days, {min(file.days)} to {max(file.days)}")
         told.append(f"  languages: {_counted(file.languages)}; scripts: {_counted(file.scripts)}")

@@ -29,9 +29,13 @@ _YES = frozenset("true yes y 1 t on".split())
 _NO = frozenset("false no n 0 f off".split())
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
-Flag = Literal["", "kind", "level", "private", "gone", "remark", "unclear"]
+_REMARKS = frozenset("note comment remark".split())
+_AMONG_US = frozenset("private internal confidential".split())
+
+Flag = Literal["", "kind", "level", "private", "gone", "remark", "aside", "unclear"]
 """What a key is: none; one that may name a note among other things; one that names who sees the message; one where yes
-means private; where yes means never sent; a yes or no or else a remark; one of which neither yes nor no is enough."""
+means private; where yes means never sent; a yes or no or else a remark; the same of a remark among agents; one of which
+neither yes nor no is enough."""
 
 
 def words(name: str) -> list[str]:
@@ -68,6 +72,8 @@ def _flag(name: str) -> Flag:
         return "gone"
     if told == {"note"}:
         return "remark"
+    if told & _REMARKS and told & _AMONG_US and told <= _REMARKS | _AMONG_US:
+        return "aside"
     if told & _INSIDE and "only" in told and told <= _INSIDE | _FILLERS | _PUBLIC | _PRIVATE:
         return "private"
     if not told & (_PUBLIC | _PRIVATE) or told - _PUBLIC - _PRIVATE - _INSIDE - _FILLERS:
@@ -85,10 +91,12 @@ def _said(flag: Flag, value: Any) -> Visibility | None:
         return "private" if isinstance(value, str) and _names_private(value) else None
     if flag in ("gone", "remark"):
         return "private" if truth else None
+    if flag == "aside" and truth is None and _is_remark(value):
+        return None
     if flag == "unclear":
         return "unknown"
     if truth is not None:
-        return "private" if truth == (flag == "private") else "public"
+        return "private" if truth == (flag in ("private", "aside")) else "public"
     if not isinstance(value, str) or not (told := set(words(value))):
         return "unknown"
     if _names_private(value) or told & _INSIDE:
@@ -99,6 +107,11 @@ def _said(flag: Flag, value: Any) -> Visibility | None:
 def _names_private(value: str) -> bool:
     told = set(words(value[:60]))
     return bool(told & (_PRIVATE | _GONE | {"notes"})) or ("not" in told and bool(told & _PUBLIC))
+
+
+def _is_remark(value: Any) -> bool:
+    """Nothing, or two words and more: one word beside the answer may be a mark on it, in any language."""
+    return value is None or (isinstance(value, str) and len(value.split()) != 1)
 
 
 def _truth(value: Any) -> bool | None:

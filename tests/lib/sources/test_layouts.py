@@ -329,6 +329,8 @@ def test_the_one_author_of_a_customers_messages_is_the_customer():
         {"public": True, "internal": True},
         {"hidden_from_requester": True},
         {"privateNote": True},
+        {"Internal note": "yes"},
+        {"internal_comment": 1},
     ],
 )
 def test_a_private_flag_in_any_spelling_keeps_a_message_out(flag):
@@ -336,7 +338,17 @@ def test_a_private_flag_in_any_spelling_keeps_a_message_out(flag):
 
 
 @pytest.mark.parametrize(
-    "flag", [{"public": None}, {"visibility": "sometimes"}, {"is_internal": "perhaps"}, {"private": {}}, {"public": ""}]
+    "flag",
+    [
+        {"public": None},
+        {"visibility": "sometimes"},
+        {"is_internal": "perhaps"},
+        {"private": {}},
+        {"public": ""},
+        {"internal_note": "ja"},
+        {"internal_note": {}},
+        {"internal": "called back twice"},
+    ],
 )
 def test_a_flag_that_nobody_knows_keeps_a_message_out(flag):
     assert visibility({"role": "agent", "text": "x", **flag}) == "unknown"
@@ -355,6 +367,9 @@ def test_a_flag_that_nobody_knows_keeps_a_message_out(flag):
         {"type": "message"},
         {"internal_id": 4, "external_id": None, "public_url": "x", "note_id": 7, "privacy_policy_version": 2},
         {"note": "a remark of its own"},
+        {"Internal note": "called back"},
+        {"private_comment": ""},
+        {"internal_note": None, "Private Note": "no"},
         {"deleted": None, "draft": False, "deleted_at": None},
         {"hidden": False, "status": "sent"},
         {"level": "info", "access_level": "public"},
@@ -377,7 +392,8 @@ def test_a_plain_row_that_is_flagged_is_no_row_and_counted(flag, reason):
     row = {"question": "Is it loud?", "answer": "No."}
     found, kept = items([{**row, **flag}, {**row, "category": "internal transfer", "level": "2"}])
     assert isinstance(found, Rejected)
-    assert found.reason == f"{reason}: only what the customer saw is read"
+    column = "" if reason == "private" else f"; rename {next(iter(flag))} if it says something else"
+    assert found.reason == f"{reason}: only what the customer saw is read{column}"
     assert found.left_out == ((reason, 1),)
     assert "loud" not in found.text
     assert kept.answer == "No."
