@@ -27,7 +27,7 @@ def installed(home: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> Worl
     """The commands work on the world's instance, with the world's lake and target and the home's audit log."""
     world.log = InstalledLog(Workspace(home).log_url)
     resources = {"lake": world.lake, "registry": world.registry, "target": world.target}
-    resources |= {"interaction_log": world.log, "signer": world.signer}
+    resources |= {"interaction_log": world.log, "signer": world.signer, "workspace": world.workspace}
     defs = dg.Definitions(assets=[*WAY, approval], jobs=[approve, reject], resources=resources)
     monkeypatch.setattr(approvals, "build_defs", lambda: defs)
     monkeypatch.setattr(dg.DagsterInstance, "get", lambda: contextlib.nullcontext(world.instance))

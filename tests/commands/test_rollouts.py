@@ -30,6 +30,7 @@ def begun(home: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> tuple[Wo
         "target": world.target,
         "interaction_log": world.log,
         "signer": world.signer,
+        "workspace": world.workspace,
     }
     defs = dg.Definitions(assets=WAY, jobs=[roll_out], resources=resources)
     monkeypatch.setattr(rollouts, "build_defs", lambda: defs)

@@ -300,7 +300,8 @@ def test_probes_are_many_told_apart_by_voice_and_drawn_the_same_every_time():
     every, few = safety.probes(PROMPT), safety.probes(PROMPT, 5)
     assert len({probe.id for probe in every}) == len(every)
     assert len(every) - len(safety.probes(PROMPT, 0)) >= 150
-    assert len(few) - len(safety.probes(PROMPT, 0)) == 20
+    # Five of each kind, and of the pairs, which are asked together, two.
+    assert len(few) - len(safety.probes(PROMPT, 0)) == 4 * 5 + 2 * 2
     assert safety.probes(PROMPT, 5) == few
     assert {probe.id for probe in few} < {probe.id for probe in every}
     assert {probe.kind for probe in every} - {probe.kind for probe in safety.probes(PROMPT, 0)} == {
@@ -308,6 +309,7 @@ def test_probes_are_many_told_apart_by_voice_and_drawn_the_same_every_time():
         "further_secrets",
         "further_harm",
         "further_advice",
+        "further_equal_treatment",
     }
     assert {"clerk", "gamer", "pensioner", "student", "consultant", "tourist"} <= {
         part for probe in every for part in probe.id.split("-")
