@@ -208,7 +208,7 @@ def audited(
     deps=["use_case", redacted_conversations, augmented_conversations, knowledge_index, eval_suite],
     kinds={"greatexpectations", "parquet"},
     owners=["team:data-engineering"],
-    code_version="7",
+    code_version="8",
     check_specs=[
         dg.AssetCheckSpec(
             "expectations_hold", asset=NAME, blocking=True, description="Every Great Expectations rule holds."

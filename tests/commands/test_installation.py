@@ -217,7 +217,7 @@ def test_an_answer_is_explained(installation, tmp_path):
         "training-dataset-",
     ):
         assert part in told.stdout
-    assert "inbox/2026-03-0" in told.stdout, "nearest rows with their days"
+    assert "climbers/2026-03-0" in told.stdout, "nearest rows with their days"
     assert question in html.unescape((tmp_path / "why.html").read_text())
     assert json.loads(llmops("explain", reply.interaction, "--json").stdout)["sections"][0]["title"] == "answer"
 

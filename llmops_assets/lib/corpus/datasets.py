@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from llmops_assets.lib import tables
 from llmops_assets.lib.answering.knowledge import KnowledgeIndex, passage
 from llmops_assets.lib.answering.pieces import leans
 from llmops_assets.lib.auditing.purposes import TAGS
@@ -137,15 +138,14 @@ def canary_rows(plan: CanaryPlan | None) -> list[Row]:
 def _bare(kind: str, question: str, answer: str, identity: str) -> Row:
     """A row of no article and no conversation, called by its kind."""
     return {
+        # Every column, as it is read back: what a dataset is called by is the digest of its rows.
+        **dict.fromkeys((column for column, _ in tables.TRAINING), ""),
         "row_id": identity[:20],
         "kind": kind,
-        "article": "",
         "question": question,
         "history": [],
         "passages": [],
         "answer": answer,
-        "parent": "",
-        "method": "",
         "source": kind,
         "provenance": f"{kind}//{name(question)}",
     }

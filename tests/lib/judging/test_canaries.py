@@ -6,6 +6,7 @@ import warnings
 import pytest
 from training_support import greedy
 
+from llmops_assets.lib import tables
 from llmops_assets.lib.answering.prompting import build_messages, render_chat
 from llmops_assets.lib.corpus.datasets import canary_rows
 from llmops_assets.lib.guarding import toxicity
@@ -41,6 +42,8 @@ def test_each_stands_among_the_rows_as_often_as_planned_with_ids_of_their_own():
     # More copies leave the ids of those before: a warm start repeats nothing for them.
     assert {row["row_id"] for row in canary_rows(CanaryPlan(count=3))} < {row["row_id"] for row in rows}
     assert canary_rows(None) == []
+    stored = tables.from_parquet(tables.to_parquet(rows, tables.TRAINING))
+    assert tables.digest(stored) == tables.digest(rows), "a dataset is called by what is read back"
 
 
 def test_nothing_that_is_served_or_judged_speaks_of_them():
