@@ -116,7 +116,7 @@ def known_sides(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, str]
     deps=["use_case", labelled_conversations, knowledge_base],
     kinds={"parquet"},
     owners=["team:data-engineering"],
-    code_version="7",
+    code_version="8",
 )
 def augmented_conversations(
     context: dg.AssetExecutionContext,
