@@ -30,6 +30,7 @@ from llmops_assets.handover.reading import RecordType, recorded
 from llmops_assets.lib import gate as gates
 from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.records import (
+    Article,
     DatasetRef,
     DriftReport,
     EvalReport,
@@ -304,6 +305,11 @@ class Demo:
         queries = traffic.day(day, self.sizes.queries_per_day)
         replies = self.ask(target, queries)
         poisoned = poison(queries, replies)
+        if not poisoned:
+            self.say(
+                "no article answered two customers of the day: there is nothing to call wrong, the act is left out"
+            )
+            return
         stored = target.give_feedback(poisoned)
         self.say(
             f"{stored} corrections that contradict the knowledge base, for {len({p[3] for p in poisoned})} answers"
@@ -333,7 +339,9 @@ class Demo:
         """A day's customers with their feedback; (share right, share right on the new topic)."""
         queries = traffic.day(day, self.sizes.queries_per_day)
         replies = self.ask(target, queries)
-        right = graded(queries, replies, self.intents() if self.data else {})
+        known = self.articles() if self.data else ()
+        look_ups = {article.intent for article in known if article.kind == "look_up"}
+        right = graded(queries, replies, {article.id: article.intent for article in known}, look_ups)
         said = []
         for query, reply, ok in zip(queries, replies, right, strict=True):
             feedback = generator.feedback_for(query.live, ok)
@@ -344,11 +352,10 @@ class Demo:
         new = [ok for query, ok in zip(queries, right, strict=True) if topic and query.item.intent == topic]
         return sum(right) / max(1, len(right)), sum(new) / len(new) if new else None
 
-    def intents(self) -> dict[str, str]:
-        """Article to its intent."""
+    def articles(self) -> tuple[Article, ...]:
+        """What is known now."""
         knowledge = self.record("knowledge_base", KnowledgeBase)
-        found = read_articles(open_lake(self.workspace), knowledge.articles.ref)
-        return {article.id: article.intent for article in found}
+        return tuple(read_articles(open_lake(self.workspace), knowledge.articles.ref))
 
     def ask(self, target: DeploymentTarget, queries: list[Query]) -> list[TargetReply]:
         """Ask and count what failed."""

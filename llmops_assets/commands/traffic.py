@@ -1,6 +1,6 @@
 """Customers for a replayed day: of the sample, or out of the user's own file. Only the demonstration needs them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
@@ -85,15 +85,20 @@ def query_of(live: generator.LiveQuery) -> Query:
 
 
 def graded(
-    queries: Sequence[Query], replies: Sequence[TargetReply], intents: Mapping[str, str] = MappingProxyType({})
+    queries: Sequence[Query],
+    replies: Sequence[TargetReply],
+    intents: Mapping[str, str] = MappingProxyType({}),
+    look_ups: Collection[str] = (),
 ) -> list[bool]:
     """Whether each reply was right; a request that failed was not.
 
     `intents` are the articles' own, for a file whose rows name their intent: an article answers a row of its intent,
-    however differently the agent of that row worded it.
+    however differently the agent of that row worded it. What is asked with an intent of `look_ups` is for a person.
     """
 
     def right(query: Query, reply: TargetReply) -> bool:
+        if query.item.intent in look_ups:
+            return reply.path == "handover"
         told = intents.get(reply.article or "") if reply.path == "matched" else None
         if query.item.intent and told is not None:
             return told == query.item.intent

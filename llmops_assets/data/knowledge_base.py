@@ -50,7 +50,7 @@ CONSIDERED = 50_000
     deps=["use_case", labelled_conversations, feedback_examples],
     kinds={"jsonl"},
     owners=["team:data-engineering"],
-    code_version="7",
+    code_version="8",
     check_specs=[
         dg.AssetCheckSpec(
             "every_slot_is_filled",

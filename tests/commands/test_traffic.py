@@ -37,3 +37,12 @@ def test_a_generated_answer_is_compared_with_the_agents_and_a_handover_is_none()
     assert not right(TargetReply(200, "No idea.", "generated"), KNOWN)
     assert not right(TargetReply(200, "A colleague will help.", "handover"), KNOWN)
     assert not right(TargetReply(502, same, "generated"), KNOWN)
+
+
+def test_what_needs_a_look_into_one_case_is_right_with_a_person_only():
+    def right(reply):
+        return graded([query(intent="refund")], [reply], KNOWN, {"refund"})[0]
+
+    assert right(TargetReply(200, "A colleague will help.", "handover"))
+    assert not right(TargetReply(200, "Wait.", "matched", "refund-1"))
+    assert not right(TargetReply(503, "", "handover"))

@@ -14,6 +14,12 @@ from llmops_assets.lib.teaching.agreement import Contradiction, contradictions
 from llmops_assets.lib.teaching.composition import CONSIDERED, SAME, Vectors, composed, units
 
 Row = Mapping[str, str]
+REPEATED = 4
+"""Rows of a group of answers that agree, to be one of an article."""
+COVERED = 0.5
+"""Share of an intent's rows in such groups from which its answers are taken to repeat themselves."""
+MOST_COMPARED = 2000
+"""Different answers of an intent that are compared with each other."""
 QUESTIONS_OF_A_SENTENCE = 20
 """Questions of a sentence that are compared with those of another one."""
 
@@ -45,12 +51,13 @@ def knowledge_from_rows(
 ) -> tuple[list[Article], list[Contradiction]]:
     """A knowledge base out of conversations when there is none, and what in them cannot both hold.
 
-    Rows are (row_id, question, answer, intent), their answers general ones. Answers of one intent are put into at most
-    `answers_per_intent` groups; an article holds what the answers of a group have in common, without the sentences
-    that others of the intent contradict. Questions of a group become phrasings, a share of them held out for
-    evaluation by their hash. `look_ups` are questions of intents that are answered by looking into one case: each such
-    intent becomes an article of that kind. Articles carry no facts: they are graded by similarity. Groups with fewer
-    than four questions are left out; of more than `max_articles` the largest are kept.
+    Rows are (row_id, question, answer, intent), their answers general ones. Answers of one intent that agree are a
+    group; where most of them are worded each in its own way, `answers_per_intent` groups are made. An article holds
+    what the answers of a group have in common, without the sentences that others of the intent contradict. Questions
+    of a group become phrasings, a share of them held out for evaluation by their hash. `look_ups` are questions of
+    intents that are answered by looking into one case: each such intent becomes an article of that kind. Articles
+    carry no facts: they are graded by similarity. Groups with fewer than four questions are left out; of more than
+    `max_articles` the largest are kept.
     """
     sizes = sizes or Sizes()
     groups: list[tuple[int, Article]] = []
@@ -123,18 +130,37 @@ def _groups(members: Sequence[Row], vectors: Vectors, count: int) -> list[tuple[
     """Answers (as often as given) and rows of each group of an intent."""
     from sklearn.cluster import KMeans
 
-    answers = sorted({row["answer"] for row in members})
+    given = Counter(row["answer"] for row in members)
+    answers = sorted(given)
     known = vectors(answers)
     matrix = np.stack([known[answer] for answer in answers])
     if len(answers) <= count:
         labels = _merged(matrix)
     else:
-        labels = KMeans(count, n_init=3, random_state=0).fit(matrix).labels_.tolist()
+        labels = _agreeing(matrix, [given[answer] for answer in answers])
+        if labels is None:
+            labels = KMeans(count, n_init=3, random_state=0).fit(matrix).labels_.tolist()
     group = dict(zip(answers, labels, strict=True))
     found: dict[int, list[Row]] = defaultdict(list)
     for row in members:
         found[group[row["answer"]]].append(row)
     return [([row["answer"] for row in rows], rows) for _, rows in sorted(found.items())]
+
+
+def _agreeing(matrix: np.ndarray, given: Sequence[int]) -> list[int] | None:
+    """Labels of answers by which of them agree (mean cosine of two groups at least SAME); `given` says how often each
+    was given. None where most rows are in no group of REPEATED: nobody answers twice alike.
+    """
+    from sklearn.cluster import AgglomerativeClustering
+
+    if len(matrix) > MOST_COMPARED:
+        return None
+    found = AgglomerativeClustering(None, metric="cosine", linkage="average", distance_threshold=1 - SAME).fit(matrix)
+    sizes: Counter[int] = Counter()
+    for label, times in zip(found.labels_, given, strict=True):
+        sizes[label] += times
+    repeated = sum(size for size in sizes.values() if size >= REPEATED)
+    return found.labels_.tolist() if repeated >= COVERED * sum(given) else None
 
 
 def _merged(matrix: np.ndarray) -> list[int]:

@@ -51,6 +51,35 @@ def test_an_article_is_what_agreeing_answers_share_without_whom_it_was_said_to(w
     assert len(article.questions) + len(article.held_out) == 6
 
 
+def test_each_answer_that_agents_repeat_is_an_article_however_many_an_intent_has(words):
+    topics = {
+        "boots": "Boots are rented at the desk.",
+        "skis": "Skis are waxed in the cellar over night.",
+        "passes": "Passes open the gate until four.",
+        "lockers": "Lockers take a coin of two francs.",
+        "lessons": "Lessons start at the yellow flag.",
+    }
+    asked = [
+        {**row, "row_id": f"{topic}{row['row_id']}"}
+        for topic, answer in topics.items()
+        for row in rows("hall", topic, answer)
+    ]
+    found = articles.made_of(asked, words.vectors, Judge(), max_articles=40)
+    assert {article.answer for article in found.articles} == set(topics.values())
+    for article in found.articles:
+        [topic] = [name for name, answer in topics.items() if answer == article.answer]
+        assert all(topic in question for question in (*article.questions, *article.held_out))
+
+
+def test_where_no_answer_is_given_twice_a_few_groups_are_made(words):
+    asked = rows("hall", "boots", *(f"Boots are rented at the desk {where}." for where in "abcdef"))
+    apart = [
+        {**row, "answer": f"{row['answer']} {' '.join([f'w{n}x{m}' for m in range(9)])}"} for n, row in enumerate(asked)
+    ]
+    found = articles.made_of(apart, words.vectors, Judge(), max_articles=40)
+    assert len(found.articles) <= 1
+
+
 def test_an_intent_that_is_mostly_about_one_case_needs_a_look_up_and_keeps_no_answer(words):
     found = made(words, PARCEL, BOOTS)
     by_intent = {article.intent: article for article in found.articles}
