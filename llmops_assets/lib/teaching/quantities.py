@@ -85,9 +85,11 @@ _OF_AGES = re.compile(
     re.I,
 )
 _THINGS = re.compile(
-    rf"\b(?P<count>{_COUNT})\s+(?:\w+\s+)??(?P<thing>[a-z]{{3,}}s)\b|\b(?P<one>one)\s+(?P<single>[a-z]{{3,}})\b",
+    rf"\b(?P<count>\d+|{'|'.join(SPELT)})\s+(?:\w+\s+)??(?P<thing>[a-z]{{2,}}[^\Ws]s)\b"
+    r"|\b(?P<one>one)\s+(?P<single>[a-z]{3,})\b",
     re.IGNORECASE,
 )
+"""A number with a point behind it is a step of a list."""
 _NO_THINGS = frozenset(
     "hour day week month year euro dollar pound percent time pm am other our more another per and the can must".split()
 )

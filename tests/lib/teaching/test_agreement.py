@@ -84,6 +84,7 @@ def test_quantities_are_brought_to_one_unit():
     assert quantities("3 to 5 working days") == [Quantity("time", 3.0, 5.0)]
     assert quantities("$1,250 or 7,5 %") == [Quantity("money", 1250.0, 1250.0), Quantity("share", 7.5, 7.5)]
     assert quantities("gate 12") == []
+    assert quantities("2. Access the lift\n3. Press the two buttons") == [Quantity("number of buttons", 2, 2)]
     assert quantities("free from 20 euros") == [Quantity("money", 20.0, 20.0, "least")]
     assert quantities("up to 3 days") == [Quantity("time", 3.0, 3.0, "most")]
     assert quantities("9 euros a month") == [Quantity("money", 9.0, 9.0)]
