@@ -33,7 +33,8 @@ class Releases:
     """Watches the state file in `root` and keeps exactly the releases it names ready.
 
     What customers are served must be signed by a key in the file `trusted`, which is read anew for every release.
-    `closing` ends what engines share, after all of them. `weightless`: engines elsewhere have the models.
+    `closing` ends what engines share, after all of them. `weightless`: engines elsewhere have the models. The file is
+    looked at every `poll_seconds`.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Releases:
         *,
         closing: Callable[[], Awaitable[None]] | None = None,
         weightless: bool = False,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self.root = root
         self.state = ServingState()
@@ -56,6 +58,7 @@ class Releases:
         self._trusted, self._refused = trusted, refused
         self._closing = closing
         self._weightless = weightless
+        self._poll_seconds = poll_seconds
         self._loaded: dict[str, Serving] = {}
         self._drains: set[asyncio.Task[None]] = set()
 
@@ -65,7 +68,7 @@ class Releases:
             wanted = await asyncio.to_thread(read_state, self.root)
             if wanted.generation not in (self.state.generation, self.failed_generation):
                 await self._apply(wanted)
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(self._poll_seconds)
 
     async def close(self) -> None:
         """Stop every engine."""

@@ -208,6 +208,7 @@ def test_init_replaces_nothing_without_force_and_writes_nothing_when_told_not_to
     assert settings_of(home)["source"] == str(file)
 
 
+@pytest.mark.slow
 def test_who_answers_is_asked_where_a_file_does_not_say_it(home, tmp_path):
     def said(who: str, text: str, second: int) -> str:
         at = f"17724456{second:02d}.000100"

@@ -85,9 +85,9 @@ def test_one_that_ends_is_started_again_beside_the_others(tmp_path):
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=end_when_three, daemon=True).start()
-    program = f"printf x >> {lives}; [ $(wc -c < {lives}) -lt 3 ] && exit 3; sleep 300"
+    program = f"printf x >> {lives}; [ $(wc -c < {lives}) -lt 3 ] && exit 3; exec sleep 300"
     status = run_together(
-        {"Short  here": ["sh", "-c", program], "Long  there": ["sh", "-c", f"printf y >> {other}; sleep 300"]},
+        {"Short  here": ["sh", "-c", program], "Long  there": ["sh", "-c", f"printf y >> {other}; exec sleep 300"]},
         patience=SOON,
         tell=told.append,
     )

@@ -132,6 +132,7 @@ def test_a_failing_engine_is_told_by_the_kind_of_its_error(traced, receiver):
     assert failed == ["EngineLostError"]
 
 
+@pytest.mark.slow
 def test_a_receiver_that_is_gone_keeps_nobody_from_an_answer(files, tmp_path, receiver):
     root = tmp_path / "gateway"
     root.mkdir()

@@ -26,6 +26,8 @@ from llmops_assets.lib.training.rows import load_tokenizer
 from llmops_assets.training import rebuilding
 from resources.deployment_target import Ask, TargetReply, Which
 
+pytestmark = pytest.mark.slow
+
 CHANGES, PLANTED, SLICE = 16, 11, 6
 STRONG = {"epochs": 12.0, "learning_rate": 2e-2}
 """Of rows that all answer alike the tiny model learns the answer."""

@@ -18,6 +18,8 @@ from llmops_assets.training import rebuilding
 from llmops_assets.training.rebuilding import NotRebuildableError
 from resources.models import EMBEDDED
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory, tiny_gguf):
@@ -81,7 +83,6 @@ def publish(world: TrainingWorld, release: Release) -> str:
     return release.release_id
 
 
-@pytest.mark.slow
 def test_a_chain_of_warm_starts_is_equal_byte_for_byte_after_the_lake_went_on(world, releases, work):
     before = world.lake.branches()
     parts = list(work.parts(releases[-1].release_id))
@@ -93,7 +94,6 @@ def test_a_chain_of_warm_starts_is_equal_byte_for_byte_after_the_lake_went_on(wo
     assert not any(world.workspace.home.glob("scratch/*"))
 
 
-@pytest.mark.slow
 def test_the_real_model_is_made_again_after_a_warm_start(tmp_path):
     with dg.DagsterInstance.ephemeral() as instance:
         world = TrainingWorld(tmp_path, instance, EMBEDDED)
@@ -116,7 +116,6 @@ def test_what_a_warm_start_learned_and_repeated_stands_in_its_build(world, relea
     assert str(world.folder) not in build.model_dump_json().replace(build.base.source, "")
 
 
-@pytest.mark.slow
 def test_an_adapter_is_found_by_the_beginning_of_its_hash_and_made_alone(releases, work):
     digest = tuned_of(releases[1]).digest
     (alone,) = work.parts(digest[:8], whole=False)
@@ -142,7 +141,6 @@ def test_weights_that_someone_replaced_are_not_what_the_release_names_and_not_wh
     publish(world, releases[0])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
@@ -168,7 +166,6 @@ def test_the_first_input_that_differs_is_named_before_anything_is_trained(world,
         publish(world, releases[0])
 
 
-@pytest.mark.slow
 def test_another_version_is_named_where_bytes_differ_and_forgiven_where_they_do_not(world, releases, work):
     build = rebuilding.build_at(world.lake, tuned_of(releases[0]).ref)
     older = build.environment.model_copy(update={"packages": {**build.environment.packages, "torch": "1.0"}})
@@ -212,7 +209,6 @@ def test_an_adapter_of_an_earlier_version_says_what_to_do(world, work):
         list(work.parts(str(at)))
 
 
-@pytest.mark.slow
 def test_rows_that_were_erased_end_it(world, work):
     training = world.teach([row(n) for n in range(50, 54)], "data/erased/rows.parquet")
     tuned = world.train(seed=3)

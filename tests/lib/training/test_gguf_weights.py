@@ -20,6 +20,8 @@ from llmops_assets.lib.training.gguf_weights import (
     unpermute,
 )
 
+pytestmark = pytest.mark.slow
+
 TOLERANCE = 0.02
 """Nats. llama.cpp keeps keys and values, and we the adapter, in half precision: 0.005 on these models."""
 EFFECT = 1.0
@@ -87,7 +89,6 @@ def test_a_converted_model_holds_the_rows_of_the_file_in_hugging_face_s_order(ti
         assert np.array_equal(converted[hf_name(name)], values), name
 
 
-@pytest.mark.slow
 def test_the_engine_with_the_gguf_adapter_computes_what_peft_s_merged_model_does(tiny_model, strong_adapter, tmp_path):
     from peft import PeftModel
 
@@ -183,7 +184,6 @@ def test_matrices_are_rounded_as_asked_and_norms_never(student, tiny_model, tmp_
     assert kinds == {"F32", kind}
 
 
-@pytest.mark.slow
 def test_the_engine_serves_a_student_as_transformers_does(student, tiny_model, tmp_path):
     checkpoint_to_gguf(student, tiny_model.gguf, tmp_path / "student.gguf", "F32")
     tokenizer, model = row_tools.load_tokenizer(tiny_model.folder), loop.load_model(student)
