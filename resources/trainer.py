@@ -1,10 +1,9 @@
 """Trainers behind one recipe: our own loop where it is faster (CPU), Hugging Face's Trainer for GPUs."""
 
-import subprocess
-import sys
+import shutil
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from llmops_assets.lib.records import Recipe
@@ -12,6 +11,7 @@ from llmops_assets.lib.records.base import Record
 from llmops_assets.lib.training.loop import Checkpoints, Progress, TrainingResult, train_lora
 from llmops_assets.lib.training.rows import Example
 from resources.models import ResolvedModel
+from resources.training_launchers import HereLauncher, Launcher
 
 
 class Trainer(ABC):
@@ -96,19 +96,18 @@ class HuggingFaceTrainer(Trainer):
         )
 
 
-TASK, RESULT = "task.json", "result.json"
+TASK, RESULT, START, ADAPTER = "task.json", "result.json", "start", "adapter"
+"""What lies in the folder of a task: what to do, what came of it, the adapter to start from, the one that was made."""
 
 
 class Task(Record):
-    """What several processes train; files and folders are of this machine. `threads` are of each process."""
+    """What several processes train. `base` is a folder that each of their machines has; `threads` are of a process."""
 
     base: str
     base_name: str
     recipe: Recipe
     examples: tuple[Example, ...]
     held_out: tuple[Example, ...]
-    folder: str
-    warm_start: str
     threads: int
 
 
@@ -120,23 +119,14 @@ class Result(Record):
     losses: list[float]
 
 
-Launch = Callable[[Sequence[str]], None]
-"""Runs a command to its end, and raises an error where it fails."""
-
-
-def run(command: Sequence[str]) -> None:
-    """As a child of this process. subprocess.CalledProcessError."""
-    subprocess.run(command, check=True)
-
-
 class ProcessesTrainer(Trainer):
-    """The project's own loop in the recipe's number of processes on this machine, by torchrun.
+    """The project's own loop in the recipe's number of processes, by torchrun.
 
     They share each step's rows, so the adapter is that of one process but for the order in which numbers are summed.
     """
 
-    def __init__(self, launch: Launch = run) -> None:
-        self._launch = launch
+    def __init__(self, launcher: Launcher) -> None:
+        self._launcher = launcher
 
     def train(
         self,
@@ -153,27 +143,28 @@ class ProcessesTrainer(Trainer):
         """Train with our loop; progress is told by the processes themselves where a step of the graph launched them."""
         import torch
 
-        with tempfile.TemporaryDirectory() as scratch:
+        with tempfile.TemporaryDirectory(dir=self._launcher.folder) as scratch:
             task = Task(
                 base=str(model.folder),
                 base_name=model.source,
                 recipe=recipe,
                 examples=tuple(examples),
                 held_out=tuple(held_out),
-                folder=str(folder),
-                warm_start=str(warm_start or ""),
-                threads=max(1, torch.get_num_threads() // recipe.processes),
+                threads=max(1, torch.get_num_threads() * self._launcher.nodes // recipe.processes),
             )
-            (Path(scratch) / TASK).write_text(task.model_dump_json())
-            torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-            torchrun += ["--nproc-per-node", str(recipe.processes), "-m", "llmops_assets.training.processes", scratch]
-            self._launch(torchrun)
-            found = Result.model_validate_json((Path(scratch) / RESULT).read_bytes())
+            shared = Path(scratch)
+            (shared / TASK).write_text(task.model_dump_json())
+            (shared / ADAPTER).mkdir()
+            if warm_start is not None:
+                shutil.copytree(warm_start, shared / START)
+            self._launcher.launch(recipe.processes, ["-m", "llmops_assets.training.processes", scratch])
+            found = Result.model_validate_json((shared / RESULT).read_bytes())
+            shutil.copytree(shared / ADAPTER, folder, dirs_exist_ok=True)
         return TrainingResult(folder, found.digest, found.metrics, found.losses)
 
 
-def trainer_for(recipe: Recipe, launch: Launch = run) -> Trainer:
-    """The trainer a recipe names; `launch` is how it starts processes where the recipe has several."""
+def trainer_for(recipe: Recipe, launcher: Launcher | None = None) -> Trainer:
+    """The trainer a recipe names; `launcher` starts its processes where it has several, none: this machine."""
     if recipe.processes > 1:
-        return ProcessesTrainer(launch)
+        return ProcessesTrainer(launcher or HereLauncher())
     return {"loop": LoopTrainer, "huggingface": HuggingFaceTrainer}[recipe.trainer]()

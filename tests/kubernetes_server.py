@@ -53,6 +53,7 @@ OPERATORS = {
     },
     "gateway.networking.k8s.io/v1": {"HTTPRoute": ("httproutes", True)},
     "external-secrets.io/v1": {"ExternalSecret": ("externalsecrets", True)},
+    "trainer.kubeflow.org/v1alpha1": {"TrainJob": ("trainjobs", True)},
 }
 SCHEMAS = Schemas("1.36", FOLDER / "schemas")
 SUBRESOURCES = {"jobs": {"status"}, "pods": {"status", "log"}}

@@ -43,6 +43,9 @@ class RecipeConfig(dg.Config):
     )
     seed: int = 17
     processes: int = Field(1, ge=1, description="processes that share the rows of each step, by torchrun (loop only)")
+    sharding: Literal["none", "full"] = Field(
+        "none", description="full: each of them holds its share of the model (FSDP)"
+    )
     warm_start: bool = Field(False, description="start from the serving release's adapter instead of from nothing")
     replay_rows: int = Field(100, ge=0, description="rows the serving adapter knows, repeated in a warm start")
 
@@ -60,6 +63,7 @@ def recipe_of(config: RecipeConfig, tokens_per_epoch: int) -> Recipe:
         precision=native_precision() if config.precision == "auto" else config.precision,
         seed=config.seed,
         processes=config.processes,
+        sharding=config.sharding,
     )
 
 
@@ -133,7 +137,7 @@ def adapter(
             replayed=config.replay_rows if known else 0,
         ),
         memory,
-        lambda bench: trainer_for(recipe, launcher(context)).train(
+        lambda bench: trainer_for(recipe, launcher(context, recipe)).train(
             bench.model,
             recipe,
             examples,

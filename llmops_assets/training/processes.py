@@ -2,7 +2,7 @@
 
 What is trained lies in the folder as a task, and the first process leaves the result beside it and tells its progress
 through Dagster Pipes where a step of the graph launched it (https://docs.dagster.io/guides/build/external-pipelines).
-Who launches it is in resources/trainer.py. torchrun: https://docs.pytorch.org/docs/stable/elastic/run.html.
+Who launches it is in resources/training_launchers.py. torchrun: https://docs.pytorch.org/docs/stable/elastic/run.html.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from llmops_assets.lib.training.loop import LOG_EVERY, Progress, World, train_lora
-from resources.trainer import RESULT, TASK, Result, Task
+from resources.trainer import ADAPTER, RESULT, START, TASK, Result, Task
 
 
 @contextlib.contextmanager
@@ -41,8 +41,8 @@ def main() -> None:
     import torch
     import torch.distributed as distributed
 
-    # All processes are of this machine, whatever its name resolves to.
-    if sys.platform == "linux":
+    # Where all processes are of this machine, whatever its name resolves to.
+    if sys.platform == "linux" and os.environ["LOCAL_WORLD_SIZE"] == os.environ["WORLD_SIZE"]:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     task = Task.model_validate_json((folder / TASK).read_bytes())
     torch.set_num_threads(task.threads)
@@ -55,9 +55,9 @@ def main() -> None:
                 task.recipe,
                 task.examples,
                 task.held_out,
-                Path(task.folder),
+                folder / ADAPTER,
                 base_name=task.base_name,
-                warm_start=Path(task.warm_start) if task.warm_start else None,
+                warm_start=folder / START if (folder / START).exists() else None,
                 progress=progress,
                 world=world,
             )

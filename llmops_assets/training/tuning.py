@@ -33,7 +33,7 @@ from resources.workspace import Workspace
 
 if TYPE_CHECKING:
     from llmops_assets.lib.training.loop import Progress, TrainingResult
-    from resources.trainer import Launch
+    from resources.training_launchers import Launcher
 
 FOLDERS = {"adapter": "adapters", "model": "models"}
 ENGINE_FILES = {"adapter": "adapter.gguf", "model": "model.gguf"}
@@ -208,10 +208,14 @@ def _teller(context: dg.AssetExecutionContext) -> "Progress":
     return tell
 
 
-def launcher(context: dg.AssetExecutionContext) -> "Launch":
-    """Runs the processes of a training, which tell what they do in the step's own log."""
+def launcher(context: dg.AssetExecutionContext, recipe: Recipe) -> "Launcher":
+    """What starts the processes of a training: nodes of the cluster where the installation names them, else this
+    machine, where they tell what they do in the step's own log. SettingsError for half of the settings of nodes."""
+    from resources.training_launchers import Launcher, nodes_of_environment, standalone
 
-    def launch(command: Sequence[str]) -> None:
-        dg.PipesSubprocessClient().run(context=context.op_execution_context, command=list(command))
+    class PipesLauncher(Launcher):
+        def launch(self, processes: int, arguments: Sequence[str]) -> None:
+            command = standalone(processes, arguments)
+            dg.PipesSubprocessClient().run(context=context.op_execution_context, command=command)
 
-    return launch
+    return nodes_of_environment(recipe) or PipesLauncher()

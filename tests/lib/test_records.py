@@ -103,6 +103,13 @@ def test_fields_of_a_newer_version_are_kept_and_are_part_of_the_name():
     assert len(names) == 4
 
 
+def test_a_recipe_of_one_process_keeps_the_name_that_it_had_before_there_were_several():
+    assert {"processes", "sharding"}.isdisjoint(Recipe().canonical())
+    assert Recipe(processes=2, sharding="full").canonical().items() >= {"processes": 2, "sharding": "full"}.items()
+    with pytest.raises(ValidationError, match="one process has nobody to share the model with"):
+        Recipe(sharding="full")
+
+
 def test_a_field_that_came_later_is_in_the_hash_only_where_it_differs_from_its_default():
     class Part(Record):
         size: int

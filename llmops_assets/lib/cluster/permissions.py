@@ -14,6 +14,8 @@ ALLOWED: Mapping[tuple[str, str], frozenset[str]] = {
     ("", "pods"): frozenset({"get", "list", "delete"}),
     ("", "pods/log"): frozenset({"get"}),
     ("", "events"): frozenset({"list"}),
+    # Where a training takes several nodes; applying needs both to create and to patch.
+    ("trainer.kubeflow.org", "trainjobs"): frozenset({"get", "create", "patch"}),
 }
 """(API group, resource) to the verbs that a role may grant on all of a namespace."""
 ALLOWED_BY_NAME: Mapping[tuple[str, str], frozenset[str]] = {

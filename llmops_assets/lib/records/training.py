@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from llmops_assets.lib.records.base import Growing, LakeRef, Record, Share, found_everywhere
+from llmops_assets.lib.records.base import Growing, LakeRef, Record, Share, found_everywhere, later
 from llmops_assets.lib.records.data import DatasetRef, DataTerms
 
 
@@ -28,12 +28,17 @@ class Recipe(Record):
     beta: float = Field(0.1, gt=0, description="DPO only: strength of the tie to the reference")
     precision: Literal["fp32", "bf16"] = "fp32"
     seed: int = 17
-    processes: int = Field(1, ge=1, description="that share the rows of every step; sums are cut up by them")
+    processes: int = later(1, ge=1, description="that share the rows of every step; sums are cut up by them")
+    sharding: Literal["none", "full"] = later(
+        "none", description="of several processes: each holds the whole model (DDP), or its share of every layer (FSDP)"
+    )
 
     @model_validator(mode="after")
     def _shareable(self) -> "Recipe":
         if self.processes > 1 and (self.method, self.trainer) != ("lora", "loop"):
             raise ValueError(f"processes: only the method lora with the trainer loop has several, not {self.processes}")
+        if self.sharding == "full" and self.processes == 1:
+            raise ValueError("sharding: one process has nobody to share the model with; set processes too")
         return self
 
 

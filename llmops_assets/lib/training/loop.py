@@ -129,15 +129,18 @@ def answer_logits(model: Any, ids: "torch.Tensor", mask: "torch.Tensor", labels:
     return causal.lm_head(hidden[:, :-1][wanted]), labels[:, 1:][wanted]
 
 
-def mean_loss(model: Any, examples: Sequence[Example], batch_tokens: int) -> float:
-    """Mean negative log-likelihood per answer token, in nats."""
+def mean_loss(
+    model: Any, examples: Sequence[Example], batch_tokens: int, answers: Callable[..., Any] | None = None
+) -> float:
+    """Mean negative log-likelihood per answer token, in nats; `answers` is asked in place of `answer_logits`."""
     import torch
 
+    answers = answers or functools.partial(answer_logits, model)
     model.eval()
     total, count = 0.0, 0
     with torch.no_grad():
         for batch in batches(examples, batch_tokens):
-            logits, targets = answer_logits(model, *collate(batch, model.config.pad_token_id or 0))
+            logits, targets = answers(*collate(batch, model.config.pad_token_id or 0))
             total += float(torch.nn.functional.cross_entropy(logits, targets, reduction="sum"))
             count += len(targets)
     return total / max(count, 1)
@@ -178,6 +181,8 @@ def train_lora(
     seed_everything(recipe.seed)
     model = with_lora(load_model(base), recipe, warm_start)
     pad = model.config.pad_token_id or 0
+    # Sharding replaces parameters: the optimiser must see what is there afterwards.
+    answers = _answers(model, recipe, world)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     prepared = batches(examples, recipe.batch_tokens)
@@ -189,7 +194,6 @@ def train_lora(
     # As if it had begun so much earlier.
     started = kept - before
     model.train()
-    answers = _answers(model, world)
     for step in range(steps):
         if not order:
             order = list(range(len(prepared)))
@@ -226,11 +230,18 @@ def train_lora(
         "seconds": seconds,
         "tokens_per_second": tokens / max(seconds, 1e-9),
     }
-    if world.rank:
+    if world.size > 1:
+        metrics["parameters_of_the_first_process"] = float(_held(model))
+    # Of sharded weights no process has all: each takes part in what the first one does with them.
+    sharded = _is_sharded(recipe, world)
+    if world.rank and not sharded:
         return TrainingResult(folder, "", metrics, losses)
     if held_out:
-        metrics["loss_held_out"] = mean_loss(model, held_out, recipe.batch_tokens)
-    return save_adapter(model, folder, base_name, metrics, losses)
+        metrics["loss_held_out"] = mean_loss(model, held_out, recipe.batch_tokens, answers if sharded else None)
+    weights = _gathered(model) if sharded else None
+    if world.rank:
+        return TrainingResult(folder, "", metrics, losses)
+    return save_adapter(model, folder, base_name, metrics, losses, weights)
 
 
 def _state(trained: Sequence[Any], optimiser: Any, losses: Sequence[float], seconds: float) -> bytes:
@@ -266,8 +277,16 @@ def _resumed(checkpoints: Checkpoints | None, trained: Sequence[Any], optimiser:
     return state["losses"], state["seconds"]
 
 
-def _answers(model: Any, world: World) -> Callable[..., Any]:
-    """`answer_logits` of a model; of several processes as a module whose gradients are their mean."""
+def _is_sharded(recipe: Recipe, world: World) -> bool:
+    return world.size > 1 and recipe.sharding == "full"
+
+
+def _answers(model: Any, recipe: Recipe, world: World) -> Callable[..., Any]:
+    """`answer_logits` of a model; of several processes as a module whose gradients are their mean.
+
+    Each process holds the whole model (DDP), or its share of every layer, which is put together while that layer
+    computes (FSDP2, https://docs.pytorch.org/docs/stable/distributed.fsdp.fully_shard.html).
+    """
     import torch
 
     if world.size == 1:
@@ -281,7 +300,30 @@ def _answers(model: Any, world: World) -> Callable[..., Any]:
         def forward(self, ids: "torch.Tensor", mask: "torch.Tensor", labels: "torch.Tensor") -> Any:
             return answer_logits(self.model, ids, mask, labels)
 
-    return torch.nn.parallel.DistributedDataParallel(Answers())
+    if not _is_sharded(recipe, world):
+        return torch.nn.parallel.DistributedDataParallel(Answers())
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    mesh = init_device_mesh("cpu", (world.size,))
+    for layer in model.get_base_model().model.layers:
+        fully_shard(layer, mesh=mesh)
+    answers = Answers()
+    fully_shard(answers, mesh=mesh)
+    return answers
+
+
+def _held(model: Any) -> int:
+    """Parameters of the model that lie in this process."""
+    return sum((p.to_local() if hasattr(p, "to_local") else p).numel() for p in model.parameters())
+
+
+def _gathered(model: Any) -> dict[str, Any]:
+    """The trained weights of a sharded model, whole in the first process and nowhere else. All processes must ask."""
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+
+    options = StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=True)
+    return get_model_state_dict(model, options=options)
 
 
 def _share_of_loss(logits: Any, targets: Any, batch: Sequence[Example], world: World) -> Any:
@@ -304,14 +346,20 @@ def _whole_loss(loss: Any, world: World) -> float:
 
 
 def save_adapter(
-    model: Any, folder: Path, base_name: str, metrics: dict[str, float], losses: list[float]
+    model: Any,
+    folder: Path,
+    base_name: str,
+    metrics: dict[str, float],
+    losses: list[float],
+    weights: dict[str, Any] | None = None,
 ) -> TrainingResult:
     """Write adapter_model.safetensors and adapter_config.json, which names the base model as `base_name`.
 
-    peft's AutoPeftModel loads the base by that name; vLLM's resolver takes an adapter only when it is its `--model`.
+    `weights`, where given, are written in place of those that the model holds in this process. peft's AutoPeftModel
+    loads the base by that name; vLLM's resolver takes an adapter only when it is its `--model`.
     """
     # Embeddings are never adapted. To find that out itself, peft would look for the base of a warm start on the hub.
-    model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
+    model.save_pretrained(str(folder), state_dict=weights, safe_serialization=True, save_embedding_layers=False)
     file = folder / "adapter_config.json"
     config = json.loads(file.read_text())
     # peft wrote the folder the weights were read from: a cache of this machine.

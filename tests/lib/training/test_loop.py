@@ -98,20 +98,21 @@ def test_a_training_whose_pod_is_lost_goes_on_elsewhere_and_ends_in_the_same_byt
     assert [branch for branch in lake.branches() if branch != "main"] == [f"checkpoint-adapter-{'e' * 16}"]
 
 
-def test_two_processes_share_each_step_and_make_the_adapter_of_one(tiny_model, examples, tmp_path):
+@pytest.mark.parametrize("sharding", ["none", "full"])
+def test_two_processes_share_each_step_and_make_the_adapter_of_one(tiny_model, examples, tmp_path, sharding):
     # An odd number of rows in a step, and steps of one row: somebody has nothing to do.
     recipe = RECIPE.model_copy(update={"epochs": 1.0, "batch_tokens": 200})
     sizes = {len(batch) for batch in row_tools.batches(examples, recipe.batch_tokens)}
     assert 1 in sizes
     assert max(sizes) > 1
     alone = train_with("loop", tiny_model, examples, tmp_path / "1", recipe)
-    shared = recipe.model_copy(update={"processes": 2})
+    shared = recipe.model_copy(update={"processes": 2, "sharding": sharding})
     made = []
 
     @dg.asset
     def tuned(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         (tmp_path / "2").mkdir()
-        trainer = trainer_for(shared, launcher(context))
+        trainer = trainer_for(shared, launcher(context, shared))
         made.append(trainer.train(tiny_model, shared, examples, examples[:2], tmp_path / "2"))
         return dg.MaterializeResult()
 
@@ -128,6 +129,12 @@ def test_two_processes_share_each_step_and_make_the_adapter_of_one(tiny_model, e
         # Float32's noise of sums in another order; the weights moved by hundredths.
         assert np.abs(values - two[name]).max() < 1e-6, name
     assert {p.name for p in (tmp_path / "2").iterdir()} == {"adapter_model.safetensors", "adapter_config.json"}
+    held = together.metrics["parameters_of_the_first_process"] / whole_size(tiny_model, shared)
+    assert held == pytest.approx({"none": 1.0, "full": 0.5}[sharding], abs=0.01)
+
+
+def whole_size(tiny_model, recipe) -> int:
+    return sum(p.numel() for p in loop.with_lora(loop.load_model(tiny_model.folder), recipe).parameters())
 
 
 def test_nothing_to_learn_from_is_an_error(tiny_model, tmp_path):
