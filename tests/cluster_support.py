@@ -144,7 +144,7 @@ class ClusterHere:
         return self.kubelet.start(deployment, json.loads(template)).name
 
     def start_registry(self, artifacts: Path) -> None:
-        """MLflow's server; it has migrated its tables when it answers."""
+        """MLflow's server, on the tables that `migrate` made."""
         import requests
 
         self.start(
@@ -163,15 +163,16 @@ class ClusterHere:
         self.wait_for(answers, 300, "mlflow")
 
     def migrate(self) -> None:
-        """Dagster's tables, by the Job that an apply waits for."""
-        (name,) = (n for kind, _, n in self.objects if kind == "Job")
-        job = self.objects["Job", SPACE, name]
-        self.server.put("batch/v1", "Job", name, SPACE, metadata={"uid": name, "labels": {}}, spec=job["spec"])
-        self.wait_for(lambda: self._ended(name), 300, f"{name}-pod")
-        assert self.server.find("Job", name, SPACE)["status"].get("succeeded"), self.kubelet.log(f"{name}-pod")
+        """All tables, by the Jobs that an apply waits for."""
+        jobs = {name: data for (kind, _, name), data in self.objects.items() if kind == "Job"}
+        for name, job in jobs.items():
+            self.server.put("batch/v1", "Job", name, SPACE, metadata={"uid": name, "labels": {}}, spec=job["spec"])
+        for name in jobs:
+            self.wait_for(lambda name=name: self._status(name).get("conditions"), 300, f"{name}-pod")
+            assert self._status(name).get("succeeded"), self.kubelet.log(f"{name}-pod")
 
-    def _ended(self, job: str) -> bool:
-        return bool(self.server.find("Job", job, SPACE).get("status", {}).get("conditions"))
+    def _status(self, job: str) -> dict[str, Any]:
+        return (self.server.find("Job", job, SPACE) or {}).get("status", {})
 
     def start_dagster(self) -> None:
         """The code server, then the daemon."""
