@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from llmops_assets.lib.errors import LlmopsError
+from llmops_assets.lib.wording import many
 
 
 class Told(TyperGroup):
@@ -1018,7 +1019,7 @@ def export_labels(
     from llmops_assets.lib.labelling.labelfiles import labelstudio_config
 
     count, known = export(file, form, limit)
-    typer.echo(f"{count} rows to label in {file}")
+    typer.echo(f"{many(count, 'row')} to label in {file}")
     if form == "labelstudio":
         typer.echo(f"labelling interface of the project:\n{labelstudio_config(known)}")
     else:
@@ -1089,7 +1090,8 @@ def export_feedback(
     """Write the feedback that waits for a person, with the reasons; what is most worth deciding first."""
     from llmops_assets.commands.feedback import export
 
-    typer.echo(f"{export(file, form, limit)} rows to decide in {file}: write release or reject into `decision`")
+    told = many(export(file, form, limit), "row")
+    typer.echo(f"{told} to decide in {file}: write release or reject into `decision`")
 
 
 @feedback.command("check")

@@ -60,8 +60,9 @@ def engine_server(model: Path, adapter: Path | None = None) -> Iterator[EngineSe
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "llmops_assets.gateway.engine", "--model", str(model), "--port", str(port)]
-    command += ["--threads", "1", "--slots", "1"] + (["--adapter", str(adapter)] if adapter else [])
+    command = [sys.executable, "-m", "llmops_assets.gateway.llamacpp", "--model", str(model), "--port", str(port)]
+    command += ["--threads", "1", "--slots", "1", "--context", "1536"]
+    command += ["--adapter", str(adapter)] if adapter else []
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 30

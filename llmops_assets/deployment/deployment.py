@@ -203,9 +203,12 @@ def rolled_back(
 ) -> dg.MaterializeResult:
     """Serve any earlier release again: it was judged and released before, so that nothing but its signature, with the
     hashes of its files, is asked of it anew."""
-    wanted = to or target.start().previous
+    wanted = to or target.routed().previous
     if wanted is None:
-        raise dg.Failure("there is no previous release to roll back to", allow_retries=False)
+        raise dg.Failure(
+            "there is no previous release to roll back to: `llmops releases list` shows what was released",
+            allow_retries=False,
+        )
     try:
         record = serving.published(lake, wanted)
     except NotFoundError:

@@ -74,12 +74,13 @@ def write_bundle(
     folder = bundle_folder(root, name)
     if folder.exists():
         try:
-            load_bundle(folder, weightless=weightless)
+            bundle = load_bundle(folder, weightless=weightless)
+            # Neither touches what was just verified.
             if seal:
                 _put_seal(folder, seal)
                 for file in set(_files(folder, name)) - {*seal, *signing.model_files(manifest)}:
                     (folder / file).unlink()
-            return load_bundle(folder, weightless=weightless)
+            return bundle
         except RefusedError:
             # Damaged after it was written: made again from the lake.
             shutil.rmtree(folder)

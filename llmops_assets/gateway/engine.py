@@ -4,20 +4,15 @@ The prompt is rendered here with the template of training and sent as text, so n
 from it. Server API: https://github.com/ggml-org/llama.cpp/tree/master/tools/server.
 """
 
-import argparse
 import asyncio
 import contextlib
-import ctypes
 import json
-import os
-import signal
 import socket
 import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -170,7 +165,7 @@ class LlamaCppEngine(Engine):
             )
         port = _free_port()
         self._address = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "llmops_assets.gateway.engine", "--model", str(self._bundle.model)]
+        command = [sys.executable, "-m", "llmops_assets.gateway.llamacpp", "--model", str(self._bundle.model)]
         command += ["--port", str(port), "--threads", str(self._threads), "--slots", str(self.slots)]
         command += ["--context", str(self.context)]
         if self._bundle.adapter is not None:
@@ -332,41 +327,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def main() -> None:
-    """Run llama.cpp's server until killed; ends when its parent ends."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--adapter", type=Path)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--slots", type=int, default=4)
-    parser.add_argument("--context", type=int, default=CONTEXT, help="tokens per slot")
-    arguments = parser.parse_args()
-    # PR_SET_PDEATHSIG: a gateway that is killed must not leave an engine behind.
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-    if os.getppid() == 1:
-        return
-    import xllamacpp
-
-    parameters = xllamacpp.CommonParams()
-    parameters.model.path = str(arguments.model)
-    parameters.n_ctx = arguments.context * arguments.slots
-    parameters.n_parallel = arguments.slots
-    parameters.cpuparams.n_threads = arguments.threads
-    parameters.cpuparams_batch.n_threads = arguments.threads
-    parameters.port = arguments.port
-    parameters.endpoint_metrics = True
-    if arguments.adapter:
-        adapter = xllamacpp.CommonAdapterLoraInfo()
-        adapter.path = str(arguments.adapter)
-        adapter.scale = 1.0
-        parameters.lora_adapters = [adapter]
-    server = xllamacpp.Server(parameters)
-    print(server.listening_address, flush=True)
-    signal.pause()
-
-
-if __name__ == "__main__":
-    main()

@@ -75,8 +75,8 @@ def test_check_says_what_is_there_and_what_is_left_out_and_writes_nothing(home, 
     assert good.exit_code == 0, good.output
     told = good.stdout.splitlines()
     assert told[0] == "a.jsonl: rows; columns question=question, answer=answer, time=time, id=id"
-    assert told[1] == "  3 rows on 1 days, 2026-03-02 to 2026-03-02"
-    assert "    1 rows: is empty; fill it or remove the row (first: a.jsonl, line 4, column answer)" in told
+    assert told[1] == "  3 rows on 1 day, 2026-03-02"
+    assert "    1 row: is empty; fill it or remove the row (first: a.jsonl, line 4, column answer)" in told
     assert "tickets.json: conversations (zendesk); columns" in good.stdout
     assert "  left out of conversations: private 6" in told
     assert told[-1] == "in all: 3 of 3 files can be used, 11 rows on 6 days, 1 left out, 2 there twice"
@@ -276,9 +276,9 @@ def test_check_counts_conversations_over_files_once(home, tmp_path):
     done = llmops("check", folder)
     assert done.exit_code == 1
     assert "a.jsonl: conversations (table)" in done.stdout
-    assert "1 rows on 1 days, 2026-03-03 to 2026-03-03" in done.stdout
+    assert "1 row on 1 day, 2026-03-03" in done.stdout
     assert "b.jsonl: conversations (table); columns" in done.stdout
     assert "its messages are counted with a.jsonl" in done.stdout
     assert "c.jsonl, line 2: is cut off" in done.stdout
     assert "only the agent wrote" not in done.stdout
-    assert done.stdout.splitlines()[-1].startswith("in all: 2 of 3 files can be used, 1 rows on 1 days, 0 left out")
+    assert done.stdout.splitlines()[-1].startswith("in all: 2 of 3 files can be used, 1 row on 1 day, 0 left out")

@@ -27,7 +27,7 @@ def test_feedback_goes_out_is_checked_taken_in_and_known_the_second_time(waiting
     file = tmp_path / "held.csv"
     shown = llmops("feedback", "export", file)
     assert shown.exit_code == 0, shown.output
-    assert f"1 rows to decide in {file}" in shown.stdout
+    assert f"1 row to decide in {file}" in shown.stdout
     [row] = csv.DictReader(file.read_text().splitlines())
     assert (row["row_id"], row["day"], row["serves"]) == ("i9", DAY, "no")
     assert "fewer than 3 people say so" in row["reasons"]
@@ -46,5 +46,5 @@ def test_what_is_not_held_back_cannot_be_decided(waiting, tmp_path):
     file.write_text("row_id,decision\ni1,release\n")
     refused = llmops("feedback", "import", file)
     assert refused.exit_code == 1
-    assert "1 rows are not held back (line 2: 'i1')" in refused.stderr
+    assert "not held back: 1 row (line 2: 'i1')" in refused.stderr
     assert llmops("feedback", "export", tmp_path / "none" / "held.csv").exit_code == 1

@@ -324,6 +324,11 @@ def test_what_was_never_released_is_not_rolled_back_to_although_the_target_holds
         assert (world.live, world.serves) == (one, one)
 
 
+def test_before_any_release_a_way_back_starts_nothing(world):
+    assert "no previous release" in failure(world.run([deployment], deployment={"roll_back": True}))
+    assert not world.target.is_running()
+
+
 def test_the_first_release_has_nothing_before_it(world):
     one = world.released()
     assert "no previous release" in failure(world.run([deployment], deployment={"roll_back": True}))

@@ -3,6 +3,8 @@ of them together, and the one in memory that other tests use."""
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 
 import psutil
 import pytest
@@ -308,11 +310,17 @@ def test_a_child_that_is_killed_in_the_middle_is_replaced_and_asked_again(tmp_pa
     assert children() == []
 
 
+def test_the_engines_process_imports_nothing_that_a_release_would_wait_for():
+    code = "import sys, llmops_assets.gateway.llamacpp; print(sorted(n for n in sys.modules if n.startswith('llmops')))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told == "['llmops_assets', 'llmops_assets.gateway', 'llmops_assets.gateway.llamacpp']\n"
+
+
 def children() -> list[psutil.Process]:
     """The engines that are running; other tests' children may have ended without having been waited for."""
     running = []
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.NoSuchProcess):
-            if "llmops_assets.gateway.engine" in child.cmdline():
+            if "llmops_assets.gateway.llamacpp" in child.cmdline():
                 running.append(child)
     return running

@@ -428,7 +428,7 @@ def _is_engine(process: Path, release: str) -> bool:
         command = (process / "cmdline").read_bytes()
     except OSError:
         return False
-    return b"llmops_assets.gateway.engine" in command and release.encode() in command
+    return b"llmops_assets.gateway.llamacpp" in command and release.encode() in command
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from llmops_assets.lib import forms
 from llmops_assets.lib.errors import LlmopsError
 from llmops_assets.lib.records import Record
+from llmops_assets.lib.wording import many
 
 FORMATS = ("csv", "jsonl")
 Verdict = Literal["release", "reject"]
@@ -74,7 +75,7 @@ def read_decisions(path: Path, held: Collection[str]) -> list[Decision]:
         found.append(Decision.model_validate({"row_id": name, "decision": said, "annotator": annotator}))
     if unknown:
         raise DecisionError(
-            f"{path}: {len(unknown)} rows are not held back ({forms.places(unknown)}); decide rows of "
+            f"{path}: not held back: {many(len(unknown), 'row')} ({forms.places(unknown)}); decide rows of "
             "`llmops feedback export`"
         )
     said_of: dict[str, Decision] = {}

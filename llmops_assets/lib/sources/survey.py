@@ -15,6 +15,7 @@ from llmops_assets.lib.labelling.languages import language
 from llmops_assets.lib.sources.faults import SourceError, UndecidedError
 from llmops_assets.lib.sources.reading import identity
 from llmops_assets.lib.sources.rows import RawRow, Rejected
+from llmops_assets.lib.wording import many
 
 SAMPLED = 300
 """Rows of a file whose language is looked at."""
@@ -94,9 +95,10 @@ def lines(files: Sequence[FileSurvey]) -> list[str]:
     told = [line for file in files for line in _lines(file)]
     good = [file for file in files if not file.fault]
     days = {day for file in good for day in file.days}
+    left_out = sum(file.left_out.total() for file in good)
     told.append(
-        f"in all: {len(good)} of {len(files)} files can be used, {sum(file.rows for file in good)} rows on {len(days)} "
-        f"days, {sum(file.left_out.total() for file in good)} left out, {doubles(files)} there twice"
+        f"in all: {len(good)} of {len(files)} files can be used, {many(sum(file.rows for file in good), 'row')} on "
+        f"{many(len(days), 'day')}, {left_out} left out, {doubles(files)} there twice"
     )
     return told
 
@@ -112,16 +114,24 @@ def _lines(file: FileSurvey) -> list[str]:
         return [f"{told[0]}; its messages are counted with {file.counted_with}, since conversations go over files"]
     told += unread
     if file.days:
-        told.append(f"  {file.rows} rows on {len(file.days)} days, {min(file.days)} to {max(file.days)}")
+        told.append(f"  {many(file.rows, 'row')} on {many(len(file.days), 'day')}, {_spanned(file.days)}")
         told.append(f"  languages: {_counted(file.languages)}; scripts: {_counted(file.scripts)}")
     if file.undated:
-        told.append(f"  {file.undated} rows have no time: their day is the file's, or they are spread over days")
+        told.append(f"  without a time: {many(file.undated, 'row')}, whose day is the file's, or spread over days")
     if file.cut:
         told.append(f"  left out of conversations: {_counted(file.cut)}")
     if file.left_out:
         told.append(f"  left out: {file.left_out.total()}")
-        told += [f"    {n} rows: {kind} (first: {file.places[kind]})" for kind, n in file.left_out.most_common(SHOWN)]
+        told += [
+            f"    {many(n, 'row')}: {kind} (first: {file.places[kind]})" for kind, n in file.left_out.most_common(SHOWN)
+        ]
     return told
+
+
+def _spanned(days: Iterable[date]) -> str:
+    """The first and the last day; of one day only that."""
+    first, last = min(days), max(days)
+    return str(first) if first == last else f"{first} to {last}"
 
 
 def _counted(counts: Counter[str]) -> str:

@@ -60,7 +60,7 @@ def test_what_goes_out_comes_back_with_decisions(tmp_path, form):
     ("text", "told"),
     [
         ("row_id,decision\ni0,maybe\n", "line 2: decision 'maybe'; write release or reject"),
-        ("row_id,decision\ni9,release\n", "1 rows are not held back (line 2: 'i9'); decide rows of"),
+        ("row_id,decision\ni9,release\n", "not held back: 1 row (line 2: 'i9'); decide rows of"),
         ("row_id,decision\ni0,release\ni0,reject\n", "'i0' is released and rejected in one file"),
         ("row_id,decision\ni0,\n", "holds no decision"),
         ("row_id,verdict\ni0,release\n", "no 'decision'; there are row_id, verdict"),
