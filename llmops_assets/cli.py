@@ -433,14 +433,16 @@ def report_shadow(
 
 @app.command()
 def dev() -> None:
-    """Keep the Dagster UI with its daemon, the MLflow UI, the lake's page and the gateway running, until Ctrl-C."""
+    """Keep Dagster's UI with its daemon, MLflow's and Evidently's, the lake's page and the gateway until Ctrl-C."""
     from llmops_assets.commands.processes import insist_free, run_together
     from resources import home_folder
     from resources.workspace import Workspace
 
     settings = Workspace(home_folder()).settings
     # Where the gateway's port is taken, by an earlier gateway of ours for example, `llmops serve` says so itself.
-    insist_free({name: getattr(settings, name) for name in ("dagster_port", "mlflow_port", "lake_port")})
+    insist_free(
+        {name: getattr(settings, name) for name in ("dagster_port", "mlflow_port", "lake_port", "evidently_port")}
+    )
     # `dg` warns twice where nobody activated the environment that it stands in.
     os.environ.setdefault("VIRTUAL_ENV", sys.prefix)
     dagster_ui = [str(Path(sys.executable).with_name("dg")), "dev", "--host", "127.0.0.1"]
@@ -452,6 +454,7 @@ def dev() -> None:
                 f"Dagster  {host}:{settings.dagster_port}": [*dagster_ui, "--port", str(settings.dagster_port)],
                 f"MLflow   {host}:{settings.mlflow_port}": [*own, "mlflow"],
                 f"Lake     {host}:{settings.lake_port}": [*own, "lake", "page"],
+                f"Drift    {host}:{settings.evidently_port}": [*own, "evidently"],
                 f"Gateway  {host}:{settings.gateway_port}/v1": [*own, "serve"],
             },
             tell=typer.echo,
@@ -484,6 +487,14 @@ def mlflow() -> None:
     command += ["--host", "127.0.0.1", "--port", port]
     # It starts workers, which must end with it.
     raise typer.Exit(run_together({f"MLflow  http://127.0.0.1:{port}": command}))
+
+
+@app.command()
+def evidently() -> None:
+    """Start Evidently's UI with the drift of all judged days."""
+    from llmops_assets.commands.drift_history import serve
+
+    raise typer.Exit(serve())
 
 
 @app.command()

@@ -107,6 +107,7 @@ class Settings(BaseModel):
     gateway_port: int = Field(8730, ge=1, le=65535)
     mlflow_port: int = Field(8740, ge=1, le=65535)
     lake_port: int = Field(8750, ge=1, le=65535)
+    evidently_port: int = Field(8760, ge=1, le=65535)
     mlflow_uri: str = Field("", description="tracking server; none: a SQLite file in the home")
     upstreams: tuple[Upstream, ...] = Field(
         (), description="who generates answers in place of the embedded engine: docs/gateway.md; none: that one"

@@ -3,8 +3,9 @@ the use case's steps (staged.py); and the way back. Each of them is a materializ
 follows what serves."""
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 import dagster as dg
 from pydantic import Field
@@ -47,6 +48,7 @@ class RolloutConfig(dg.Config):
     canary_items_per_slice: int = Field(6, ge=1, description="held-out questions asked to the served canary, per slice")
     roll_back: bool = Field(False, description="serve an earlier release again instead of rolling one out")
     roll_back_to: str = Field("", description="which release; none: the one before")
+    roll_back_from: str = Field("", description="only while this release serves; none: whichever does")
     again: bool = Field(False, description="roll out a release although it was withdrawn from its rollout before")
     action: str = Field("", description="of the rollout under way: advance, withdraw, hold, resume; none: begin one")
     generation: int = Field(-1, ge=-1, description="of what is served when that was decided; -1: whichever is")
@@ -82,7 +84,7 @@ def deployment(
     live = serving.find(context, lake)
     if config.roll_back:
         with refusals_told(interaction_log):
-            return rolled_back(context, lake, registry, target, live, config.roll_back_to)
+            return rolled_back(context, config, lake, registry, target, live)
     if config.action:
         with refusals_told(interaction_log):
             return gone_on(context, config, lake, registry, target, interaction_log, live)
@@ -195,15 +197,18 @@ def gone_on(
 
 def rolled_back(
     context: dg.AssetExecutionContext,
+    config: RolloutConfig,
     lake: Lake,
     registry: Registry,
     target: DeploymentTarget,
     live: serving.Serving | None,
-    to: str,
 ) -> dg.MaterializeResult:
     """Serve any earlier release again: it was judged and released before, so that nothing but its signature, with the
     hashes of its files, is asked of it anew."""
-    wanted = to or target.routed().previous
+    serves = live.release.release_id if live else None
+    if config.roll_back_from and config.roll_back_from != serves:
+        raise dg.Failure(f"{config.roll_back_from} was to be taken back, but {serves} serves now", allow_retries=False)
+    wanted = config.roll_back_to or target.routed().previous
     if wanted is None:
         raise dg.Failure(
             "there is no previous release to roll back to: `llmops releases list` shows what was released",
@@ -218,8 +223,9 @@ def rolled_back(
     if now.canary is not None:
         # It served already, and a rollout beside it ends with this all the same.
         now = target.abort_canary()
-    withdrawn = live.release.release_id if live and live.release.release_id != wanted else None
-    return deployed(context, lake, registry, target, record, now, before=live, withdrawn=withdrawn)
+    withdrawn = serves if serves != wanted else None
+    why = {"rolled_back_because": config.reason} if config.reason else {}
+    return deployed(context, lake, registry, target, record, now, before=live, withdrawn=withdrawn, told=why)
 
 
 def deployed(
@@ -235,6 +241,7 @@ def deployed(
     withdrawn: str | None = None,
     memory: Memory | None = None,
     way: Rollout | None = None,
+    told: Mapping[str, str] = MappingProxyType({}),
 ) -> dg.MaterializeResult:
     """Record what serves now, and point the registry's `champion` at its model and prompt; `way` is how the rollout
     beside it stands, or the one by which it came."""
@@ -267,7 +274,7 @@ def deployed(
         previous=now.previous or "",
         findings=list(release.training.findings) if release.training else [],
         rolled_back_from=withdrawn or "",
-        figures={**record.checks, **staged.shown(way)},
+        figures={**record.checks, **staged.shown(way), **told},
         inputs={"release": release.manifest_ref, "gate": release.gate},
     )
 

@@ -16,11 +16,13 @@ from llmops_assets.handover.publishing import materialized, publish
 from llmops_assets.handover.reading import read
 from llmops_assets.lib import tables
 from llmops_assets.lib.records import DatasetRef, DriftPolicy, DriftReport, LakeRef, UseCase
+from llmops_assets.lib.watching import evidently_history
 from llmops_assets.lib.watching.answered import poorly_answered
 from llmops_assets.partitions import DAILY
 from resources.embedder import InstalledEmbedder
 from resources.lake.base import Lake
 from resources.redactor import Redactors
+from resources.workspace import Workspace
 
 if TYPE_CHECKING:
     from llmops_assets.lib.watching.counting import Counted
@@ -76,13 +78,14 @@ def judged(
     partitions_def=DAILY,
     kinds={"evidently", "html"},
     owners=["team:operations"],
-    code_version="5",
+    code_version="6",
 )
 def drift_report(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],
     embedder: dg.ResourceParam[InstalledEmbedder],
     redactor: dg.ResourceParam[Redactors],
+    workspace: dg.ResourceParam[Workspace],
 ) -> dg.MaterializeResult:
     """One day's questions against those the serving release was trained on, in windows, with the running CUSUM."""
     from llmops_assets.lib.watching import evidently_report
@@ -94,12 +97,16 @@ def drift_report(
     rows, known = read_day(context, lake, "interactions", day), release.training.reference
     nobody = redactor.of(case).subjects(ANONYMOUS)
     found = judged(read_rows(lake, known.ref), rows, case.drift, embedder, nobody, day)
-    page = not_judged(found, len(rows))
-    if found.day.outcome == "judged":
-        texts = found.counted.texts
-        page = evidently_report.build(found.reference, found.day, texts, case.drift.alpha)[0]
     folder = f"monitoring/{NAME}/{day}"
-    files = {f"{folder}.html": page.encode(), f"{folder}.parquet": tables.to_parquet(novel(found), NOVEL)}
+    files = {f"{folder}.parquet": tables.to_parquet(novel(found), NOVEL)}
+    page, history = not_judged(found, len(rows)), {}
+    if found.day.outcome == "judged":
+        count = len(found.counted.texts)
+        page, snapshot = evidently_report.build(found.reference, found.day, count, case.drift.alpha, day)
+        files[f"{folder}.json"] = snapshot.encode()
+        place = f"http://127.0.0.1:{workspace.settings.evidently_port}/{evidently_history.address(day)}"
+        history = {"history": dg.MetadataValue.url(place)}
+    files[f"{folder}.html"] = page.encode()
     commit = publish(context, lake, files, interactions=len(rows))
     record = make_record(day, known, found, len(rows), case.drift.alpha, lake.uri(commit, f"{folder}.html"))
     return materialized(
@@ -107,7 +114,7 @@ def drift_report(
         record,
         lake=lake,
         ref=record.report,
-        figures=figures_of(record),
+        figures={**figures_of(record), **history},
         novel_questions=address(lake, lake.uri(commit, f"{folder}.parquet")),
         inputs={"reference": known.ref, "release": release.release_id},
     )

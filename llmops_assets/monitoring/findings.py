@@ -60,7 +60,7 @@ NAME = "findings"
     partitions_def=DAILY,
     kinds={"html", "parquet"},
     owners=["team:operations"],
-    code_version="2",
+    code_version="3",
 )
 def findings(
     context: dg.AssetExecutionContext,

@@ -25,6 +25,7 @@ READERS = {
     "dev": (),
     "serve": (),
     "mlflow": (),
+    "evidently": (),
     "lineage": ("verify",),
     "reproduce": ("r-1",),
     "bisect": ("faq", "r-1", "r-2"),

@@ -22,7 +22,7 @@ from resources.lake.embedded import EmbeddedLake
 
 pytestmark = pytest.mark.slow
 
-PORTS = ("dagster_port", "gateway_port", "mlflow_port", "lake_port")
+PORTS = ("dagster_port", "gateway_port", "mlflow_port", "lake_port", "evidently_port")
 START_SECONDS = 180.0
 END_SECONDS = 60.0
 
@@ -104,7 +104,7 @@ def interrupted(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 @pytest.mark.parametrize(
     ("command", "port"),
-    [("serve", "gateway_port"), ("mlflow", "mlflow_port"), ("lake page", "lake_port")],
+    [("serve", "gateway_port"), ("mlflow", "mlflow_port"), ("evidently", "evidently_port"), ("lake page", "lake_port")],
 )
 def test_an_interrupt_ends_it_without_a_trace(root, home, ports, command, port):
     with running(root, home, *command.split()) as process:

@@ -2,9 +2,11 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 from recorded_support import record
 from release_support import JUDGEMENT, World, failure
 from scripted_target import ScriptedTarget
@@ -29,11 +31,13 @@ from llmops_assets.lib.records import (
     RolloutDecision,
     RolloutPolicy,
     RouterPolicy,
+    UseCase,
 )
 from resources.interaction_log import InstalledLog
 from resources.models import Models
 from sensors.roll_back_on_regression import TRIES, roll_back_on_regression
 
+ROOT = Path(__file__).parents[2]
 POLICY = RolloutPolicy(steps=(0.1, 0.5, 1.0), minimum_conversations=20, tolerated=dict.fromkeys(TOLERATED, 1.0))
 """Twenty conversations of the candidate are enough, whatever they show, unless it is shown to be worse."""
 STRICT = POLICY.model_copy(update={"tolerated": {}})
@@ -299,12 +303,12 @@ def test_conversations_from_before_the_step_are_nobodys(stage):
     assert "0 conversations of the candidate" in stage.tick().skip_message
 
 
-def failed_run(stage, tags, config=None):
+def failed_run(stage, tags, config=None, told="a run is under way about it"):
     job = dg.Definitions(
         assets=[dg.asset(name="deployment")(lambda: None)], jobs=[dg.define_asset_job("j")]
     ).resolve_job_def("j")
     run = stage.instance.create_run_for_job(job, tags=tags, run_config=config)
-    assert "a run is under way about it" in stage.tick().skip_message
+    assert told in stage.tick().skip_message
     stage.instance.report_run_failed(run)
 
 
@@ -329,6 +333,48 @@ def test_a_run_that_was_killed_is_repeated_as_it_was_whatever_the_figures_say_no
 def test_what_cannot_be_decided_in_time_asks_a_person(stage):
     stage.tell(stage.way.model_copy(update={"began": datetime.now(UTC) - timedelta(hours=100)}))
     assert "it waits for `llmops rollout advance` or `abort`" in stage.tick().skip_message
+
+
+def serves_all(stage, **parts) -> None:
+    """The candidate serves everybody from now on, with the incumbent as the one before."""
+    deployed = {"release_id": stage.two.release_id, "stage": "live", "target": "t", "address": "-"}
+    now = {"previous": stage.one.release_id, "applied_at": datetime.now(UTC), **parts}
+    record(stage.instance, serving.ASSET, Deployment.model_validate({**deployed, **now}))
+    case = UseCase.model_validate(yaml.safe_load((ROOT / "llmops_assets/samples/use_case.yaml").read_text()))
+    policy = RolloutPolicy(minimum_conversations=100)
+    record(stage.instance, "use_case", case.model_copy(update={"rollout": policy}))
+
+
+def test_what_serves_everybody_is_watched_on(stage):
+    stage.answered(0, 150)
+    serves_all(stage)
+    stage.answered(150, 0)
+    assert "150 conversations since it serves all, nothing is shown to be worse" in stage.tick().skip_message
+    stage.answered(40, 0, path="handover")
+    stage.answered(60, 0, status=500)
+    (request,) = stage.tick().run_requests
+    config = request.run_config["ops"]["deployment"]["config"]
+    assert (config["roll_back_from"], config["roll_back_to"]) == (stage.two.release_id, stage.one.release_id)
+    assert "errors in 60 of 250" in config["reason"]
+    assert stage.tick().run_requests[0].run_key == request.run_key, "asked again it is the same run"
+    failed_run(stage, {"cause": request.tags["cause"]}, told="1 runs were started")
+    assert stage.tick().run_requests[0].run_key != request.run_key
+
+
+def test_what_was_put_back_or_serves_for_long_is_not_watched(stage):
+    stage.answered(0, 150)
+    serves_all(stage, rolled_back_from="other")
+    stage.answered(150, 0, status=500)
+    assert stage.tick().skip_message == "no rollout is under way"
+    serves_all(stage, applied_at=datetime.now(UTC) - timedelta(hours=80))
+    assert stage.tick().skip_message == "no rollout is under way"
+
+
+def test_more_handovers_than_before_are_for_a_person(stage):
+    stage.answered(0, 150)
+    serves_all(stage)
+    stage.answered(100, 0, path="handover")
+    assert "look at it, and run the job roll_back" in stage.tick().skip_message
 
 
 def test_without_a_rollout_it_says_so(stage):
@@ -372,6 +418,8 @@ def test_the_whole_way_up_and_the_way_back(world: World):
         assert world.run([deployment], deployment=person).success
     assert (world.live, world.serves, staged.last(world.lake, two).state) == (two, two, "live")
     assert world.record("deployment", Deployment).previous == one
+    back = {"roll_back": True, "roll_back_from": one, "reason": "errors"}
+    assert f"{one} was to be taken back, but {two} serves now" in failure(world.run([deployment], deployment=back))
     assert "no rollout is under way" in failure(world.run([deployment], deployment=person))
 
     world.tune("adapter", "four")

@@ -10,10 +10,11 @@ from pydantic import Field
 
 from llmops_assets.lib.records.base import LakeRef, Record, Share
 
-FindingKind = Literal["new", "known", "attack", "errors"]
-"""What is one cause: a topic that nothing known comes near, a known one (an intent), what a guard found, failures."""
+FindingKind = Literal["new", "known", "attack", "errors", "rush"]
+"""What is one cause: a topic that nothing known comes near, a known one (an intent), what a guard found, failures, many
+at once who are not helped."""
 FindingAction = Literal[
-    "write_article", "retrain", "decide_feedback", "fix_retrieval", "volume_only", "attack", "incident"
+    "write_article", "retrain", "decide_feedback", "fix_retrieval", "volume_only", "attack", "incident", "junk"
 ]
 FindingState = Literal["open", "learned", "closed", "merged"]
 """Learned: the release that serves was made from it, and it is not shown yet that its questions are answered better."""

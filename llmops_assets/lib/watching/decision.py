@@ -26,6 +26,7 @@ BY_HAND = {
     "fix_retrieval": "an article is near and was not found: look at its questions and at the router",
 }
 """What a person does about findings that no training helps against."""
+NOTHING_HELPS = ("volume_only", "junk")
 
 
 def decide(
@@ -94,7 +95,7 @@ def _verdict(
         return says(*_after_learning(finding, today, drift))
     if finding.action in BY_HAND:
         return says("ask", f"{finding.why}; {BY_HAND[finding.action]}")
-    if finding.action == "volume_only":
+    if finding.action in NOTHING_HELPS:
         return says("wait", finding.why)
     missing = [
         f"{count} of {needed} {what}"

@@ -9,7 +9,7 @@ import functools
 import json
 import os
 import warnings
-from collections.abc import Sequence
+from datetime import date, datetime, time
 from typing import Any
 
 from llmops_assets.lib.watching.drift import DayJudgement, DriftReference
@@ -18,29 +18,33 @@ from llmops_assets.lib.watching.drift import DayJudgement, DriftReference
 def build(
     reference: DriftReference,
     judgement: DayJudgement,
-    questions: Sequence[str],
+    questions: int,
     alpha: float,
-) -> tuple[str, dict[str, Any]]:
-    """(HTML page, report as a dict) of a day that was judged against the reference.
+    day: date,
+) -> tuple[str, str]:
+    """(HTML page, snapshot for Evidently's workspace as JSON) of a day that was judged against the reference.
 
-    Columns: distance to the nearest known question, whether it is novel, the intent of that question.
+    Columns: distance to the nearest known question, whether it is novel, the intent of that question. Neither holds a
+    question.
     """
     os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ.setdefault("ITERATIVE_DO_NOT_TRACK", "1")
     with warnings.catch_warnings():
         # Evidently and its dependencies warn about their own internals at import.
         warnings.simplefilter("ignore")
-        return _build(reference, judgement, questions, alpha)
+        return _build(reference, judgement, questions, alpha, day)
 
 
 def _build(
     reference: DriftReference,
     judgement: DayJudgement,
-    questions: Sequence[str],
+    questions: int,
     alpha: float,
-) -> tuple[str, dict[str, Any]]:
+    day: date,
+) -> tuple[str, str]:
     import pandas as pd
     from evidently import DataDefinition, Dataset, Report
+    from evidently.legacy.utils import NumpyEncoder
     from evidently.metrics import MeanValue, RowCount, ValueDrift
     from evidently.tests import gt, lte
 
@@ -73,11 +77,16 @@ def _build(
         ValueDrift(column="distance", method="ks", threshold=alpha, tests=[]),
         ValueDrift(column="intent", method="chisquare", threshold=alpha, tests=[]),
     ]
-    report = Report(metrics, include_tests=True, metadata={"questions": str(len(questions))})
+    report = Report(metrics, include_tests=True, metadata={"questions": str(questions)})
     snapshot = report.run(
-        Dataset.from_pandas(current, data_definition=definition), Dataset.from_pandas(base, data_definition=definition)
+        Dataset.from_pandas(current, data_definition=definition),
+        Dataset.from_pandas(base, data_definition=definition),
+        # The history is in order of the days that were judged, whenever that was done.
+        timestamp=datetime.combine(day, time()),
+        name=str(day),
     )
-    return snapshot.get_html_str(as_iframe=False), json.loads(snapshot.json())
+    history = json.dumps(snapshot.to_snapshot_model().dict(), cls=NumpyEncoder)
+    return snapshot.get_html_str(as_iframe=False), history
 
 
 @functools.cache
@@ -113,6 +122,7 @@ def _metrics() -> tuple[Any, Any]:
             return self.result(self.metric.p), None
 
         def display_name(self) -> str:
-            return f"Smallest p of {self.metric.detector}"
+            # Evidently shows three digits of a figure.
+            return f"Smallest p of {self.metric.detector}: {self.metric.p:.2g}"
 
     return DriftedWindows, SmallestP

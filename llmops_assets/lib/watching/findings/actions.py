@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from llmops_assets.lib.corpus.corrections import MINIMUM_AGREEING
 from llmops_assets.lib.records import FindingAction
 from llmops_assets.lib.statistics import wilson
+from llmops_assets.lib.watching.findings.junk import JUNK_SHARE
 from llmops_assets.lib.watching.findings.members import Member
+from llmops_assets.lib.watching.findings.rushes import BURST, busiest
 
-BURST = timedelta(hours=2)
 BURST_SHARE = 0.6
 """Share of a day's questions that come within two hours when something has happened."""
 BURST_QUESTIONS = 10
@@ -25,7 +25,8 @@ class Figures:
 
     `burst` and `rest` are the shares of its and of all other questions of the newest day in its busiest two hours,
     `agreeing` and `held` are corrections that say the same and may teach, or wait for a person, `answers` are those of
-    agents that articles are made of, `settled` is the share answered badly up to which it is answered well.
+    agents that articles are made of, `settled` is the share answered badly up to which it is answered well, `shared`
+    the part of its texts that they have in common, `rush` whether many asked at once and were not helped.
     """
 
     questions: int
@@ -41,6 +42,8 @@ class Figures:
     written: bool = False
     article_similarity: float = 0.0
     settled: float = 0.15
+    shared: float = 1.0
+    rush: bool = False
 
     @property
     def answered_badly(self) -> bool:
@@ -64,10 +67,18 @@ def _attack(found: Figures) -> str:
 def _incident(found: Figures) -> str:
     if 2 * found.failed > found.questions:
         return f"the engine failed at {found.failed} of {found.questions}"
+    if found.rush:
+        return f"{found.newest} questions of two hours were answered badly, far more than in the rest of the day"
     sudden = found.burst >= BURST_SHARE and found.burst >= BURST_OVER_REST * found.rest
     if sudden and found.newest >= BURST_QUESTIONS and found.answered_badly:
         return f"{found.burst:.0%} of {found.newest} questions came within two hours, {found.rest:.0%} of all others"
     return ""
+
+
+def _junk(found: Figures) -> str:
+    if found.shared > JUNK_SHARE or found.answers or found.agreeing or found.written:
+        return ""
+    return f"its texts have {found.shared:.0%} of their sequences of letters in common: they are of no language"
 
 
 def _volume_only(found: Figures) -> str:
@@ -102,6 +113,7 @@ def _write_article(found: Figures) -> str:
 
 ACTIONS: tuple[tuple[FindingAction, Rule], ...] = (
     ("attack", _attack),
+    ("junk", _junk),
     ("incident", _incident),
     ("volume_only", _volume_only),
     ("retrain", _retrain),
@@ -122,7 +134,7 @@ def burst(members: Sequence[Member], everything: Sequence[Member]) -> tuple[floa
     if not members:
         return 0.0, 1.0
     times = sorted(one.time for one in members)
-    start = max(times, key=lambda begin: (sum(begin <= at <= begin + BURST for at in times), begin))
+    start = busiest(times)
     own = sum(start <= at <= start + BURST for at in times) / len(times)
     others = set(members)
     rest = [one.time for one in everything if one not in others]

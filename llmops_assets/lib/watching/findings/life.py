@@ -23,7 +23,9 @@ from llmops_assets.lib.records import (
 from llmops_assets.lib.records.findings import FindingKind
 from llmops_assets.lib.statistics import share_fell
 from llmops_assets.lib.watching.findings.actions import Figures, answered_badly, burst, proposed
+from llmops_assets.lib.watching.findings.junk import JUNK_SHARE, shared
 from llmops_assets.lib.watching.findings.members import Case, Member, counted
+from llmops_assets.lib.watching.findings.rushes import rush
 from llmops_assets.lib.watching.findings.topics import NEAR, groups, nearest, odd
 
 FEWEST, FEWEST_SENDERS = 4, 3
@@ -112,7 +114,12 @@ def carried(day: Day, before: Sequence[Case]) -> list[Case]:
     failed = [one for one in day.asked if one.failed]
     attacks = [one for one in day.asked if one.guard and not one.failed]
     asked = sorted((one for one in day.asked if not (one.failed or one.guard)), key=lambda one: (one.time, one.id))
-    cases, rest = _new_topics(day, [case for case in active if case.finding.kind == "new"], asked)
+    topics = [case for case in active if case.finding.kind == "new"]
+    sudden = _rush(day, topics, asked)
+    cases = _by_topic(day, [case for case in active if case.finding.kind == "rush"], "rush", {"": sudden})
+    taken = {one.id for one in sudden}
+    new, rest = _new_topics(day, topics, [one for one in asked if one.id not in taken])
+    cases += new
     cases += _known_topics(day, [case for case in active if case.finding.kind == "known"], rest)
     by_guard: dict[str, list[Member]] = defaultdict(list)
     for one in attacks:
@@ -132,6 +139,13 @@ def identity(kind: FindingKind, topic: str, day: date, members: Sequence[Member]
 
 
 # -- whose a question is ------------------------------------------------------------------------------------------
+
+
+def _rush(day: Day, topics: Sequence[Case], asked: Sequence[Member]) -> list[Member]:
+    """The questions of many at once who are not helped; those of a topic that was found before are that topic's."""
+    owners = _belongs(day, topics, _stack([day.vectors[one.question] for one in asked], day.known))
+    found = rush([one for one, owner in zip(asked, owners, strict=True) if not owner])
+    return found if _enough(found) and shared([one.question for one in found]) > JUNK_SHARE else []
 
 
 def _new_topics(day: Day, before: Sequence[Case], asked: Sequence[Member]) -> tuple[list[Case], list[Member]]:
@@ -345,6 +359,8 @@ def _moved_on(day: Day, case: Case) -> Case:
         written=finding.id in day.articles.written,
         article_similarity=similarity,
         settled=day.settled,
+        shared=shared({one.question for one in counting}),
+        rush=finding.kind == "rush",
     )
     # What was asked of a release that learned from it says how that one answers, not what helps.
     action, why = proposed(figures) if figures.questions else (finding.action, finding.why)

@@ -23,6 +23,7 @@ HELPS = {
     "volume_only": "volume only",
     "attack": "attack",
     "incident": "incident",
+    "junk": "nothing: junk",
 }
 
 
@@ -48,7 +49,13 @@ def row(finding: Finding) -> dict[str, str | int | float]:
 
 def about(finding: Finding) -> str:
     """What a finding is about, as far as names of ours say it."""
-    named = {"new": "a new topic", "known": finding.topic, "attack": f"guard {finding.topic}", "errors": "failures"}
+    named = {
+        "new": "a new topic",
+        "known": finding.topic,
+        "attack": f"guard {finding.topic}",
+        "errors": "failures",
+        "rush": "many at once",
+    }
     return named[finding.kind]
 
 
