@@ -1,30 +1,35 @@
 """What customers get who do more than ask one plain question: follow-ups, small talk, their own case, other languages.
 
-Usage: python benchmarks/dialogues.py [unseen|tuned] [--wrong]
+Usage: python benchmarks/dialogues.py [unseen|tuned|generated] [--wrong]
 
 The dialogues of an author over the sample's knowledge base, read and decided as the gateway does, without the engine:
 `right` is the article, handover or courtesy that is expected; `wrong` a confident answer that is not; `generated` what
 the engine would write; the rest hands over or is polite where an article would have answered. After them the same for
-the held-out questions of the sample's suite. `--wrong` lists what was wrong.
+the held-out questions of the sample's suite. `generated` are follow-ups out of the articles instead: after a question
+of one article and its answer a held-out question of another, in which the thing that both name is "it".
+`--wrong` lists what was wrong.
 """
 
 import argparse
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import yaml
 
 from llmops_assets.lib import evalsuite
-from llmops_assets.lib.answering.acts import Acts
+from llmops_assets.lib.answering.acts import Acts, strangers
 from llmops_assets.lib.answering.conversation import Said
 from llmops_assets.lib.answering.deciding import Decision, courtesy, decide
 from llmops_assets.lib.answering.embedding import Embedder, find_embedder_folder
 from llmops_assets.lib.answering.knowledge import KnowledgeIndex, calibrate
 from llmops_assets.lib.answering.reading import read
-from llmops_assets.lib.records import Dialogue, RouterPolicy
+from llmops_assets.lib.records import Article, Dialogue, RouterPolicy
 from llmops_assets.samples import generator
 
+_NAMED = re.compile(r"\b(?:the|my|a|an|your|our) ([a-z]{4,})\b(?! [a-z]+s\b)")
+"""A thing that a question names."""
 FOLDER = Path(__file__).parent / "dialogues"
 OUTCOMES = ("right", "wrong", "generated", "handover", "small_talk")
 
@@ -32,22 +37,39 @@ OUTCOMES = ("right", "wrong", "generated", "handover", "small_talk")
 def main() -> None:
     """Print one table per set."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("author", nargs="?", choices=("unseen", "tuned"), default="unseen")
+    parser.add_argument("author", nargs="?", choices=("unseen", "tuned", "generated"), default="unseen")
     parser.add_argument("--wrong", action="store_true", help="list what was wrong")
     arguments = parser.parse_args()
     embedder = Embedder(find_embedder_folder())
     articles, foreign = generator.load_articles(), generator.load_use_case().out_of_scope
     acts = Acts.fit(embedder, [question for article in articles for question in article.questions])
     index = KnowledgeIndex.build(articles, embedder, acts)
-    strangers = list(zip(foreign.train, embedder.embed(foreign.train), strict=True))
-    policy = calibrate(index, out_of_scope=strangers)
+    strange = [*foreign.train, *strangers()]
+    policy = calibrate(index, out_of_scope=list(zip(strange, embedder.embed(strange), strict=True)))
     print(f"answered from {policy.answer_above:.2f} on with a lead of {policy.margin:.2f}, handed over below "
           f"{policy.hand_over_below:.2f}\n")  # fmt: skip
+    if arguments.author == "generated":
+        report(follow_ups(articles), index, embedder, policy, listed=arguments.wrong)
+        return
     rows = yaml.safe_load((FOLDER / f"{arguments.author}.yaml").read_text("utf-8"))
     suite = evalsuite.build_suite(articles, foreign.held_out, new_since=None)
     plain = [Dialogue(slice=item.slice, question=item.question, expect=item.article or "handover") for item in suite]
     for dialogues in ([Dialogue.model_validate(row) for row in rows], plain):
         report(dialogues, index, embedder, policy, listed=arguments.wrong)
+
+
+def follow_ups(articles: Sequence[Article]) -> Iterator[Dialogue]:
+    """A follow-up for every held-out question that names a thing which a question of another article is about too."""
+    asked = [(question, article) for article in articles for question in article.questions]
+    for article in articles:
+        for question in article.held_out:
+            for thing in _NAMED.finditer(question.lower()):
+                before = next(((q, a) for q, a in asked if a is not article and thing[1] in q.lower().split()), None)
+                if before is not None:
+                    told = f"and {question.lower()[: thing.start()]}it{question.lower()[thing.end() :]}"
+                    history = ((before[0], before[1].answer),)
+                    yield Dialogue(slice="follow_up", history=history, question=told, expect=article.id)
+                    break
 
 
 def report(

@@ -1,6 +1,6 @@
 """What a request costs the gateway's process, beside a program that only passes requests on.
 
-Usage: python benchmarks/gateway.py [--requests N] [--clients N …] [--start]
+Usage: python benchmarks/gateway.py [--requests N] [--clients N …] [--start] [--soak MINUTES]
 
 Every server is a process of its own on the loopback address, asked by this one. CPU is user and system time of the
 server's process, its threads included, per request; the engine answers at once and is not counted, and neither is what
@@ -8,17 +8,22 @@ stands behind the pass-through. `of bare` is the CPU of a row over that of the p
 ratios, as milliseconds are a machine's. The questions are the sample's; those of the cache are asked a first time
 before. At the end (with `--start`, only) the gateway's own process is started without a release, with one and an
 upstream as its engine, and asked every question of the sample: CPU and time until it answers, its memory (Linux).
+With `--soak`, only, that process is asked at 70 % of what it managed in a first half minute, in an even stream, each
+question with words of its own: errors, times and memory by tenths of the time. Exit status 1 when a request failed, or
+when memory grew by more than a tenth between the third tenth and the last.
 """
 
 import argparse
 import asyncio
+import itertools
 import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,6 +62,12 @@ from llmops_assets.lib.redaction import Redactor
 from llmops_assets.samples import generator
 
 READY_SECONDS = 120.0
+CAPACITY_SECONDS, CAPACITY_CLIENTS = 30.0, 8
+SOAK_SHARE = 0.7
+"""Of the capacity that is asked for."""
+TENTHS = 10
+GROWTH = 1.1
+"""Memory of the last tenth over that of the third, from which it is no longer flat: caches are full by then or not."""
 LONG = "Our lamps are made of glass and steel. " * 62
 """An answer of a hundred pieces of a stream."""
 
@@ -88,6 +99,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=200, help="of each row")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 4], help="asking at a time")
     parser.add_argument("--start", action="store_true", help="only how the process starts and what it holds")
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="only a steady stream for so long")
     parser.add_argument("--serve", nargs=4, metavar=("MODE", "PORT", "UPSTREAM", "ROOT"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
@@ -108,6 +120,8 @@ def main() -> None:
     ]
     with tempfile.TemporaryDirectory() as folder:
         write_releases(Path(folder))
+        if arguments.soak:
+            raise SystemExit(0 if soak(Path(folder), 60 * arguments.soak, questions) else 1)
         for clients in () if arguments.start else arguments.clients:
             costs = {row.name: measure(row, clients, Path(folder)) for row in rows}
             show(costs, clients)
@@ -153,6 +167,16 @@ def show_memory(name: str, seconds: float, server: Mapping[str, float]) -> None:
 
 def run_gateway(root: Path, upstream: int, questions: Sequence[str]) -> tuple[float, dict[str, float]]:
     """Seconds until the gateway's process is ready, and what it holds (MB) after some questions."""
+    began = time.monotonic()
+    with gateway(root, upstream) as (port, process):
+        ready = time.monotonic() - began
+        asyncio.run(ask(port, questions, 1, {}))
+        return ready, held(process)
+
+
+@contextmanager
+def gateway(root: Path, upstream: int) -> Generator[tuple[int, psutil.Process]]:
+    """The gateway's own process once it answers, and its port."""
     port = ports.find_free()
     there = {"upstreams": [{"name": "there", "url": f"http://127.0.0.1:{upstream}/v1", "models": {"*": "any"}}]}
     with tempfile.TemporaryDirectory() as folder:
@@ -161,25 +185,87 @@ def run_gateway(root: Path, upstream: int, questions: Sequence[str]) -> tuple[fl
         command = [sys.executable, "-m", "llmops_assets.gateway", "--root", str(root), "--port", str(port)]
         command += ["--log-url", f"sqlite:///{own / 'log.db'}", "--subject-key", str(own / "subject.key")]
         command += ["--trusted-keys", str(trusted(own)), "--upstreams", str(own / "upstreams.json")]
-        began = time.monotonic()
         process = subprocess.Popen(command)
         try:
             asyncio.run(wait(port, (200,) if read_state(root).live else (503,)))
-            ready = time.monotonic() - began
-            asyncio.run(ask(port, questions, 1, {}))
-            server = psutil.Process(process.pid)
-            used, times = server.memory_full_info(), server.cpu_times()
-            kept = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
-            anonymous = next(int(line.split()[1]) for line in kept.splitlines() if line.startswith("Anonymous:"))
-            return ready, {
-                "cpu": times.user + times.system,
-                "rss": used.rss / 1e6,
-                "anonymous": anonymous * 1024 / 1e6,
-                "own": used.uss / 1e6,
-            }
+            yield port, psutil.Process(process.pid)
         finally:
             process.terminate()
             process.wait(timeout=30)
+
+
+def held(process: psutil.Process) -> dict[str, float]:
+    """CPU seconds of a process and its memory in MB."""
+    used, times = process.memory_full_info(), process.cpu_times()
+    kept = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
+    anonymous = next(int(line.split()[1]) for line in kept.splitlines() if line.startswith("Anonymous:"))
+    return {
+        "cpu": times.user + times.system,
+        "rss": used.rss / 1e6,
+        "anonymous": anonymous * 1024 / 1e6,
+        "own": used.uss / 1e6,
+    }
+
+
+def soak(root: Path, seconds: float, questions: Sequence[str]) -> bool:
+    """Ask the gateway's own process evenly below its capacity; whether nothing failed and its memory stayed flat."""
+    upstream = ports.find_free()
+    there = start("upstream", upstream, 0, root)
+    try:
+        asyncio.run(wait(upstream))
+        with gateway(root / "served", upstream) as (port, process):
+            return asyncio.run(stream(port, process, seconds, questions))
+    finally:
+        there.terminate()
+        there.wait(timeout=30)
+
+
+async def stream(port: int, process: psutil.Process, seconds: float, questions: Sequence[str]) -> bool:
+    """Find out what the process manages, then ask it SOAK_SHARE of that and print a line for each tenth of the time."""
+    numbers = itertools.count()
+    memory: list[float] = []
+    errors = 0
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+
+        async def asked(times: list[float]) -> None:
+            nonlocal errors
+            number = next(numbers)
+            # Words of its own, so that nothing that is remembered answers it.
+            content = f"{questions[number % len(questions)]} It is about number {number}."
+            began = time.perf_counter()
+            try:
+                body = {"messages": [{"role": "user", "content": content}], "user": f"person {number % 1000}"}
+                async with session.post("/v1/chat/completions", json=body) as response:
+                    await response.read()
+                    errors += response.status != 200
+            except aiohttp.ClientError:
+                errors += 1
+            times.append(time.perf_counter() - began)
+
+        async def busy(times: list[float], until: float) -> None:
+            while time.monotonic() < until:
+                await asked(times)
+
+        found: list[float] = []
+        until = time.monotonic() + CAPACITY_SECONDS
+        await asyncio.gather(*(busy(found, until) for _ in range(CAPACITY_CLIENTS)))
+        rate = SOAK_SHARE * len(found) / CAPACITY_SECONDS
+        print(f"\n{len(found) / CAPACITY_SECONDS:.1f} requests a second by {CAPACITY_CLIENTS} clients; "
+              f"now {rate:.1f} a second for {seconds / 60:.0f} minutes")  # fmt: skip
+        print(f"{'minute':>6}{'requests':>10}{'errors':>8}{'p50 ms':>8}{'p99 ms':>9}{'RSS MB':>8}{'anonymous MB':>14}")
+        for tenth in range(TENTHS):
+            times: list[float] = []
+            began = time.monotonic()
+            async with asyncio.TaskGroup() as group:
+                for number in range(round(rate * seconds / TENTHS)):
+                    await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
+                    group.create_task(asked(times))
+            now = held(process)
+            memory.append(now["anonymous"])
+            print(f"{(tenth + 1) * seconds / TENTHS / 60:>6.1f}{len(times):>10}{errors:>8}"
+                  f"{1000 * statistics.median(times):>8.1f}{1000 * statistics.quantiles(times, n=100)[98]:>9.1f}"
+                  f"{now['rss']:>8.0f}{now['anonymous']:>14.0f}", flush=True)  # fmt: skip
+    return not errors and memory[-1] <= GROWTH * memory[2]
 
 
 def measure(row: Row, clients: int, root: Path) -> Cost:

@@ -27,7 +27,7 @@ class IndexConfig(dg.Config):
     )
 
 
-@dg.asset(deps=["use_case", knowledge_base], kinds={"numpy"}, owners=["team:ml-engineering"], code_version="3")
+@dg.asset(deps=["use_case", knowledge_base], kinds={"numpy"}, owners=["team:ml-engineering"], code_version="4")
 def knowledge_index(
     context: dg.AssetExecutionContext,
     config: IndexConfig,
@@ -35,17 +35,18 @@ def knowledge_index(
     embedder: dg.ResourceParam[InstalledEmbedder],
 ) -> dg.MaterializeResult:
     """Embedded questions and answers of the knowledge base in one file, and the router calibrated on them."""
+    from llmops_assets.lib.answering.acts import strangers
     from llmops_assets.lib.answering.knowledge import KnowledgeIndex, calibrate
 
     knowledge = read(context, "knowledge_base", KnowledgeBase)
-    foreign = read(context, "use_case", UseCase).out_of_scope.train
+    foreign = [*read(context, "use_case", UseCase).out_of_scope.train, *strangers()]
     memory = Memory(context, lake, config, knowledge.articles.digest, foreign, embedder.digest)
     if memory.result is not None:
         return memory.result
     articles = read_articles(lake, knowledge.articles.ref)
     index = KnowledgeIndex.fitted(articles, embedder)
-    strangers = list(zip(foreign, embedder.embed(foreign), strict=True))
-    router = calibrate(index, out_of_scope=strangers, precision=config.precision, passages=config.passages)
+    out_of_scope = list(zip(foreign, embedder.embed(foreign), strict=True))
+    router = calibrate(index, out_of_scope=out_of_scope, precision=config.precision, passages=config.passages)
     router = router.model_copy(update={"grounded_above": config.grounded})
     data = index.to_bytes()
     sha256 = hash_bytes(data)

@@ -2,6 +2,8 @@
 secret behind pseudonyms where its owner keeps it in the environment."""
 
 import argparse
+import ctypes
+import gc
 import json
 import os
 from pathlib import Path
@@ -126,7 +128,18 @@ def main() -> None:
     for figures in filter(None, (engines.healths, budgets)):
         chain.metrics.registry.register(figures)
     app = create_app(chain, callers)
+    settle()
     uvicorn.Server(server_config(app, host=arguments.host, port=arguments.port)).run()
+
+
+def settle() -> None:
+    """Give back to the system what loading took and left, and let collections pass over all that stays for good."""
+    gc.collect()
+    gc.freeze()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    # glibc keeps what was freed; another C library has no such function.
+    if trim is not None:
+        trim(0)
 
 
 def _traces(endpoint: str) -> Traces:

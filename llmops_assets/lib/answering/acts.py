@@ -26,6 +26,7 @@ Act = Literal["question", "own_case", "person", "sorry", "negated", "chatter", "
 """A question; a matter of this person's own case; a wish for a person; a complaint that asks nothing; a request that
 something be left undone; small talk in words that no list has; a question that is not for support: the weather."""
 ACTS: tuple[Act, ...] = get_args(Act)
+_APART = [ACTS.index("own_case"), ACTS.index("elsewhere")]
 WORDS = 3.0
 """Weight of the words beside the meaning."""
 MEANING = 3.0
@@ -51,11 +52,13 @@ _FILES = ("acts.json", "acts.npy")
 
 @dataclass(frozen=True)
 class Told:
-    """The likeliest act of a turn and how likely it is (0 to 1); `numbered`: it names a case by its number."""
+    """The likeliest act of a turn and how likely it is (0 to 1); `numbered`: it names a case by its number; `apart`:
+    the likelihood of one's own case or of what is not for support, the higher one."""
 
     act: Act
     likely: float
     numbered: bool = False
+    apart: float = 0.0
 
 
 QUESTION = Told("question", 1.0)
@@ -67,6 +70,11 @@ def lines() -> list[tuple[str, Act]]:
 
     text = (files("llmops_assets.lib.answering") / "acts.yaml").read_text("utf-8")
     return [(line, act) for act, said in yaml.safe_load(text).items() for line in said]
+
+
+def strangers() -> list[str]:
+    """Questions that ship with the package and are not for support."""
+    return [text for text, act in lines() if act == "elsewhere"]
 
 
 class Acts:
@@ -112,7 +120,7 @@ class Acts:
         powers = np.exp(scores - scores.max(axis=1, keepdims=True))
         shares = powers / powers.sum(axis=1, keepdims=True)
         return [
-            Told(ACTS[int(row.argmax())], float(row.max()), CASE in _plain(text))
+            Told(ACTS[int(row.argmax())], float(row.max()), CASE in _plain(text), float(row[_APART].max()))
             for text, row in zip(texts, shares, strict=True)
         ]
 

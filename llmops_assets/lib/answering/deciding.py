@@ -23,6 +23,9 @@ SURELY = 0.9
 """The same for small talk in the form of a question, in another language, or after a question of the assistant's."""
 CERTAIN = 0.85
 """The same against an article that answers it as it stands."""
+DOUBTED = 0.4
+"""The same for one's own case or what is not for support, against an article that is not NEAR a turn that stands
+alone."""
 NEAR = 0.6
 """Similarity of an article that answers what sounds like one's own case, too."""
 
@@ -82,6 +85,8 @@ def decide(turn: Turn, history: Sequence[Said], own: str) -> Decision:
         return Decision("handover")
     if len(several) > 1:
         return Decision("matched", tuple(several.values()))
+    if path != "handover" and not turn.leaning and turn.told.apart >= DOUBTED and hits[0].similarity < NEAR:
+        return Decision("handover")
     if turn.wanted is not None and turn.wanted.sure:
         return Decision("matched", tuple(turn.wanted.hits[:1]))
     if _does(turn, "negated", CERTAIN if matched else LIKELY):

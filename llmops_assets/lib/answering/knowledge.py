@@ -5,6 +5,7 @@ Thresholds are calibrated on phrasings the index does not hold; evaluation quest
 
 import io
 import json
+import struct
 import textwrap
 import zipfile
 from collections.abc import Sequence
@@ -24,6 +25,16 @@ from llmops_assets.lib.records import Article, RouterPolicy
 PASSAGE_CHARACTERS = 320
 LETTERS = 0.3
 """Weight of likeness in letters beside that in meaning: docs/decisions/conversation.md has what others do."""
+TWIN = 0.9
+"""Similarity from which two known questions of an article are one in other letters."""
+STRANGERS = 0.05
+"""Share of traffic that is taken not to be for support, when thresholds are calibrated."""
+_ABOUT, _VECTORS = "index.json", "vectors.npy"
+_NO_TIME = (1980, 1, 1, 0, 0, 0)
+"""A ZIP otherwise carries the clock, and the release's name would change with it."""
+_HEADER, _ALIGNED, _PADDING = 30, 64, 0xD935
+"""Bytes of a header in a ZIP before the file's name, of which an array begins at a multiple, and the mark of bytes that
+only take room (the one of Android's zipalign)."""
 AnswerPath = Literal["matched", "generated", "handover", "small_talk", "refused"]
 
 
@@ -48,7 +59,7 @@ class Entry:
 
 
 class KnowledgeIndex:
-    """Known questions as unit vectors with the articles that answer them; exact search in memory.
+    """Known questions as unit vectors with the articles that answer them; exact search, in place where it is a file's.
 
     `acts` tells questions from what else customers do in a turn; None: every turn is read as a question. `letters` is
     the weight of likeness in letters: it belongs to the thresholds that were calibrated with it.
@@ -111,8 +122,12 @@ class KnowledgeIndex:
         return self._hits(self.similarities([question], vector[None])[0], k)
 
     def search_without(self, index: int, k: int = 3) -> list[Hit]:
-        """What the known question at `index` would find if it were not in the index."""
+        """What the known question at `index` would find if it and its article's nearly equal ones were not there.
+
+        Questions out of conversations come with typing errors and greetings: each of those finds its twin.
+        """
         scores = self.similarities([self.entries[index].question], self.vectors[[index]])[0]
+        scores[(self._owner == self._owner[index]) & (scores >= TWIN)] = -1.0
         scores[index] = -1.0
         return self._hits(scores, k)
 
@@ -154,7 +169,7 @@ class KnowledgeIndex:
         return self.ranked(self.by_article(similarities), similarities, k)
 
     def to_bytes(self) -> bytes:
-        """One file; equal content gives equal bytes."""
+        """One file; equal content gives equal bytes. The vectors lie in it as they are, so that they can be mapped."""
         buffer = io.BytesIO()
         vectors = io.BytesIO()
         np.save(vectors, self.vectors)
@@ -165,33 +180,59 @@ class KnowledgeIndex:
             "entries": [asdict(entry) for entry in self.entries],
         }
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-            files = {"index.json": json.dumps(about).encode(), "vectors.npy": vectors.getvalue()}
-            for name, data in {**files, **({} if self.acts is None else self.acts.files())}.items():
-                # A fixed time: a ZIP otherwise carries the clock, and the release's name would change with it.
-                archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED)
+            first = zipfile.ZipInfo(_VECTORS, _NO_TIME)
+            # Its data must begin where an array may: a file's header in a ZIP has thirty bytes and its name.
+            room = -(_HEADER + len(_VECTORS) + 4) % _ALIGNED
+            first.extra = struct.pack("<HH", _PADDING, room) + bytes(room)
+            archive.writestr(first, vectors.getvalue(), zipfile.ZIP_STORED)
+            files = {_ABOUT: json.dumps(about).encode(), **({} if self.acts is None else self.acts.files())}
+            for name, data in files.items():
+                archive.writestr(zipfile.ZipInfo(name, _NO_TIME), data, zipfile.ZIP_DEFLATED)
         return buffer.getvalue()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "KnowledgeIndex":
         """Read what `to_bytes` wrote."""
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            about = json.loads(archive.read("index.json"))
-            vectors = np.load(io.BytesIO(archive.read("vectors.npy")), allow_pickle=False)
-            acts = Acts.read({name: archive.read(name) for name in archive.namelist()})
-        articles = [Article.model_validate(article) for article in about["articles"]]
-        return cls(
-            articles,
-            [Entry(**entry) for entry in about["entries"]],
-            vectors,
-            about["embedder"],
-            acts,
-            about.get("letters", 0.0),
-        )
+            return cls._read(archive, np.load(io.BytesIO(archive.read(_VECTORS)), allow_pickle=False))
 
     @classmethod
     def load(cls, path: Path) -> "KnowledgeIndex":
-        """Read an index file."""
-        return cls.from_bytes(path.read_bytes())
+        """Read an index file whose bytes were verified; its vectors stay where they are, and may be more than fits into
+        memory. Whoever may write the file must replace it and not write into it."""
+        with zipfile.ZipFile(path) as archive:
+            about = archive.getinfo(_VECTORS)
+            if about.compress_type != zipfile.ZIP_STORED:
+                # Of a release of before.
+                return cls._read(archive, np.load(io.BytesIO(archive.read(_VECTORS)), allow_pickle=False))
+            return cls._read(archive, _mapped(path, about))
+
+    @classmethod
+    def _read(cls, archive: zipfile.ZipFile, vectors: np.ndarray) -> "KnowledgeIndex":
+        about = json.loads(archive.read(_ABOUT))
+        return cls(
+            [Article.model_validate(article) for article in about["articles"]],
+            [Entry(**entry) for entry in about["entries"]],
+            vectors,
+            about["embedder"],
+            Acts.read({name: archive.read(name) for name in archive.namelist() if name != _VECTORS}),
+            about.get("letters", 0.0),
+        )
+
+
+def _mapped(path: Path, about: zipfile.ZipInfo) -> np.ndarray:
+    """The array of a file that lies in a ZIP without being compressed
+    (https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3.7; https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
+    """
+    with path.open("rb") as stream:
+        stream.seek(about.header_offset + _HEADER - 4)
+        stream.seek(sum(struct.unpack("<HH", stream.read(4))), io.SEEK_CUR)
+        np.lib.format.read_magic(stream)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+        if not shape[0]:
+            # Nothing of a file cannot be mapped.
+            return np.zeros(shape, dtype)
+        return np.memmap(stream, dtype, "r", stream.tell(), shape)
 
 
 def route(hits: Sequence[Hit], policy: RouterPolicy) -> AnswerPath:
@@ -238,7 +279,8 @@ def calibrate(
     """Thresholds from phrasings whose article is known: each known question left out in turn.
 
     `answer_above` and `margin` are the pair that answers most phrasings directly while the share of right articles
-    among them stays at `precision` or above (lower one-sided bound not taken: the gate judges the outcome).
+    among what is answered stays at `precision` or above, with `out_of_scope` questions as a share STRANGERS of all
+    (lower one-sided bound not taken: the gate judges the outcome).
     `hand_over_below` separates known phrasings from `out_of_scope` questions with their vectors where errors of both
     kinds together are fewest, but never hands over more than `scope_loss` of the known phrasings. Without
     `out_of_scope` it is the `scope_loss` quantile of the known phrasings.
@@ -251,20 +293,29 @@ def calibrate(
     if not cases:
         # One phrasing per article: nothing to calibrate on, so only (nearly) identical questions are answered.
         return RouterPolicy(answer_above=0.95, hand_over_below=0.3, margin=0.0, passages=passages)
-    top = np.array([hits[0].similarity for hits, _ in cases])
-    lead = np.array([hits[0].similarity - (hits[1].similarity if len(hits) > 1 else 0.0) for hits, _ in cases])
-    right = np.array([hits[0].article == article for hits, article in cases])
+    top, lead = _tops([hits for hits, _ in cases])
+    right = np.array([bool(hits) and hits[0].article == article for hits, article in cases])
+    strangers = [index.search(question, vector, 2) for question, vector in out_of_scope]
+    foreign, foreign_lead = _tops(strangers)
+    weight = STRANGERS / (1 - STRANGERS) * len(cases) / max(1, len(strangers))
     best = (0, 0.99, 0.0)
     for margin in np.round(np.arange(0.0, 0.31, 0.01), 2):
         for above in np.round(np.arange(0.3, 1.0, 0.02), 2):
             chosen = (top >= above) & (lead >= margin)
-            if chosen.sum() and right[chosen].mean() >= precision and int(chosen.sum()) > best[0]:
+            wrong = weight * ((foreign >= above) & (foreign_lead >= margin)).sum()
+            if chosen.sum() > best[0] and right[chosen].sum() >= precision * (chosen.sum() + wrong):
                 best = (int(chosen.sum()), float(above), float(margin))
     below = float(np.quantile(top, scope_loss))
     if out_of_scope:
-        foreign = np.array([index.search(question, vector, 1)[0].similarity for question, vector in out_of_scope])
         candidates = np.round(np.arange(0.1, 0.9, 0.01), 2)
         errors = [(top < c).mean() + (foreign >= c).mean() for c in candidates]
         below = min(below, float(candidates[int(np.argmin(errors))]))
     below = round(below, 4)
     return RouterPolicy(answer_above=max(best[1], below), hand_over_below=below, margin=best[2], passages=passages)
+
+
+def _tops(found: Sequence[Sequence[Hit]]) -> tuple[np.ndarray, np.ndarray]:
+    """Similarity of the nearest article of each search, and its lead before the next; 0 where nothing is found."""
+    tops = np.array([hits[0].similarity if hits else 0.0 for hits in found], np.float64)
+    nexts = np.array([hits[1].similarity if len(hits) > 1 else 0.0 for hits in found], np.float64)
+    return tops, tops - nexts

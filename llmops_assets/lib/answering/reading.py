@@ -27,6 +27,9 @@ GIVEN = 0.1
 LOWER_ANSWER, LOWER_FLOOR = 0.05, 0.02
 """How much lower a follow-up's mean of three similarities lies than the one of a question that stands alone: where an
 article answers it, and where none has to do with it."""
+CLEAR = 0.12
+"""How much lower both may lie where one article leads by the whole margin: a few words in a conversation are like no
+known question, and yet nearer to one article than to every other."""
 MOST_PARTS = 4
 """Questions of a message that are looked up apart; one with more is for the engine, or a person."""
 BEFORE_WORDS = 40
@@ -115,14 +118,21 @@ def follow_up(
     intents = [index.articles[name].intent for name in index.names]
     scores += np.float32(SAME_TOPIC) * np.array([intent == intents[given] for intent in intents], np.float32)
     scores[given] += GIVEN if asks_again(question) else -GIVEN
-    return Found(index.ranked(scores, similarities[0], max(2, policy.passages)), looser(policy))
+    hits = index.ranked(scores, similarities[0], max(2, policy.passages))
+    clear = len(hits) > 1 and hits[0].similarity - hits[1].similarity >= policy.margin
+    return Found(hits, lowered(policy, CLEAR, CLEAR) if clear else looser(policy))
 
 
 def looser(policy: RouterPolicy) -> RouterPolicy:
     """The thresholds for what a conversation or the rest of a message speaks for, too."""
+    return lowered(policy, LOWER_ANSWER, LOWER_FLOOR)
+
+
+def lowered(policy: RouterPolicy, answer: float, floor: float) -> RouterPolicy:
+    """A policy with a share LEAD of the margin that answers, and hands over, at similarities that are so much lower."""
     lower = {
-        "answer_above": policy.answer_above - LOWER_ANSWER,
-        "hand_over_below": policy.hand_over_below - LOWER_FLOOR,
+        "answer_above": policy.answer_above - answer,
+        "hand_over_below": policy.hand_over_below - floor,
     }
     return policy.model_copy(update={**lower, "margin": policy.margin * LEAD})
 

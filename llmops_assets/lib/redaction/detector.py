@@ -278,8 +278,7 @@ def features(tokens: Sequence[Token], position: int, language: str = "en") -> It
     if any(other.lower in WARES for other in tokens):
         yield f"ware {kind}"
         yield f"ware {' '.join(token.by)}"
-    listed_in = gazetteer.spread().get(token.lower, 0)
-    yield f"spread {min(listed_in, 6)} {kind[0]}"
+    yield f"spread {min(gazetteer.spread(token.lower), 6)} {kind[0]}"
     if token.lower in gazetteer.towns():
         yield f"town {kind}"
         yield f"town {left_word}"

@@ -1,40 +1,43 @@
-"""Names, towns and ordinary words of many countries, as Faker's locales list them (https://faker.readthedocs.io);
-nothing of them is stored here."""
+"""Names, towns and ordinary words of many countries, as Faker's locales list them (listing.py); nothing of them is
+stored here."""
 
 import contextlib
 import functools
-import pkgutil
-import re
-from collections import Counter
-from collections.abc import Generator, Iterator
-from importlib import import_module
-from typing import Any, NamedTuple
+import json
+import subprocess
+import sys
+from collections.abc import Generator, Set
+from pathlib import Path
+from typing import NamedTuple
 
+from llmops_assets.lib.redaction import listing
 from llmops_assets.lib.redaction.words import ALSO_WORDS, AMBIGUOUS_GIVEN_NAMES, COMMON_WORDS, MYTHS, PLACES
 
-LATIN = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]+(?:['-][A-Za-z\u00c0-\u024f\u1e00-\u1eff]+)*")
+LISTING_SECONDS = 120.0
 _NOT_TELLING = COMMON_WORDS | ALSO_WORDS | AMBIGUOUS_GIVEN_NAMES | PLACES | MYTHS
-_TOWNS = ("cities", "city_names", "countries", "states", "counties", "towns", "departments", "districts", "provinces",
-          "regions", "places", "municipalities")  # fmt: skip
-_NOT_NAMES = ("format", "prefix", "suffix", "pair", "romanized_format")
 
 
 class Names(NamedTuple):
     """Lower-case names in the Latin alphabet."""
 
-    given: frozenset[str]
-    family: frozenset[str]
+    given: Set[str]
+    family: Set[str]
 
 
-@functools.cache
+class _Lists(NamedTuple):
+    """Names with a bit for each of `locales` that lists them: a set for each locale would be several times the
+    memory."""
+
+    given: dict[str, int]
+    family: dict[str, int]
+    locales: tuple[str, ...]
+    towns: frozenset[str]
+    words: dict[str, tuple[str, ...]]
+
+
 def names() -> Names:
-    """All of them; half a second when first asked."""
-    given: set[str] = set()
-    family: set[str] = set()
-    for each in by_locale().values():
-        given |= each.given
-        family |= each.family
-    return Names(frozenset(given), frozenset(family))
+    """All of them; a second when first asked."""
+    return Names(_lists().given.keys(), _lists().family.keys())
 
 
 def telling(word: str, language: str = "") -> bool:
@@ -43,19 +46,32 @@ def telling(word: str, language: str = "") -> bool:
     lower = word.lower()
     if len(lower) < 4 or lower in _NOT_TELLING:
         return False
-    return lower in (given_in(language) if language else names().given)
+    listed = _lists().given.get(lower, 0)
+    return bool(listed & _countries(language) if language else listed)
 
 
-@functools.cache
-def spread() -> dict[str, int]:
+def spread(name: str) -> int:
     """In how many countries' lists a given name stands: a ware is rather called Luna than Thandiwe."""
-    return dict(Counter(name for each in by_locale().values() for name in each.given))
+    return _lists().given.get(name, 0).bit_count()
 
 
-@functools.cache
-def given_in(language: str) -> frozenset[str]:
-    """Given names of the countries of a language ("de")."""
-    return frozenset().union(*(each.given for locale, each in by_locale().items() if locale.startswith(f"{language}_")))
+def towns() -> frozenset[str]:
+    """Lower-case names of towns, regions and countries of one word, of which some are people's names too."""
+    return _lists().towns
+
+
+def words(language: str) -> frozenset[str]:
+    """Lower-case ordinary words of a language ("de"): some hundreds to thousands; none where no list is of it."""
+    return frozenset(_lists().words.get(language, ()))
+
+
+def by_locale() -> dict[str, Names]:
+    """Names by Faker's locale ("de_AT"), those that write them in the Latin alphabet."""
+    kinds = (_lists().given, _lists().family)
+    return {
+        locale: Names(*(frozenset(name for name, bits in kind.items() if bits >> number & 1) for kind in kinds))
+        for number, locale in enumerate(_lists().locales)
+    }
 
 
 _hidden: frozenset[str] = frozenset()
@@ -67,69 +83,30 @@ def without(left_out: frozenset[str]) -> Generator[None]:
     in none."""
     global _hidden
     before, _hidden = _hidden, left_out
-    _forget()
+    _lists.cache_clear()
     try:
         yield
     finally:
         _hidden = before
-        _forget()
-
-
-def _forget() -> None:
-    for cached in (names, given_in, by_locale, spread):
-        cached.cache_clear()
+        _lists.cache_clear()
 
 
 @functools.cache
-def by_locale() -> dict[str, Names]:
-    """Names by Faker's locale ("de_AT"), those that write them in the Latin alphabet."""
-    return {locale: Names(each.given - _hidden, each.family - _hidden) for locale, each in _listed().items()}
-
-
-def _providers(kind: str) -> Iterator[tuple[str, Any]]:
-    """(locale, provider) of Faker's providers of a kind."""
-    package = import_module(f"faker.providers.{kind}")
-    for module in pkgutil.iter_modules(package.__path__):
-        yield module.name, import_module(f"{package.__name__}.{module.name}").Provider
+def _countries(language: str) -> int:
+    """The bits of a language's countries."""
+    return sum(1 << number for number, locale in enumerate(_lists().locales) if locale.startswith(f"{language}_"))
 
 
 @functools.cache
-def towns() -> frozenset[str]:
-    """Lower-case names of towns, regions and countries of one word, of which some are people's names too."""
-    found: set[str] = set()
-    for _, provider in _providers("address"):
-        for attribute in _TOWNS:
-            for town in getattr(provider, attribute, ()):
-                name = town[-1] if isinstance(town, tuple) else town
-                if isinstance(name, str) and LATIN.fullmatch(name):
-                    found.add(name.lower())
-    return frozenset(found)
-
-
-@functools.cache
-def words(language: str) -> frozenset[str]:
-    """Lower-case ordinary words of a language ("de"): some hundreds to thousands; none where no list is of it."""
-    found: set[str] = set()
-    for locale, provider in _providers("lorem"):
-        if locale.startswith(f"{language}_"):
-            found.update(word.lower() for word in provider.word_list)
-    return frozenset(found)
-
-
-@functools.cache
-def _listed() -> dict[str, Names]:
-    found = {}
-    for locale, provider in _providers("person"):
-        given: set[str] = set()
-        family: set[str] = set()
-        for attribute in dir(provider):
-            listed = getattr(provider, attribute)
-            if not isinstance(listed, tuple | list | dict) or any(word in attribute for word in _NOT_NAMES):
-                continue
-            into = given if "first" in attribute else family if "last" in attribute else None
-            if into is not None:
-                lower = (name.lower() for name in listed if isinstance(name, str))
-                into.update(name for name in lower if LATIN.fullmatch(name))
-        if given and family:
-            found[locale] = Names(frozenset(given), frozenset(family))
-    return found
+def _lists() -> _Lists:
+    # By its path and without its folder on the import path, in which modules have names that others have too.
+    command = [sys.executable, "-P", str(Path(listing.__file__))]
+    told = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=LISTING_SECONDS).stdout)
+    # Some hundred different numbers stand beside tens of thousands of names.
+    alike: dict[int, int] = {}
+    given, family = (
+        {name: alike.setdefault(bits, bits) for name, bits in told[kind].items() if name not in _hidden}
+        for kind in ("given", "family")
+    )
+    spoken = {language: tuple(listed) for language, listed in told["words"].items()}
+    return _Lists(given, family, tuple(told["locales"]), frozenset(told["towns"]), spoken)

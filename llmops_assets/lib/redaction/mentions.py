@@ -213,7 +213,7 @@ def _reversed(text: str, allowed: Collection[str]) -> Iterator[tuple[int, int]]:
             yield match.span()
     for match in _LISTED.finditer(text):
         first, last = match["first"].lower(), match["last"].lower()
-        family = last in gazetteer.names().family | FAMILY_NAMES and last not in COMMON_WORDS | PLACES
+        family = (last in FAMILY_NAMES or last in gazetteer.names().family) and last not in COMMON_WORDS | PLACES
         if family and not {first, last} & set(allowed) and (_foreign(first) or first in SMALL_GIVEN):
             yield match.span()
 

@@ -10,6 +10,7 @@ import functools
 import re
 import sys
 import threading
+import types
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -126,12 +127,29 @@ def hidden(*names: str) -> Generator[None]:
             sys.modules.pop(name, None)
 
 
+@contextlib.contextmanager
+def bare_spacy() -> Generator[None]:
+    """spaCy imported inside comes without its pipelines for torch and transformers, which are not used here and cost
+    3 s and 200 MB, and without its command line (typer, rich, httpx: 15 MB), of which it imports one function.
+    """
+    stubs: dict[str, Any] = {}
+    if "spacy" not in sys.modules:
+        stubs = {name: types.ModuleType(name) for name in ("spacy.cli", "spacy.cli.info")}
+        stubs["spacy.cli.info"].info = None
+    with hidden("torch", "transformers"):
+        sys.modules.update(stubs)
+        try:
+            yield
+        finally:
+            for name in stubs:
+                del sys.modules[name]
+
+
 @functools.cache
 def _engine(language: str, given: str = "") -> Any:
     import logging
 
-    # Their pipelines for torch and transformers are not used here, and cost 3 s and 200 MB.
-    with hidden("torch", "transformers"):
+    with bare_spacy():
         import spacy
         from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
 

@@ -35,6 +35,8 @@ def test_every_act_has_lines_and_none_is_twice():
         ("could you look up what is wrong with <ORDER_NUMBER_1>", "own_case"),
         ("how many days may I keep a parcel before it goes back", "question"),
         ("let me speak with a real human being please", "person"),
+        ("i see two identical debits on my card", "own_case"),
+        ("my gift card was redeemed by a stranger", "own_case"),
         ("this is the worst shop I ever bought at, shame on you", "sorry"),
         ("please do not close my account", "negated"),
         ("hey there, lovely day isn't it", "chatter"),

@@ -1,6 +1,7 @@
 import dataclasses
 import io
 import json
+import mmap
 import zipfile
 
 import numpy as np
@@ -10,6 +11,7 @@ from support import WordEmbedder, article
 from llmops_assets.lib.answering.knowledge import (
     LETTERS,
     PASSAGE_CHARACTERS,
+    TWIN,
     KnowledgeIndex,
     calibrate,
     passages,
@@ -62,6 +64,31 @@ def test_an_index_is_one_file_with_equal_bytes_for_equal_content(index, words):
     assert read.embedder_digest == words.digest
     assert found(read, words, "guarantee") == found(index, words, "guarantee")
     assert read.acts is None
+
+
+def test_an_index_file_is_searched_in_place(index, words, tmp_path):
+    (tmp_path / "index.zip").write_bytes(index.to_bytes())
+    read = KnowledgeIndex.load(tmp_path / "index.zip")
+    assert isinstance(read.vectors.base, np.memmap | mmap.mmap)
+    assert not read.vectors.flags.owndata
+    assert not read.vectors.flags.writeable
+    # What is not aligned is copied by every product.
+    assert read.vectors.ctypes.data % 64 == 0
+    assert np.array_equal(read.vectors, index.vectors)
+    assert found(read, words, "guarantee") == found(index, words, "guarantee")
+    empty = KnowledgeIndex([], [], np.zeros((0, 8), np.float32), "e")
+    (tmp_path / "empty.zip").write_bytes(empty.to_bytes())
+    assert KnowledgeIndex.load(tmp_path / "empty.zip").vectors.shape == (0, 8)
+
+
+def test_an_index_of_before_whose_vectors_are_compressed_is_read(index, words, tmp_path):
+    with (
+        zipfile.ZipFile(io.BytesIO(index.to_bytes())) as archive,
+        zipfile.ZipFile(tmp_path / "old.zip", "w", zipfile.ZIP_DEFLATED) as old,
+    ):
+        for name in archive.namelist():
+            old.writestr(name, archive.read(name))
+    assert np.array_equal(KnowledgeIndex.load(tmp_path / "old.zip").vectors, index.vectors)
 
 
 def test_a_typing_error_is_found_by_its_letters(words):
@@ -160,6 +187,29 @@ def test_calibration_keeps_the_precision_and_separates_foreign_questions(words):
     direct = [(n, hits) for n, hits in enumerate(nearest) if route(hits, policy) == "matched"]
     assert len(direct) >= 10
     assert all(hits[0].article == f"topic{n}" for n, hits in direct)
+
+
+def test_questions_that_are_not_for_support_raise_the_similarity_that_is_answered(words):
+    many = [
+        article(f"t{n}", f"a {n}", *(f"lamp{n} glass{n} word v{v}" for v in range(4)), f"lamp{n}") for n in range(8)
+    ]
+    index = KnowledgeIndex.build(many, words)
+    asked = [f"lamp{n} glass{n} pepper" for n in range(8)] * 5
+    before, after = (
+        calibrate(index, out_of_scope=list(zip(foreign, words.embed(foreign), strict=True)), precision=0.99)
+        for foreign in ([], asked)
+    )
+    answered = [sum(route(found(index, words, q), p) == "matched" for q in asked) for p in (before, after)]
+    assert answered[1] < answered[0] == len(asked)
+    assert route(found(index, words, "lamp3 glass3 word v9"), after) == "matched"
+
+
+def test_a_question_left_out_for_calibration_takes_its_twins_with_it(words):
+    asked = ["how long is the warranty of lamps", "how long is the warranty of lamps?", "guarantee in years"]
+    index = KnowledgeIndex.build([article("a", "x", *asked), article("b", "y", "do you ship abroad", "abroad")], words)
+    assert index.similarities(asked[:1], index.vectors[:1])[0][1] >= TWIN
+    nearest = index.search_without(0)[0]
+    assert (nearest.article, nearest.question) != ("a", asked[1])
 
 
 def test_with_one_phrasing_each_only_near_equality_is_answered(words):

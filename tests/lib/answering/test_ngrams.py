@@ -66,11 +66,11 @@ SERVES = """
 import json, sys
 import numpy as np
 from llmops_assets.gateway.__main__ import main
-from llmops_assets.lib.answering.acts import Acts
+from llmops_assets.lib.answering.acts import ACTS, Acts
 from llmops_assets.lib.answering.lexical import Lexical
 from llmops_assets.lib.guarding import Guards
 Lexical(["where is my order"]).similarities(["wher is my oder"])
-Acts(["where"], np.ones(1), np.ones((3, 6), np.float32)).tell(["where"], np.ones((1, 1)))
+Acts(["where"], np.ones(1), np.ones((3, len(ACTS)), np.float32)).tell(["where"], np.ones((1, 1)))
 print(json.dumps(sorted(name for name in sys.modules if "." not in name)))
 """
 

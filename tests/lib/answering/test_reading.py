@@ -8,7 +8,7 @@ from llmops_assets.lib.answering.acts import Told
 from llmops_assets.lib.answering.conversation import Said
 from llmops_assets.lib.answering.deciding import courtesy, decide
 from llmops_assets.lib.answering.knowledge import KnowledgeIndex
-from llmops_assets.lib.answering.reading import BEFORE_WORDS, GIVEN, Turn, follow_up, read
+from llmops_assets.lib.answering.reading import BEFORE_WORDS, GIVEN, Turn, follow_up, looser, read
 from llmops_assets.lib.answering.wordings import BUILT_IN
 from llmops_assets.lib.records import RouterPolicy
 
@@ -43,6 +43,18 @@ def test_a_follow_up_is_about_what_was_asked_before(index, words):
     assert (alone.leaning, after.leaning) == (False, True)
     assert after.found.hits[0].article == "sending"
     assert after.found.policy.margin < POLICY.margin
+
+
+def test_an_article_that_leads_clearly_answers_a_follow_up_that_is_like_no_known_question(index, words):
+    history = ("what does sending cost", "Sending costs 4 euros.")
+    found = follow_up("countries tho", *history, index, words, POLICY)
+    assert found.hits[0].article == "abroad"
+    assert found.hits[0].similarity < looser(POLICY).answer_above
+    assert found.hits[0].similarity - found.hits[1].similarity >= POLICY.margin
+    assert found.sure
+    close = follow_up("hours tho", *history, index, words, POLICY)
+    assert close.hits[0].similarity - close.hits[1].similarity < POLICY.margin
+    assert not close.sure
 
 
 def test_a_question_that_stands_alone_is_not_pulled_back(index, words):
@@ -159,6 +171,24 @@ def test_a_question_that_is_not_for_support_is_answered_only_by_an_article_that_
     policy = POLICY.model_copy(update={"answer_above": 0.4, "margin": 0.0})
     found = replace(turn.found, hits=[replace(turn.found.hits[0], similarity=similarity)], policy=policy)
     assert decide(_told(replace(turn, found=found, parts=()), "elsewhere", likely), [], "en").path == path
+
+
+@pytest.mark.parametrize(
+    ("apart", "similarity", "leaning", "path"),
+    [
+        (0.5, 0.5, False, "handover"),
+        (0.3, 0.5, False, "matched"),
+        (0.5, 0.7, False, "matched"),
+        (0.5, 0.5, True, "matched"),
+    ],
+)
+def test_what_may_be_a_persons_own_case_is_answered_only_by_an_article_that_is_near(
+    index, words, apart, similarity, leaning, path
+):
+    turn = read("when do you open", [], index, words, POLICY, "en")
+    found = replace(turn.found, hits=[replace(turn.found.hits[0], similarity=similarity)])
+    told = Told("question", 0.45, apart=apart)
+    assert decide(replace(turn, found=found, told=told, leaning=leaning, parts=()), [], "en").path == path
 
 
 def test_after_a_question_of_the_assistant_nothing_is_small_talk(index, words):
