@@ -1,1 +1,1 @@
-"""What the `llmops` command does, a module per subject; cli.py is its entry and holds no logic of its own."""
+"""What the `llmops` command does, a module per subject; its words, options and exits are in llmops_assets/cli."""
