@@ -32,7 +32,7 @@ FOLDS = 5
 REGULARISATION = 1.0
 SMALLEST = 0.04
 """Weights nearer to zero are not stored."""
-WIDEST_FALSE, WIDEST_DOUBTLESS = 0.065, 0.13
+WIDEST_FALSE, WIDEST_DOUBTLESS = 0.058, 0.125
 """Share of the words that may be names but are none, which the thresholds let through on families not learned from:
 that of any word, and that of words behind a cue or of a full name."""
 

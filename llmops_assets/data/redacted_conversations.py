@@ -87,7 +87,7 @@ def claim(claims: Claims, found: days.Audit, volume: str | None) -> None:
     partitions_def=DAILY,
     kinds={"presidio", "greatexpectations", "parquet"},
     owners=["team:data-engineering"],
-    code_version="8",
+    code_version="9",
     freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=48), warn_window=timedelta(hours=30)),
     check_specs=[
         dg.AssetCheckSpec(

@@ -51,7 +51,7 @@ _NOT_UTF8 = (b"\x1f\x8b", b"\xff\xfe", b"\xfe\xff")
 """How gzip and UTF-16 begin."""
 TOLERANCE = timedelta(days=2)
 """How far in the future a time may be: clocks and time zones differ."""
-_VERSION = 2
+_VERSION = 3
 """Of what is kept of a file: another number has all files looked into again."""
 HIDDEN = (".", "_", "~$")
 """How the names of files and folders begin that belong to a system or a program."""
@@ -85,11 +85,12 @@ class Files(Source):
 
     A file named after a day (`conversations-2026-03-02.jsonl`) gives it to its rows without a time. `index` is where
     the index is kept; without one every question reads all files. JSONL files of `blocks_from` bytes and more are
-    indexed in blocks of about `block_bytes`, so that a day of many is read without the others.
+    indexed in blocks of about `block_bytes`, so that a day of many is read without the others. A day reads whole
+    blocks, twice: small ones hold few rows of the days beside it, and cost the index a line each.
     """
 
     blocks_from = 8 << 20
-    block_bytes = 4 << 20
+    block_bytes = 512 << 10
 
     def __init__(
         self,

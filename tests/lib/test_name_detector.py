@@ -48,6 +48,24 @@ def test_a_family_name_that_is_a_word_belongs_to_the_name_before_it(redactor):
     assert names_of(redactor, "seller marwa stone says the box was empty") == ["marwa stone"]
 
 
+def test_words_of_other_languages_are_told_from_names_in_small_letters():
+    def kinds(text: str, language: str) -> list[tuple[str, bool]]:
+        return [(t.kind, t.candidate) for t in detector.tokenized(text, (), gazetteer.names(), language)]
+
+    assert kinds("la caja efectivo", "es")[-1] == ("lv", False)
+    assert kinds("Efectivo", "es") == [("Tv", True)]
+    assert kinds("de buurman tadhgan", "nl")[-1] == ("lx", True), "a name that is in no list"
+    assert kinds("tadhgan", "") == [("lx", False)], "not where no language is told"
+
+
+def test_how_often_a_word_is_used_is_known_by_language_and_not_of_a_hidden_name():
+    assert vocabulary.frequency("durch", "de") > vocabulary.frequency("zwiebel", "de") > 3
+    assert vocabulary.frequency("durch", "es") < vocabulary.frequency("durch", "de")
+    assert vocabulary.frequency("tadhgan", "de") == vocabulary.frequency("durch", "") == 0
+    with gazetteer.without(frozenset({"durch"})):
+        assert vocabulary.frequency("durch", "de") == 0
+
+
 def test_published_words_are_no_names():
     text = "Zuzana wants the blue one"
     assert [s[:2] for s in detector.judged(text, (), "en", ())] == [(0, 6)]

@@ -171,6 +171,12 @@ def test_a_value_in_two_halves_is_one_in_both(redactor, conversation, redacted):
     assert [re.findall(r"<[A-Z_0-9]+>", text) for text in masked] == [[text] for text in redacted]
 
 
+@pytest.mark.parametrize("reply", ["47065 lyon", "flat 2, kestrel court"])
+def test_a_reply_is_an_address_by_what_a_sentence_would_not_be_one_by(redactor, reply):
+    assert redactor.redact(["Where shall we deliver it to?", reply])[1] == "<ADDRESS_1>"
+    assert redactor.redact(["It did not light up.", reply])[1] != "<ADDRESS_1>"
+
+
 def test_what_was_asked_is_forgotten_when_something_else_is_spoken_of(redactor):
     conversation = ["Your order number?", "LM-482", "Thank you. The lamp has a warranty.", "How long, 24 or 36 months?"]
     assert redactor.redact(conversation)[2:] == conversation[2:]

@@ -682,6 +682,18 @@ def test_of_a_file_in_blocks_only_those_of_the_day_are_read(tmp_path):
         list(source.read(FIRST))
 
 
+def test_a_day_of_a_large_file_costs_little_more_than_its_own_rows(tmp_path):
+    # Three days of 3 MB: blocks of 4 MB made each read the days beside it too, at half the rate of a file of its own.
+    days = [FIRST + timedelta(days=number) for number in range(3)]
+    made = [row(n % 60, days[n // 100], id=f"c{n}", unread="x" * 30_000) for n in range(300)]
+    source = Files("given", str(inbox(tmp_path, {"year.jsonl": lines(*made)})), Shape(), index=tmp_path / "index.json")
+    assert len(list(source.read(days[1]))) == 100
+    (entry,) = json.loads((tmp_path / "index.json").read_text()).values()
+    own = (tmp_path / "inbox" / "year.jsonl").stat().st_size / 3
+    for day in days:
+        assert sum(block["size"] for block in entry["blocks"] if str(day) in block["days"]) < 1.4 * own
+
+
 @pytest.mark.slow
 def test_a_day_of_a_large_file_is_read_in_little_memory(tmp_path):
     import tracemalloc

@@ -8,6 +8,7 @@ is ("wrong", "expired") is none. Shapes: the vendors' documentation and GitHub's
 
 import re
 
+from llmops_assets.lib.redaction.identifiers import of_a_thing
 from llmops_assets.lib.redaction.spans import Recogniser
 from llmops_assets.lib.redaction.vocabulary import ordinary
 
@@ -21,7 +22,7 @@ _SHAPES = (
 _PASSWORD = (
     r"passwords?|pass(?= [^ ]{3,40})|pass ?codes?|pass ?phrases?|passwort|kennwort|pwd|p/w|pw|mot de passe|mdp"
     r"|contraseña|wachtwoord|hasło|(?:code|secret|security|safe)[ -]?(?:word|phrase)|codewort"
-    r"|memorable (?:word|place|name)"
+    r"|memorable (?:word|place|name)|(?:secret|security) answer"
     r"|senha|palavra-passe|(?:wi-?fi|wlan|wireless|network|router|hotspot|netzwerk)(?:'s)?[ -]?"
     r"(?:key|code|schlüssel|clé)|clave(?: de(?:l)? \w+)?|clé (?:wi-?fi|du wi-?fi|réseau)"
 )
@@ -104,7 +105,11 @@ def _one_time(match: re.Match[str]) -> bool:
 
 def _one_time_unit(text: str, end: int) -> bool:
     """Whether no unit follows a number: then it may be a code."""
-    return not re.match(r"(?i) ?(?:%|€|eur\b|euros?\b|minutes?\b|hours?\b|days?\b|times\b)", text[end:])
+    return not re.match(
+        r"(?i) ?(?:%|€|eur\b|euros?\b|minutes?\b|hours?\b|days?\b|times\b|[cmk]?m\b|k?g\b|k?wh?\b|x ?\d|rpm\b|l\b"
+        r"|points?\b|people\b|pieces?\b|stück\b|kms?\b|miles?\b)",
+        text[end:],
+    )
 
 
 _MADE_UP = (
@@ -137,7 +142,16 @@ def _nothing_else(match: re.Match[str]) -> bool:
 _CODES = re.compile(
     r"(?i)\b(?:sms|text message|otp|m?tan|2fa|mfa|one[ -]time|verif\w+|authenticator|log ?in|sign ?in|textnachricht"
     r"|einmal\w*|mensaje de texto|code|código|codice|kod|pin|puk|whats ?app|key ?box|key ?pad|key ?safe|padlock"
-    r"|combination|six (?:digits|numbers|figures)|opens? (?:with|on)|app (?:wants|asks|needs))\b"
+    r"|combination|six (?:digits|numbers|figures)|opens? (?:with|on)|app (?:wants|asks|needs)"
+    r"|(?:keeps?|kept) (?:sending|texting|asking)|(?:came|comes|come|popped) (?:through|in|up)|(?:read|reads|reading)"
+    r" (?:it |them |that )?(?:out|back)|(?:wrote|noted|jotted) (?:it |them )?down|(?:little|small|green)"
+    r" (?:numbers?|digits?|figures?))\b"
+)
+_DOOR = (
+    r"gates?|(?:front |back |side |main |stair )?doors?|alarm|key ?safe|key ?box|key ?pad|padlock|lock ?box|barrier"
+    r"|intercom|entry ?phone|tor|haustür|tür|schlüsseltresor|schlüsselkasten|alarmanlage|schranke|portail|porte"
+    r"|digicode|interphone|portón|puerta|portal|alarma|cancello|portone|citofono|allarme|poort|deur|sleutelkluis"
+    r"|slagboom|brama|bramy|drzwi|domofon\w*|portão|porta|campainha"
 )
 _NUMBER_OF = re.compile(
     r"(?i)(?:\b(?:to|from|number|nummer|numero|número|numéro|no|nr|order|ticket|parcel|case|invoice|article|item|pedido"
@@ -146,10 +160,34 @@ _NUMBER_OF = re.compile(
 
 
 def _one_time_alone(match: re.Match[str]) -> bool:
-    """Whether six digits are a one-time code: its text speaks of one, and they are not said to be something else."""
+    """Whether six digits are a one-time code: its text speaks of one or is nothing else, and they are not said to be
+    something else."""
+    if not re.search(r"\w", match.string[: match.start()] + match.string[match.end() :]):
+        return True
     before = match.string[max(0, match.start() - 24) : match.start()]
     codes = [found for found in _CODES.finditer(match.string) if not _THING_CODE.search(match.string[: found.end()])]
-    return bool(codes) and _NUMBER_OF.search(before) is None and _one_time_unit(match.string, match.end())
+    return (
+        bool(codes)
+        and _NUMBER_OF.search(before) is None
+        and _one_time_unit(match.string, match.end())
+        and not of_a_thing(match)
+    )
+
+
+def _at_a_door(match: re.Match[str]) -> bool:
+    """Whether digits beside a door open it: they are no year, size, order or time."""
+    value = match["value"].strip("#")
+    return (
+        not re.fullmatch(r"(?:19|20)\d\d|\d+00", value)
+        and _one_time_unit(match.string, match.end("value"))
+        and not re.search(r"(?i)\b(?:order|model|article|art|item|version)\b", match.string)
+    )
+
+
+_SIDE_OF_A_CARD = re.compile(
+    r"(?i)card|\bcv[vc]|karte\b|carte\b|tarjeta|carta\b|visa\b|master ?card|amex|kaart|karta|strip\b|reverse|digits"
+    r"|numbers?\b"
+)
 
 
 _OPENS = re.compile(
@@ -159,8 +197,27 @@ _OPENS = re.compile(
 )
 
 
+def _unlike_a_thing(match: re.Match[str]) -> bool:
+    """Whether a word has digits behind it that count nothing: four and more, and no year."""
+    digits = re.search(r"\d+", match[0])
+    word = re.match(r"[^\W\d_]{5,}", match[0])
+    return (
+        word is not None
+        and digits is not None
+        and len(digits[0]) > 3
+        and not re.fullmatch(r"(?:19|20)\d\d", digits[0])
+        and word[0].lower() not in _COUNTED
+        # "a Meadow4471" is something one has.
+        and not re.search(
+            r"(?i)\b(?:an?|the|this|two|eine?[nmr]?|der|die|das|une?|la|el|il|het|de) $", match.string[: match.start()]
+        )
+        and not of_a_thing(match)
+    )
+
+
 def _chosen(match: re.Match[str]) -> bool:
-    """Whether a word with digits behind it is a password: its text speaks of getting in, and it is no ware's name."""
+    """Whether a word with digits behind it is a password: its text speaks of getting in or the digits count nothing,
+    and it is no ware's name."""
     before = match.string[max(0, match.start() - 24) : match.start()]
     word = re.match(r"[^\W\d_]+", match[0])
     named = re.search(
@@ -170,7 +227,7 @@ def _chosen(match: re.Match[str]) -> bool:
         before,
     )
     return (
-        _OPENS.search(match.string) is not None
+        (_OPENS.search(match.string) is not None or _unlike_a_thing(match))
         and word is not None
         and named is None
         and not _THING_CODE.search(before)
@@ -251,6 +308,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
             "word",
             "phrase",
             "memorable",
+            "answer",
             "codewort",
             "kennwort",
             "mdp",
@@ -321,6 +379,75 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     # "typed what the text message says, 482913".
     Recogniser(
         "SECRET", re.compile(r"(?<![\w.,/#+-])\d{6}(?![\w/-]|[.,:]\d)"), 0.6, digit=True, accepts=_one_time_alone
+    ),
+    # "gate is 4471", "key safe 4471, left of the door".
+    Recogniser(
+        "SECRET",
+        re.compile(
+            rf"(?i)\b(?:{_DOOR})(?: (?:is|opens? (?:with|to)|takes|ist|est|es|è|jest|é))?[ :,]{{1,2}}"
+            r"(?P<value>#?\d{4,6}#?)(?![\w-]|[.,:/]\d)"
+        ),
+        0.8,
+        digit=True,
+        accepts=_at_a_door,
+    ),
+    # "type 4471 at the gate".
+    Recogniser(
+        "SECRET",
+        re.compile(
+            r"(?i)\b(?:type|press|enter|dial|punch in|key in|tap in|faites|fais|tapez|composez|marca|marque|marcar"
+            r"|pulsa|digita|digiti|digitare|premi|toets|tik|voer|wpisz|wybierz|eingeben|drück\w*|tippen?) (?:in )?"
+            rf"(?P<value>#?\d{{4,6}}#?)(?= (?:\w+ ){{0,3}}(?:{_DOOR})\b)(?![\w-]|[.,:/]\d)"
+        ),
+        0.8,
+        digit=True,
+        accepts=_at_a_door,
+    ),
+    # "at the gate, 4471", "para entrar por el portón marca 4471".
+    Recogniser(
+        "SECRET",
+        re.compile(
+            rf"(?i)\b(?:at|for|by|into|on|am|an der|für|au|pour|en|para|por|per|al|voor|bij|przy|do|na|no|à)"
+            rf" (?:the |our |my |le |la |l'|el |il |de |het |die |das |den |o |a )?(?:{_DOOR}),?"
+            r" (?:(?:it's|its|you|type|press|enter|dial|use|faites|tapez|composez|marca|marque|pulsa|digita|toets|tik"
+            r"|wpisz|ist es|c'est|es|è) )?(?P<value>#?\d{4,6}#?)(?![\w-]|[.,:/]\d)"
+        ),
+        0.8,
+        digit=True,
+        accepts=_at_a_door,
+    ),
+    # "123, back of the visa", "digits on the reverse: 481".
+    Recogniser(
+        "SECRET",
+        re.compile(
+            r"(?i)(?<![\w.,/-])(?P<value>\d{3}),? (?:(?:is|are) )?(?:(?:on|at|from) )?(?:the |its )?"
+            r"(?:back|reverse|strip)\b"
+        ),
+        0.8,
+        digit=True,
+        words=("back", "reverse", "strip"),
+        accepts=lambda match: _SIDE_OF_A_CARD.search(match.string) is not None,
+    ),
+    Recogniser(
+        "SECRET",
+        re.compile(
+            r"(?i)\b(?:on|at) the (?:back|reverse|strip)(?: of (?:the|my) \w+)?"
+            r"(?: (?:is|are|says|reads|it says))?[ :,]{1,2}(?P<value>\d{3})(?!\w|[.,/-]\d)"
+        ),
+        0.8,
+        digit=True,
+        words=("back", "reverse", "strip"),
+        accepts=lambda match: _SIDE_OF_A_CARD.search(match.string) is not None,
+    ),
+    # "12/27, it says on the front", "04/29 and 123 on the back".
+    Recogniser(
+        "SECRET",
+        re.compile(r"(?<![\w/.,-])(?P<value>(?:0[1-9]|1[0-2])/(?:20)?[23]\d)(?![\w/-]|[.,]\d)"),
+        0.7,
+        digit=True,
+        accepts=lambda match: (
+            re.search(r"(?i)\b(?:on|at) (?:the |its )?(?:front|back|reverse)\b|\bcv[vc]2?\b", match.string) is not None
+        ),
     ),
     # "code on the shed 4471".
     Recogniser(

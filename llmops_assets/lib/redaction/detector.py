@@ -17,7 +17,7 @@ from typing import NamedTuple
 from llmops_assets.lib.redaction import gazetteer, things
 from llmops_assets.lib.redaction.names import CUED, MODEL, TITLE
 from llmops_assets.lib.redaction.spans import Span
-from llmops_assets.lib.redaction.vocabulary import foreign, listed, misspelt, ordinary
+from llmops_assets.lib.redaction.vocabulary import foreign, frequency, listed, misspelt, ordinary
 from llmops_assets.lib.redaction.words import (
     AMBIGUOUS_GIVEN_NAMES,
     BRANDS,
@@ -173,7 +173,7 @@ def tokenized(
             and len(word) > 1
             and (TITLE.fullmatch(word) is None or lower in AMBIGUOUS_TITLES)
             and (lower not in allowed or bool(by))
-            and (bool(by) or (kind[-1] not in "cbuw" and kind != "lF" and (language == "en" or kind != "lx")))
+            and (bool(by) or (kind[-1] not in "cbuw" and kind not in ("lF", "lv") and (bool(language) or kind != "lx")))
             and not (_INSIDE & set(around) or any(c.isdigit() for c in around))
         )
         whole = next((s for s in proposed if s.start <= start and end <= s.end), Span(start, end, "PERSON", MODEL))
@@ -215,6 +215,8 @@ def _kind(word: str, lower: str, known: gazetteer.Names, language: str) -> str:
             found = "g"
         elif found == "x" and language == "en" and misspelt(lower):
             found = "t"
+        elif found == "x" and frequency(lower, language):
+            found = "v"
     return case + found
 
 
@@ -269,7 +271,7 @@ def features(tokens: Sequence[Token], position: int, language: str = "en") -> It
     if len(token.by) > 1:
         yield f"by {' '.join(token.by)}"
     for other in tokens[max(0, position - NEAR) : position + NEAR + 1]:
-        if other.kind[-1] in "cuow" and len(other.lower) > 2 and other is not token:
+        if other.kind[-1] in "cuowv" and len(other.lower) > 2 and other is not token:
             yield f"near {other.lower}"
         elif other.kind == "0":
             yield "near 0"
@@ -278,6 +280,12 @@ def features(tokens: Sequence[Token], position: int, language: str = "en") -> It
     if any(other.lower in WARES for other in tokens):
         yield f"ware {kind}"
         yield f"ware {' '.join(token.by)}"
+    used = round(frequency(token.lower, language or "en"))
+    yield f"used {used} {kind}"
+    yield f"used {used} {kind[0]} {left}"
+    yield f"used {used} {' '.join(token.by)}"
+    if language not in ("", "en"):
+        yield f"used in English {round(frequency(token.lower, 'en'))} {used} {kind[0]}"
     yield f"spread {min(gazetteer.spread(token.lower), 6)} {kind[0]}"
     if token.lower in gazetteer.towns():
         yield f"town {kind}"
@@ -285,7 +293,7 @@ def features(tokens: Sequence[Token], position: int, language: str = "en") -> It
     if language != "en":
         yield f"in {language} {kind}"
         yield f"in {language} {kind} {'opens' if opens else 'in'}"
-    if kind[-1] in "xgfht":
+    if kind[-1] in "xvgfht":
         padded = f"^{token.lower}$"
         for size in (2, 3):
             yield f"e {padded[-size:]}"
@@ -301,7 +309,7 @@ def _word(token: Token | None, edge: str) -> str:
     """A neighbour as a feature: its word where it is an ordinary one, else only what kind of word it is."""
     if token is None:
         return edge
-    return token.lower if token.kind[-1] in "cuowFG" or len(token.kind) == 1 else token.kind
+    return token.lower if token.kind[-1] in "cuowvFG" or len(token.kind) == 1 else token.kind
 
 
 def _joined(text: str, tokens: Sequence[Token], named: Sequence[float]) -> Iterator[tuple[int, int]]:

@@ -91,6 +91,11 @@ def without(left_out: frozenset[str]) -> Generator[None]:
         _lists.cache_clear()
 
 
+def is_hidden(name: str) -> bool:
+    """Whether a lower-case name is left out now."""
+    return name in _hidden
+
+
 @functools.cache
 def _countries(language: str) -> int:
     """The bits of a language's countries."""

@@ -240,6 +240,14 @@ _CAR = re.compile(
     r"|macchina|targa|veicolo|kenteken|samochód|rejestracyjn\w+|bus|lorry|moped|scooter|motorcycle|trailer|taxi"
     r"|mot|tüv|clamped|towed|dash ?cam|windscreen|tyres?|garage|number ?plates|permit|driveway|ring road|motorway"
     r"|autobahn|abgeschleppt|anhänger|parkplatz|camion|furgoneta|furgone|carro|camper|caravan|quad|tractor"
+    r"|drives?|drove|driving|estate car|hatchback|saloon|convertible|jeep|suv|polo|seat ibiza|fahre|conduis|conduzco"
+    r"|guido una|rijd"
+    r"|gearbox|clutch|exhaust|bumper|brakes?|brake pads|wing mirror|bodywork|oil change|service light|accident"
+    r"|collided|rear-ended|unfall|werkstatt|bremsen|reifen|ölwechsel|stoßstange|freins|pneus"
+    r"|accidente|frenos|taller|incidente|freni|officina|aanrijding|remmen|wypadek|hamulce"
+    r"|octavia|fabia|yaris|corolla|aygo|micra|qashqai|punto|panda|twingo|megane|mondeo|leon|jetta|tiguan|touran|juke"
+    r"|picanto|civic|prius|porsche|jaguar|land rover|lexus|subaru|mitsubishi|saab|alfa romeo|cupra|iveco|scania|caddy"
+    r"|sprinter|berlingo|kangoo|vivaro|zafira|insignia|mokka|mini cooper"
     r"|skoda|golf|passat|fiat|ford|audi|bmw|mercedes|opel|vauxhall|renault|peugeot|citro[eë]n|toyota|honda"
     r"|nissan|mazda|kia|hyundai|volvo|tesla|dacia|suzuki|transit|corsa|clio|fiesta|astra)\b"
 )
@@ -263,6 +271,11 @@ _PLATE_SHAPES = {
 _ACRONYMS = r"LED|RGB|USB|LCD|PVC|DIY|XXL|USD|EUR|GBP|AND|FOR|THE|NOT|YES"
 _CODE_AND_REST = r"[A-Z]{2} \d{3} ?[A-Z]{2}|[A-Z]{2} \d{5}|\d{1,2}[A-Z]{3}\d{2,3}"
 """Plates that look like the number of a ware: only behind what one does with a car."""
+
+
+def _alone(match: re.Match[str]) -> bool:
+    """Whether a text is nothing else."""
+    return match.string.strip(" .!,") == match[0]
 
 
 def _plates() -> tuple[Recogniser, ...]:
@@ -295,7 +308,7 @@ def _plates() -> tuple[Recogniser, ...]:
         re.compile(rf"(?<![\w-])(?:{'|'.join(_PLATE_SHAPES.values())})(?![\w-])"),
         0.94,
         digit=True,
-        accepts=lambda match: _CAR.search(match.string) is not None,
+        accepts=lambda match: _CAR.search(match.string) is not None or (_alone(match) and match[0][-1].isalpha()),
     )
     # Shapes that hardly anything else has; "GU10 LED" is a bulb.
     sure = Recogniser(
@@ -317,7 +330,7 @@ def _plates() -> tuple[Recogniser, ...]:
         ),
         0.86,
         digit=True,
-        accepts=lambda match: _CAR.search(match.string) is not None and not of_a_thing(match),
+        accepts=lambda match: (_CAR.search(match.string) is not None or _alone(match)) and not of_a_thing(match),
     )
     driven = Recogniser(
         "NUMBER_PLATE",

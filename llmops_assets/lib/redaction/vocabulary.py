@@ -74,6 +74,25 @@ class Words:
         return len(self._hashes)
 
 
+def frequency(word: str, language: str) -> float:
+    """How often a lower-case word is used in a language, as the power of ten of its uses in a thousand million words
+    (Zipf's scale: 3 to 8); 0 for a rarer one, for one that is hidden from the lists of names, and in a language without
+    a list (https://github.com/rspeer/wordfreq)."""
+    return 0.0 if gazetteer.is_hidden(word) else _frequencies(language).get(word, 0.0)
+
+
+@functools.cache
+def _frequencies(language: str) -> dict[str, float]:
+    import wordfreq
+
+    # The small lists: 20,000 to 30,000 words each, some 5 MB; the large ones need 40 MB a language.
+    if language not in wordfreq.available_languages("small"):
+        return {}
+    # Words in a bin are as many hundredths below the highest frequency as its place says.
+    bins = wordfreq.get_frequency_list(language, "small")
+    return {word: 9 - place / 100 for place, words in enumerate(bins) for word in words}
+
+
 @functools.cache
 def english() -> Words:
     """Lower-case words of the installed English pipeline; none where it brings no table of them."""
