@@ -9,6 +9,8 @@ from llmops_assets.lib.hashing import hash_file
 from llmops_assets.lib.training.gguf_weights import adapter_to_gguf
 from llmops_assets.lib.training.peft_folders import CONFIG, WEIGHTS, adapter_from_gguf
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def written(tiny_model, strong_adapter, tmp_path):
@@ -46,7 +48,6 @@ def test_its_configuration_names_the_base_model_and_what_it_is(written, strong_a
         assert ours[field] == theirs[field], field
 
 
-@pytest.mark.slow
 def test_peft_loads_it_as_the_adapter_that_it_was(written, tiny_model, strong_adapter):
     import torch
     from peft import PeftModel

@@ -10,6 +10,8 @@ from llmops_assets.lib.training import loop
 from llmops_assets.lib.training import rows as row_tools
 from llmops_assets.lib.training.preference import train_dpo
 
+pytestmark = pytest.mark.slow
+
 PROMPT = "Be brief."
 PAIRS = [
     {"question": f"what is number {n}?", "chosen": f"it is {n}", "rejected": "none in the other inn"} for n in range(4)
@@ -59,7 +61,6 @@ def test_the_margin_grows_and_is_measured_against_the_adapter_it_started_from(ti
     assert steps == [(n, 16) for n in range(1, 17)]
 
 
-@pytest.mark.slow
 def test_the_first_loss_is_that_of_no_preference_since_the_reference_is_the_adapter_itself(tuned):
     assert tuned[0].losses[0] == pytest.approx(math.log(2), abs=1e-5)
 
@@ -72,7 +73,6 @@ def test_a_loss_is_the_logistic_one_of_the_margin_times_beta(tiny_model, strong_
     assert both.losses[1] == pytest.approx(math.log1p(math.exp(-0.5 * first.metrics["margin"])), abs=1e-4)
 
 
-@pytest.mark.slow
 def test_tuning_twice_makes_the_same_adapter(tiny_model, strong_adapter, tmp_path, tuned):
     assert tune(tiny_model, strong_adapter, tmp_path / "again").digest == tuned[0].digest
 
