@@ -76,7 +76,7 @@ test: install ## All tests but those with a target of their own, two modules at 
 	@$(BIN)/python -m pytest -m "not ($(ASIDE))" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: install ## Tests that take a moment each, and which of them take too long
-	@$(BIN)/python -m pytest -m "not (slow or $(ASIDE))" -n 2 --dist loadfile --durations=10 --durations-min=1.0
+	@$(BIN)/python -m pytest -m "not (slow or $(ASIDE))" -n 3 --dist loadfile --durations=10 --durations-min=1.0
 
 # Debian's packages, unpacked: nothing is installed, and no right to do so is needed.
 $(VENV)/prometheus/usr/bin/promtool:
