@@ -13,6 +13,8 @@ import pytest
 from kubernetes_server import KubernetesServer
 from safetensors.numpy import load_file
 
+from llmops_assets.lib.cluster.objects import Object
+from llmops_assets.lib.cluster.permissions import excessive
 from llmops_assets.lib.cluster.placement import Placement, PlacementError
 from llmops_assets.lib.cluster.trainjobs import API_VERSION, KIND, outcome, train_job
 from llmops_assets.lib.ports import find_free
@@ -172,3 +174,22 @@ def test_nodes_are_for_recipes_of_several_processes_and_only_where_they_are_name
     found = nodes_of_environment(RECIPE, ENVIRONMENT)
     assert found is not None
     assert (found.nodes, found.folder) == (2, Path("/"))
+
+
+def test_a_role_may_grant_what_a_launcher_calls_and_no_more(server, tmp_path):
+    def role(*verbs: str) -> Object:
+        rule = {"apiGroups": ["trainer.kubeflow.org"], "resources": ["trainjobs"], "verbs": list(verbs)}
+        metadata = {"name": "trainings", "namespace": NAMESPACE}
+        return Object(
+            {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": [rule]}
+        )
+
+    follow(server, lambda job: end(server, job, "Complete"))
+    launcher(server, tmp_path).launch(2, [])
+    asked = {method for method, path, _ in server.requests if "/trainjobs/" in path}
+    assert asked == {"PATCH", "GET"}
+    # Applying creates what is not there yet.
+    assert not list(excessive([role("get", "create", "patch")]))
+    assert list(excessive([role("get", "delete")])) == [
+        "Role llmops/trainings: delete on trainjobs of group 'trainer.kubeflow.org' is not needed"
+    ]
